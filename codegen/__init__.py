@@ -1,0 +1,1 @@
+"""Build-time pipeline from the vendored contract to everything in `generated/`; never shipped."""

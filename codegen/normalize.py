@@ -1,0 +1,109 @@
+"""The views of the served document that the generators read; they never reach the server or a verdict."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from codegen.document import ITEM_SCHEMA, SSE, Document, Pointer, operations, reachable, resolve, rewrite_all, split
+from codegen.hoisting import hoist_inline, hoist_operations
+from codegen.rules import BODY, CLIENT, RESULT, SHARED, Firing, Rule, apply
+from codegen.spec import Served
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A normalised document and the log of what was changed for it."""
+
+    name: str
+    document: Document
+    log: list[Firing] = field(default_factory=list)
+
+
+def body_view(served: Served) -> View:
+    """What request bodies are made of, for the Pydantic models."""
+    document = _copy(served)
+    for _, _, operation in operations(document):
+        for key in set(operation) - {"operationId", "requestBody"}:
+            del operation[key]
+        operation["responses"] = {}
+    return _normalised("request models", document, ("requestBody",), BODY)
+
+
+def result_view(served: Served) -> View:
+    """What successful responses carry, for the TypedDicts that handlers build."""
+    document = _copy(served)
+    for _, _, operation in operations(document):
+        for key in set(operation) - {"operationId", "responses"}:
+            del operation[key]
+        for status, node in operation["responses"].items():
+            response = resolve(document, split(node["$ref"]))[0] if "$ref" in node else node
+            content = copy.deepcopy(response.get("content", {})) if status.startswith("2") else {}
+            operation["responses"][status] = {"content": content}
+    return _normalised("response types", document, ("responses",), RESULT)
+
+
+def client_view(served: Served) -> View:
+    """The document that the client generator reads."""
+    document = _copy(served)
+    for _, _, operation in operations(document):
+        for response in operation["responses"].values():
+            _plain(response)
+    for response in document["components"].get("responses", {}).values():
+        _plain(response)
+    return _normalised("client", document, ("requestBody", "responses"), CLIENT, enums=True)
+
+
+def _copy(served: Served) -> Document:
+    document = copy.deepcopy(served.document)
+    # Schemas out of scope are there while names are chosen: scope may grow, and no name should change by it.
+    document.setdefault("components", {})["schemas"] = copy.deepcopy(served.library)
+    for _, _, operation in operations(document):
+        operation["operationId"] = served.scope[operation["operationId"]]
+    return document
+
+
+def _normalised(
+    name: str,
+    document: Document,
+    named: tuple[Literal["requestBody", "responses"], ...],
+    rules: tuple[Rule, ...],
+    *,
+    enums: bool = False,
+) -> View:
+    view = View(name, document)
+    log: list[Firing] = []
+    # Before the limits go: RunStarted is known only from a `contentSchema`.
+    known = reachable(document, document["paths"])
+    for part in named:
+        hoist_operations(document, part, log)
+    rewrite_all(document, apply(SHARED, document, log))
+    rewrite_all(document, apply(rules, document, log))
+    hoist_inline(document, log, enums=enums)
+    kept = known | reachable(document, document["paths"])
+    prune(document, kept)
+    view.log.extend(firing for firing in log if concerns(firing, kept))
+    return view
+
+
+def concerns(firing: Firing, kept: set[Pointer]) -> bool:
+    """Whether the place is in an operation or in a component that was kept."""
+    return firing.pointer[0] == "paths" or firing.pointer[:3] in kept
+
+
+def prune(document: Document, kept: set[Pointer]) -> None:
+    """Drop the components that were not kept, and sort: their order in the contract is no fact about them."""
+    for kind, nodes in document["components"].items():
+        document["components"][kind] = {
+            name: nodes[name] for name in sorted(nodes) if ("components", kind, name) in kept
+        }
+
+
+def _plain(response: dict[str, Any]) -> None:
+    """Drop what the client generator does not read: the client has its own runtime for streams."""
+    response.pop("links", None)
+    for media_type, media in response.get("content", {}).items():
+        media.pop(ITEM_SCHEMA, None)
+        if media_type == SSE:
+            media["schema"] = {"type": "string"}

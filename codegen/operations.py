@@ -1,0 +1,31 @@
+"""`treadle_api/operations.py`: the typed table of operations that handlers are bound to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from codegen.generators import HEADER
+from codegen.table import Operation
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(template: str, operations: list[Operation], **more: Any) -> str:
+    """A template of this package, filled in."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["repr"] = repr
+    return environment.get_template(template).render(header=HEADER, operations=operations, **more)
+
+
+def emit_operations(operations: list[Operation], package: Path) -> None:
+    """Write operations.py."""
+    (package / "operations.py").write_text(render("operations.py.jinja", operations), encoding="utf-8")

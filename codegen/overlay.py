@@ -1,0 +1,98 @@
+"""What Treadle adds to the contract or corrects in it: `overlay.yaml`, applied by oas-patch."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonpath_ng.exceptions import JSONPathError
+from jsonpath_ng.ext.parser import parse
+from oas_patch.overlay import apply_overlay  # type: ignore[import-untyped]
+
+from codegen.document import METHODS, Document
+from codegen.errors import CodegenError
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One entry of the overlay, with the reason that its author gives."""
+
+    number: int
+    target: str
+    reason: str
+    update: Any = None
+    remove: bool = False
+
+    @property
+    def place(self) -> str:
+        """How messages name the action."""
+        return f"overlay.yaml, action {self.number} ({self.target})"
+
+
+def load(path: Path) -> list[Action]:
+    """The actions of the overlay file, in order."""
+    try:
+        overlay = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise CodegenError(f"{path.name}: {' '.join(str(error).split())}") from None
+    if not isinstance(overlay, dict) or overlay.get("overlay") != "1.0.0":
+        raise CodegenError(f"{path.name}: not an OpenAPI Overlay 1.0.0 document")
+    return [_action(number, entry) for number, entry in enumerate(overlay.get("actions", []), 1)]
+
+
+def _action(number: int, entry: dict[str, Any]) -> Action:
+    if unknown := set(entry) - {"target", "description", "update", "remove"}:
+        raise CodegenError(f"overlay.yaml, action {number}: unknown key {sorted(unknown)[0]!r}")
+    action = Action(
+        number=number,
+        target=str(entry.get("target", "")),
+        reason=" ".join(str(entry.get("description", "")).split()),
+        update=entry.get("update"),
+        remove=entry.get("remove", False),
+    )
+    if not action.reason:
+        raise CodegenError(f"{action.place}: `description` must say why the action is needed")
+    if action.remove == ("update" in entry):
+        raise CodegenError(f"{action.place}: needs either `update` or `remove: true`")
+    return action
+
+
+def apply(contract: Document, actions: list[Action]) -> Document:
+    """The contract with every action applied; an action that matches nothing is an error."""
+    document = copy.deepcopy(contract)
+    for action in actions:
+        # oas-patch 0.6 passes over such an action in silence, and the correction would be lost.
+        matches = _matches(document, action)
+        if not matches:
+            raise CodegenError(f"{action.place}: matches nothing in the contract; correct or drop it ({action.reason})")
+        _refuse_collisions(matches[0], action)
+        change = {"remove": True} if action.remove else {"update": copy.deepcopy(action.update)}
+        apply_overlay(document, {"actions": [{"target": action.target, **change}]})
+    # An update with several matches leaves them sharing one object.
+    return copy.deepcopy(document)
+
+
+def _matches(document: Document, action: Action) -> list[Any]:
+    try:
+        return [match.value for match in parse(action.target).find(document)]
+    except (JSONPathError, ValueError, TypeError) as error:
+        raise CodegenError(f"{action.place}: not a JSONPath: {' '.join(str(error).split())}") from None
+
+
+def _refuse_collisions(target: Any, action: Action) -> None:
+    """What Treadle adds must be new: merged with a thing of the same name, neither would be what it says."""
+    if action.target == "$.components.schemas":
+        taken = sorted(set(target) & set(action.update))
+    elif action.target == "$.paths":
+        taken = sorted(
+            f"{method.upper()} {path}"
+            for path, item in action.update.items()
+            for method in set(item) & set(target.get(path, {})) & set(METHODS)
+        )
+    else:
+        taken = []
+    if taken:
+        raise CodegenError(f"{action.place}: {taken[0]} is in the contract by now; decide which of the two to serve")

@@ -1,0 +1,93 @@
+"""After emitting: each operation in scope has its model, its row, its client function and its handler."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from codegen.client import endpoint
+from codegen.errors import CodegenError
+from codegen.table import Operation
+
+ROUTES = "handlers/treadle/web/routes.py"
+
+
+def verify(operations: list[Operation], generated: Path, routes: Path) -> None:
+    """Fail on the first operation that lacks something."""
+    _models(operations, generated / "treadle_api")
+    _rows(operations, generated / "treadle_api" / "operations.py")
+    _client(operations, generated / "treadle_client")
+    _handlers(operations, routes)
+
+
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), path.name)
+
+
+def _defined(path: Path) -> set[str]:
+    """Names of the classes, functions and variables at the top of a module."""
+    names: set[str] = set()
+    for node in _parse(path).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.add(node.target.id)
+        elif isinstance(node, ast.Assign):
+            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.ImportFrom):
+            names.update(alias.asname or alias.name for alias in node.names)
+    return names
+
+
+def _models(operations: list[Operation], package: Path) -> None:
+    names = {module: _defined(package / f"{module}.py") for module in ("models", "results")}
+    for operation in operations:
+        for module, name in re.findall(r"\b(models|results)\.(\w+)", f"{operation.body} {operation.result}"):
+            if name not in names[module]:
+                raise CodegenError(f"operation {operation.name} has no model {name} in {module}.py")
+
+
+def _rows(operations: list[Operation], table: Path) -> None:
+    names = _defined(table)
+    for operation in operations:
+        if operation.name not in names:
+            raise CodegenError(f"operation {operation.name} has no row in {table.name}")
+
+
+def _client(operations: list[Operation], package: Path) -> None:
+    streams = _defined(package / "streams.py")
+    for operation in operations:
+        module = endpoint(operation, package)
+        if not module.exists():
+            raise CodegenError(f"operation {operation.name} has no client function: {module.name} was not generated")
+        if missing := {"sync_detailed", "asyncio_detailed"} - _defined(module):
+            raise CodegenError(f"operation {operation.name} has no client function {sorted(missing)[0]}")
+        if operation.is_stream and operation.name not in streams:
+            raise CodegenError(f"operation {operation.name} has no entry in the client's streams.py")
+
+
+def _handlers(operations: list[Operation], routes: Path) -> None:
+    bound = _bound(routes) if routes.exists() else []
+    for operation in operations:
+        if operation.name not in bound:
+            raise CodegenError(f"operation {operation.name} has no handler in {ROUTES}")
+        if bound.count(operation.name) > 1:
+            raise CodegenError(f"operation {operation.name} is bound twice in {ROUTES}")
+    if strangers := sorted(set(bound) - {operation.name for operation in operations}):
+        raise CodegenError(f"{ROUTES} binds {strangers[0]}, which is not in scope.toml")
+
+
+def _bound(routes: Path) -> list[str]:
+    """The names in the calls `bind(op.name, handler)`."""
+    return [
+        node.args[0].attr
+        for node in ast.walk(_parse(routes))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "bind"
+        and node.args
+        and isinstance(node.args[0], ast.Attribute)
+        and isinstance(node.args[0].value, ast.Name)
+        and node.args[0].value.id == "op"
+    ]

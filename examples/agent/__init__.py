@@ -1,0 +1,1 @@
+"""A chat graph that needs no key and no network."""

@@ -1,0 +1,21 @@
+"""`treadle` and `python -m treadle`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; without the server's dependencies, say in one line what to install and exit with 2."""
+    try:
+        from treadle.cli import cli
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("treadle", "treadle_api"):
+            raise
+        print(f'treadle: {error.name} is not installed; run: pip install "treadle[server]"', file=sys.stderr)
+        sys.exit(2)
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The composition root: builds every part from the settings, and passes each what it needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from langgraph.checkpoint.memory import InMemorySaver
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from treadle import __version__
+from treadle.encoding import encode
+from treadle.graphs.assistants import Assistants
+from treadle.graphs.loading import Graphs
+from treadle.runs.execution import Execution
+from treadle.runs.lifecycle import Runs
+from treadle.runs.views import Deployment
+from treadle.runs.worker import Worker
+from treadle.settings import Settings
+from treadle.storage import open_storage
+from treadle.web.binding import Contract
+from treadle.web.joining import RunAccess
+from treadle.web.routes import bindings, routes
+from treadle.web.stateless import StatelessRuns
+from treadle.web.system import System
+
+# What browsers may read of a reply beside its body; `location` too, since it resolves here.
+EXPOSED_HEADERS = ("x-pagination-total", "x-pagination-next", "content-location", "location", "treadle-ignored")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Runs and what they need, alive for as long as `services` is open."""
+
+    runs: Runs
+    assistants: Assistants
+    deployment: Deployment
+    settings: Settings
+
+
+@asynccontextmanager
+async def services(
+    graphs: Graphs, settings: Settings, *, api_url: str | None = None, clock: Callable[[], float] = time.time
+) -> AsyncIterator[Services]:
+    """Runs over the configured storage, with a worker; on leaving, runs under way get the grace period to end."""
+    deployment = Deployment(__version__, version("langgraph"), api_url)
+    storage = open_storage(settings, clock)
+    execution = Execution(graphs, InMemorySaver(), deployment, settings.run_timeout, clock)
+    worker = Worker(
+        storage,
+        execution,
+        concurrency=settings.concurrency,
+        resumable_ttl=settings.resumable_ttl,
+        clock=clock,
+    )
+    runs = Runs(storage, worker, clock)
+    worker.start()
+    try:
+        yield Services(runs, Assistants(graphs.ids), deployment, settings)
+    finally:
+        runs.close()
+        await worker.stop(settings.shutdown_grace)
+
+
+def application(services: Services) -> Starlette:
+    """The ASGI application over running services."""
+    settings, deployment = services.settings, services.deployment
+    contract = Contract.load()
+    bound = bindings(
+        StatelessRuns(services.runs, services.assistants, deployment, heartbeat=settings.heartbeat),
+        RunAccess(services.runs, deployment, heartbeat=settings.heartbeat),
+        System(deployment, contract.document),
+    )
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_allow_origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED_HEADERS,
+    )
+    return Starlette(
+        routes=list(routes(bound, contract, max_body_bytes=settings.max_body_bytes)),
+        middleware=[cors],
+        exception_handlers={HTTPException: _http_error, Exception: _server_error},
+    )
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals (404, 405) in the contract's form."""
+    assert isinstance(error, HTTPException)
+    return _failure(error.status_code, error.detail, error.headers)
+
+
+async def _server_error(request: Request, error: Exception) -> Response:
+    """The last resort; the traceback goes to the log."""
+    return _failure(500, "Internal Server Error", None)
+
+
+def _failure(status: int, detail: str, headers: Mapping[str, str] | None) -> Response:
+    return Response(encode({"detail": detail}), status, headers, media_type="application/json")

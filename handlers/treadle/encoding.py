@@ -1,0 +1,147 @@
+"""JSON as the Agent Server writes it: compact UTF-8, odd values by the recorded table."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from pathlib import PurePath
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from treadle.errors import ContradictoryRequest, InvalidRequest
+
+MAX_DEPTH = 200
+"""Levels of arrays and objects in a request; recorded: 200 pass, 300 are refused with 400."""
+
+_OPTIONS = orjson.OPT_NON_STR_KEYS
+_LISTS = (set, frozenset, deque, tuple)
+_STRINGS = (PurePath, IPv4Address, IPv6Address, IPv4Network, IPv6Network, IPv4Interface, IPv6Interface)
+# 19 digits in a row may be an integer beyond 64 bits, which orjson would read as a float.
+_LONG_DIGITS = re.compile(rb"\d{19}")
+
+# Classes whose text is shown to clients; any other may quote secrets, so only its name is (recorded behaviour).
+_SPOKEN = (ValueError, TypeError, KeyError, AttributeError, RuntimeError, TimeoutError)
+_SPOKEN_NAMES = frozenset({"GraphRecursionError", "InvalidUpdateError", "EmptyInputError", "HTTPException"})
+MASKED = "An internal error occurred"
+
+
+def decode(body: bytes) -> Any:
+    """The JSON document in `body`, integers exact at any length.
+
+    Raises InvalidRequest (422) for anything that is not one JSON document in UTF-8, ContradictoryRequest (400) for
+    one nested deeper than MAX_DEPTH.
+    """
+    try:
+        document = orjson.loads(body)
+        if _LONG_DIGITS.search(body):
+            document = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"Invalid JSON in request body: {error}") from None
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _deeper_than(MAX_DEPTH, document):
+        raise ContradictoryRequest(f"Request body: nested deeper than {MAX_DEPTH} levels")
+    return document
+
+
+def encode(value: Any) -> bytes:
+    """`value` as JSON. Values that JSON does not know follow `odd`; integers beyond 64 bits stay exact."""
+    try:
+        return orjson.dumps(value, odd, _OPTIONS)
+    except (TypeError, RecursionError):
+        # Big integers, lone surrogates, unusual keys, deep nesting: slower, and still exact.
+        text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
+
+
+def odd(value: Any) -> Any:
+    """A JSON-ready stand-in for a value outside JSON; None for what has no sensible form."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump()
+    if isinstance(value, _LISTS):
+        return list(value)
+    if isinstance(value, BaseException):
+        return failure(value)
+    if isinstance(value, (bytes, bytearray)):
+        return base64.b64encode(value).decode()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Decimal):
+        return _number(value)
+    if isinstance(value, _STRINGS):
+        return str(value)
+    if isinstance(value, re.Pattern):
+        return value.pattern
+    if isinstance(value, ZoneInfo):
+        return value.key
+    if isinstance(value, Mapping):
+        return dict(value)
+    return None
+
+
+def failure(error: BaseException) -> dict[str, str]:
+    """How an exception of a graph is shown: its class, and its text unless the class may carry secrets."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    name = type(error).__name__
+    spoken = isinstance(error, _SPOKEN) or any(base.__name__ in _SPOKEN_NAMES for base in type(error).__mro__)
+    return {"error": name, "message": str(error) if spoken else MASKED}
+
+
+def _number(value: Decimal) -> int | float | None:
+    if not value.is_finite():
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _plain(value: Any) -> Any:
+    """`value` rebuilt from what the standard encoder writes exactly."""
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, dict):
+        return {_key(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, *_LISTS)):
+        return [_plain(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    try:
+        return json.loads(orjson.dumps(value))  # datetimes, UUIDs, enums: as the fast path writes them
+    except TypeError:
+        return _plain(odd(value))
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    try:
+        return next(iter(orjson.loads(orjson.dumps({key: None}, option=_OPTIONS))))  # type: ignore[no-any-return]
+    except TypeError:
+        return str(key)
+
+
+def _deeper_than(levels: int, document: Any) -> bool:
+    layer = [document]
+    for _ in range(levels + 1):
+        layer = [
+            item
+            for container in layer
+            if isinstance(container, (dict, list))
+            for item in (container.values() if isinstance(container, dict) else container)
+        ]
+    return bool(layer)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

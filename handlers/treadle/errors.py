@@ -1,0 +1,61 @@
+"""What can go wrong, named by what failed; the docstring of a class is its default message."""
+
+from __future__ import annotations
+
+
+class TreadleError(Exception):
+    """Something failed inside Treadle."""
+
+    status = 500
+    """HTTP status with which the web edge answers it."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class ConfigError(TreadleError):
+    """The configuration cannot be used."""
+
+
+class GraphError(ConfigError):
+    """A graph named in the configuration cannot be loaded."""
+
+
+class InvalidRequest(TreadleError):
+    """The request is not valid."""
+
+    status = 422
+
+
+class ContradictoryRequest(TreadleError):
+    """The request is valid by its schema, and still cannot be carried out."""
+
+    status = 400
+
+
+class BodyTooLarge(TreadleError):
+    """The request body is too large."""
+
+    status = 413
+
+
+class AssistantNotFound(TreadleError):
+    """There is no such assistant."""
+
+    status = 404
+
+
+class RunNotFound(TreadleError):
+    """There is no such run, or its outcome is no longer kept."""
+
+    status = 404
+
+
+class ShuttingDown(TreadleError):
+    """The server is shutting down and takes no new runs."""
+
+    status = 503
+
+
+class LeaseLost(TreadleError):
+    """The run is no longer held under this claim."""

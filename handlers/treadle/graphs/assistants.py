@@ -1,0 +1,44 @@
+"""Assistants: each graph has one by default, found by its graph id or by its UUID."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+from treadle.errors import AssistantNotFound, InvalidRequest
+
+# The official server derives a graph's assistant id in this namespace, so the ids are the same here (recorded).
+NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """A graph under the id that runs refer to."""
+
+    assistant_id: str
+    graph_id: str
+
+
+class Assistants:
+    """The default assistants of the graphs."""
+
+    def __init__(self, graph_ids: Iterable[str]) -> None:
+        self._by_graph = {graph_id: Assistant(str(uuid5(NAMESPACE, graph_id)), graph_id) for graph_id in graph_ids}
+        self._by_id = {assistant.assistant_id: assistant for assistant in self._by_graph.values()}
+
+    def find(self, assistant_id: str) -> Assistant:
+        """The assistant for a graph id or a UUID in any spelling.
+
+        Raises AssistantNotFound (404) for an unknown UUID and InvalidRequest (422) for an unknown name.
+        """
+        if assistant := self._by_graph.get(assistant_id) or self._by_id.get(assistant_id):
+            return assistant
+        try:
+            assistant = self._by_id.get(str(UUID(assistant_id)))
+        except ValueError:
+            known = ", ".join(self._by_graph)
+            raise InvalidRequest(f"assistant_id: no graph is called {assistant_id!r}; there are: {known}") from None
+        if assistant is None:
+            raise AssistantNotFound(f"assistant_id: there is no assistant {assistant_id}")
+        return assistant

@@ -1,0 +1,99 @@
+"""`langgraph.json`: which graphs there are and what they need around them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from treadle.errors import ConfigError
+
+_UNSERVED = ("http", "webhooks", "store", "checkpointer", "ui")
+
+
+@dataclass(frozen=True, slots=True)
+class GraphsConfig:
+    """A `langgraph.json` as read: paths in it are relative to its folder."""
+
+    path: Path
+    graphs: dict[str, str]
+    """Graph id -> `./file.py:attribute` or `package.module:attribute`, in the file's order."""
+    dependencies: tuple[str, ...]
+    env: dict[str, str]
+    unserved: tuple[str, ...] = ()
+    """Keys of the file that this version knows and does not carry out."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths start from."""
+        return self.path.parent
+
+    def enter(self, environment: MutableMapping[str, str] = os.environ) -> None:
+        """Make the graphs importable and give them their environment; what is already set stays."""
+        for name, value in self.env.items():
+            environment.setdefault(name, value)
+        for dependency in reversed(self.dependencies):
+            if dependency.startswith("."):
+                folder = str((self.folder / dependency).resolve())
+                if folder not in sys.path:
+                    sys.path.insert(0, folder)
+
+
+def read_config(path: Path) -> GraphsConfig:
+    """Read and check `path`. Raises ConfigError with one line that says what to do."""
+    path = path.resolve()
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; name a langgraph.json, or run in its folder") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f'{path}: expected an object such as {{"graphs": {{"agent": "./agent.py:graph"}}}}')
+    if document.get("auth"):
+        # To serve without it would open what the author meant to close.
+        raise ConfigError(f'{path}: "auth" is not supported by this version of Treadle; remove it to serve without')
+    return GraphsConfig(
+        path=path,
+        graphs=_graphs(path, document.get("graphs")),
+        dependencies=_dependencies(path, document.get("dependencies", [])),
+        env=_environment(path, document.get("env", {})),
+        unserved=tuple(key for key in _UNSERVED if document.get(key)),
+    )
+
+
+def _graphs(path: Path, graphs: Any) -> dict[str, str]:
+    if not isinstance(graphs, dict) or not graphs:
+        raise ConfigError(f'{path}: "graphs" must name at least one graph, such as {{"agent": "./agent.py:graph"}}')
+    specs = {}
+    for graph_id, value in graphs.items():
+        spec = value.get("path") if isinstance(value, dict) else value
+        if not isinstance(spec, str) or not all(spec.rpartition(":")):
+            raise ConfigError(f'{path}: graphs.{graph_id} must be "./file.py:attribute" or "module:attribute"')
+        specs[graph_id] = spec
+    return specs
+
+
+def _dependencies(path: Path, dependencies: Any) -> tuple[str, ...]:
+    if not isinstance(dependencies, list) or not all(isinstance(item, str) for item in dependencies):
+        raise ConfigError(f'{path}: "dependencies" must be a list of folders and packages, such as ["."]')
+    return tuple(dependencies)
+
+
+def _environment(path: Path, env: Any) -> dict[str, str]:
+    if isinstance(env, str):
+        file = path.parent / env
+        if not file.is_file():
+            raise ConfigError(f"{path}: env names {env}, and there is no such file; create it or remove the entry")
+        return {name: value for name, value in dotenv_values(file).items() if value is not None}
+    if not isinstance(env, dict):
+        raise ConfigError(f'{path}: "env" must be an object of variables or the name of a .env file')
+    return {name: str(value) for name, value in env.items()}

@@ -1,0 +1,163 @@
+"""One attempt at one run: the graph is run, its chunks become events, and what came of it becomes the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import Command, Send
+from typing_extensions import is_typeddict
+
+from treadle.encoding import encode, failure
+from treadle.graphs.loading import AnyPregel, Graphs
+from treadle.runs.stream_modes import StreamModes, langgraph_modes, stream_chunks
+from treadle.runs.views import Deployment, run_config
+from treadle.storage.base import Outcome, RunRecord, Status
+
+Emit = Callable[[str, bytes], Awaitable[None] | None]
+"""Takes an event's name and JSON; what it returns, if anything, is awaited: so a slow reader holds its graph up."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Execution:
+    """What it takes to run a run's graph. Used on the graphs' event loop only."""
+
+    graphs: Graphs
+    checkpointer: BaseCheckpointSaver[Any]
+    deployment: Deployment
+    timeout: float
+    clock: Callable[[], float]
+
+    async def __call__(self, run: RunRecord, emit: Emit) -> tuple[Outcome, BaseException | None]:
+        """Run the graph to its end: the outcome, and the exception behind a failure for the log. Never raises.
+
+        A cancelled attempt ends as `interrupted`, one that takes longer than the timeout as `timeout`.
+        """
+        attempt = _Attempt(self, run, emit)
+        limit = asyncio.timeout(self.timeout)
+        try:
+            async with limit:
+                await attempt.run_graph()
+        except asyncio.CancelledError:
+            return attempt.outcome("interrupted"), None
+        except BaseException as error:  # the one place where a graph's exceptions end, SystemExit included
+            status: Status = "timeout" if limit.expired() and isinstance(error, TimeoutError) else "error"
+            return await attempt.fail(status, error), error
+        return attempt.outcome("success"), None
+
+
+class _Attempt:
+    """The state of one attempt: the last values and the interrupts seen so far."""
+
+    def __init__(self, execution: Execution, run: RunRecord, emit: Emit) -> None:
+        self._execution = execution
+        self._run = run
+        self._emit_event = emit
+        self._modes = StreamModes(run.kwargs["stream_mode"])
+        self._sends_values = "values" in run.kwargs["stream_mode"]
+        self._values: Any = None
+        self._values_json: bytes | None = None
+        self._interrupts: list[Any] = []
+        self._error: bytes | None = None
+        self._first_event_at: float | None = None
+
+    async def run_graph(self) -> None:
+        run, kwargs = self._run, self._run.kwargs
+        pending = self._emit_event("metadata", encode({"run_id": run.run_id, "attempt": run.attempt}))
+        if pending is not None:
+            await pending
+        config = run_config(run, self._execution.deployment)
+        async with self._execution.graphs.open(run.graph_id, config) as graph:
+            if not run.temporary:
+                graph = graph.copy(update={"checkpointer": self._execution.checkpointer})
+            chunks = stream_chunks(
+                graph,
+                _input(kwargs),
+                config,
+                events="events" in kwargs["stream_mode"],
+                subgraphs=kwargs["subgraphs"],
+                stream_mode=langgraph_modes(kwargs["stream_mode"]),
+                context=_context(graph, kwargs["context"]),
+                interrupt_before=kwargs["interrupt_before"],
+                interrupt_after=kwargs["interrupt_after"],
+                # Without a checkpointer there is nothing to make durable, and LangGraph warns or fails.
+                durability=None if run.temporary else kwargs["durability"],
+            )
+            async for namespace, mode, value in chunks:
+                if mode == "values" and not namespace:
+                    await self._take_values(value)
+                else:
+                    for name, payload in self._modes.events(namespace, mode, value):
+                        await self._emit(name, encode(payload))
+
+    async def _take_values(self, value: Any) -> None:
+        """Remember the graph's output, and send it if `values` was asked for: encoded once either way."""
+        json = encode(value) if self._sends_values else None
+        if isinstance(value, dict) and "__interrupt__" in value:
+            self._interrupts.extend(value["__interrupt__"])
+            state = {key: item for key, item in value.items() if key != "__interrupt__"}
+            if state:
+                self._values, self._values_json = state, None
+        else:
+            self._values, self._values_json = value, json
+        if json is not None:
+            await self._emit("values", json)
+
+    async def _emit(self, name: str, data: bytes) -> None:
+        if self._first_event_at is None:
+            self._first_event_at = self._execution.clock()
+        pending = self._emit_event(name, data)
+        if pending is not None:
+            await pending
+
+    async def fail(self, status: Status, error: BaseException) -> Outcome:
+        """The outcome of an attempt that ended in `error`, after telling its followers."""
+        self._error = encode(failure(error))
+        await self._emit("error", self._error)
+        return self.outcome(status)
+
+    def outcome(self, status: Status) -> Outcome:
+        """What has come of the attempt so far, under `status`."""
+        if self._values_json is None and self._values is not None:
+            self._values_json = encode(self._values)
+        return Outcome(
+            status=status,
+            values=self._values_json,
+            error=self._error,
+            interrupts=encode(self._interrupts) if self._interrupts else None,
+            first_event_at=self._first_event_at,
+        )
+
+
+def _input(kwargs: dict[str, Any]) -> Any:
+    """What the graph is given: a command beats an input (recorded)."""
+    command = kwargs["command"]
+    if command is None:
+        return kwargs["input"]
+    goto = command.get("goto")
+    return Command(
+        update=command.get("update"),
+        resume=command.get("resume"),
+        goto=[_destination(item) for item in (goto if isinstance(goto, list) else [goto] if goto else [])],
+    )
+
+
+def _destination(item: Any) -> str | Send:
+    return Send(item["node"], item["input"]) if isinstance(item, dict) else item
+
+
+def _context(graph: AnyPregel, context: dict[str, Any]) -> Any:
+    """The run's context in the shape of the graph's schema: keys that the schema does not have are dropped."""
+    schema = graph.context_schema
+    if not context:
+        return None if schema is None or is_typeddict(schema) else {}
+    if schema is not None and dataclasses.is_dataclass(schema):
+        names = {field.name for field in dataclasses.fields(schema)}
+    elif schema is not None and is_typeddict(schema):
+        names = set(schema.__annotations__)
+    else:
+        return context  # pydantic drops unknown keys by itself
+    return {key: value for key, value in context.items() if key in names}

@@ -1,0 +1,90 @@
+"""Runs: created, read, followed, waited for and cancelled. The HTTP edge and the command line use nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from uuid_utils import uuid4
+
+from treadle.errors import RunNotFound, ShuttingDown
+from treadle.runs.worker import Worker, cancelled
+from treadle.storage.base import END, CancelAction, Follower, RunRecord, Storage
+
+FROM_NOW = None
+"""Cursor of a follower that wants what comes from now on."""
+
+
+class Runs:
+    """The life of runs over a storage and a worker. A run ends in exactly one terminal state."""
+
+    def __init__(self, storage: Storage, worker: Worker, clock: Callable[[], float]) -> None:
+        self._storage = storage
+        self._worker = worker
+        self._clock = clock
+        self._closing = False
+
+    def close(self) -> None:
+        """Refuse new runs from now on, with ShuttingDown (503)."""
+        self._closing = True
+
+    async def create(self, records: Sequence[RunRecord]) -> None:
+        """Commit new pending runs, all or none, and see to their start."""
+        self._open(records)
+        await self._add(records)
+
+    async def create_and_follow(self, run: RunRecord, after: int) -> Follower:
+        """Create one run and follow it from the event after `after`: 0 for all of them, END for none."""
+        self._open([run])
+        follower = self._storage.events.follow(run.run_id, after)
+        await self._add([run])
+        return follower
+
+    def _open(self, records: Sequence[RunRecord]) -> None:
+        if self._closing:
+            raise ShuttingDown
+        for record in records:
+            self._storage.events.open(record.run_id, resumable=record.resumable)
+
+    async def _add(self, records: Sequence[RunRecord]) -> None:
+        now = self._clock()
+        try:
+            if len(records) == 1 and records[0].due <= now and self._worker.has_slot:
+                # No queue hop for a run that may start at once: it is committed already claimed, by this process.
+                claimed = replace(
+                    records[0], status="running", claim=str(uuid4()), attempt=1, started_at=now, updated_at=now
+                )
+                await self._storage.runs.add([claimed])
+                self._worker.run(claimed)
+            else:
+                await self._storage.runs.add(records)
+                self._worker.wake()
+        except BaseException:
+            for record in records:
+                self._storage.events.drop(record.run_id)
+            raise
+
+    async def get(self, run_id: str) -> RunRecord:
+        """The run. Raises RunNotFound (404) if it is unknown or its retention has ended."""
+        record = await self._storage.runs.get(run_id)
+        if record is None:
+            raise RunNotFound(f"There is no run {run_id}, or its outcome is no longer kept")
+        return record
+
+    def follow(self, run: RunRecord, after: int | None) -> Follower:
+        """Follow the run's events after a sequence number, or FROM_NOW. Replay needs a resumable run."""
+        return self._storage.events.follow(run.run_id, after if run.resumable else FROM_NOW)
+
+    def await_end(self, run: RunRecord) -> Follower:
+        """A follower that ends with the run and carries no events."""
+        return self._storage.events.follow(run.run_id, END)
+
+    async def cancel(self, run_id: str, action: CancelAction, reason: str) -> bool:
+        """End a pending run, or cancel a running one so that its awaiting node learns of it; False if it has ended."""
+        ended = await self._storage.runs.cancel_pending(run_id, cancelled(reason))
+        if ended is None:
+            return self._worker.cancel(run_id, action, reason)
+        self._storage.events.close(run_id)
+        if action == "rollback":
+            await self._storage.runs.remove(run_id)
+        return True

@@ -1,0 +1,181 @@
+"""From the body of a create request to the run that is stored: defaults, merging, reserved keys.
+
+What the run sees is the request's own JSON; the typed body gives the fields that steer it. The forms are those of
+the recorded official server, except where two fields could be merged instead of refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from uuid_utils import uuid4, uuid7
+
+from treadle.errors import ContradictoryRequest, InvalidRequest
+from treadle.graphs.assistants import Assistant
+from treadle.storage.base import RunRecord
+from treadle_api.operations import CreateRunBody
+
+Json = dict[str, Any]
+
+# Only the server writes these; a request's are dropped without a word (recorded).
+_RESERVED_CONFIGURABLE = frozenset(
+    {
+        "langgraph_auth_user",
+        "langgraph_auth_user_id",
+        "langgraph_auth_permissions",
+        "langgraph_request_id",
+        "__langsmith_project__",
+        "__langsmith_example_id__",
+        "__request_start_time_ms__",
+        "__after_seconds__",
+        "__dd_trace_headers__",
+        "__pregel_node_finished",
+        "__context_provided__",
+    }
+)
+_RESERVED_METADATA = frozenset({"thread_id", "assistant_id", "run_id", "cron_id", "counters_since_delta_snapshot"})
+# Fields that Treadle knows and does not carry out yet: refused by name rather than dropped.
+_REFUSED = ("webhook", "feedback_keys", "checkpoint", "checkpoint_id", "langsmith_tracer")
+# Fields that clients send beside the contract's. A stateless run always makes its thread, and queues on nobody's.
+_EXTENSIONS = frozenset({"interrupt_before", "interrupt_after", "multitask_strategy", "if_not_exists", *_REFUSED})
+# The last moment that a timestamp can show, in seconds since the epoch.
+_LAST_MOMENT = 253402300799.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a request says about itself outside its body."""
+
+    request_id: str | None = None
+    trace: str | None = None
+    received_at: float = 0.0
+    size: int = 0
+
+
+def new_run(body: CreateRunBody, document: Json, assistant: Assistant, caller: Caller) -> RunRecord:
+    """The pending run that a create request asks for.
+
+    Raises InvalidRequest (422) or ContradictoryRequest (400), naming the field.
+    """
+    _refuse(document)
+    after = document.get("after_seconds") or 0
+    due = _due(caller.received_at, after)
+    run_id, thread_id = str(uuid7()), str(uuid7())
+    metadata = _metadata(document, assistant)
+    return RunRecord(
+        run_id=run_id,
+        thread_id=thread_id,
+        assistant_id=assistant.assistant_id,
+        graph_id=assistant.graph_id,
+        metadata=metadata,
+        kwargs=_kwargs(body, document, assistant, caller, (run_id, thread_id), metadata),
+        multitask_strategy=document.get("multitask_strategy", "enqueue"),
+        created_at=due,
+        updated_at=due,
+        due=due,
+        size=caller.size,
+    )
+
+
+def unknown_fields(document: Json, known: Collection[str]) -> list[str]:
+    """Names in the request that mean nothing to Treadle, for the `Treadle-Ignored` header."""
+    return [name for name in document if name not in known and name not in _EXTENSIONS]
+
+
+def _refuse(document: Json) -> None:
+    for field in _REFUSED:
+        if document.get(field):
+            raise InvalidRequest(f"{field}: this version of Treadle does not carry it out; leave it out")
+    command = document.get("command")
+    if command and command.get("resume"):
+        raise ContradictoryRequest("command.resume: a stateless run has no thread to resume; run it on a thread")
+
+
+def _due(now: float, after_seconds: float) -> float:
+    """When to start: a negative delay means now (recorded)."""
+    due = now + max(after_seconds, 0)
+    if not math.isfinite(due) or due > _LAST_MOMENT:
+        raise InvalidRequest(f"after_seconds: {after_seconds!r} seconds from now is beyond the year 9999")
+    return due
+
+
+def _metadata(document: Json, assistant: Assistant) -> Json:
+    config_metadata = (document.get("config") or {}).get("metadata") or {}
+    if not isinstance(config_metadata, dict):
+        raise InvalidRequest(f"config.metadata: {config_metadata!r} is not an object")
+    given = {**config_metadata, **(document.get("metadata") or {})}
+    kept = {key: value for key, value in given.items() if key not in _RESERVED_METADATA}
+    return {"created_by": "system", **kept, "assistant_id": assistant.assistant_id}
+
+
+def _kwargs(
+    body: CreateRunBody,
+    document: Json,
+    assistant: Assistant,
+    caller: Caller,
+    ids: tuple[str, str],
+    metadata: Json,
+) -> Json:
+    modes = document.get("stream_mode") or ["values"]
+    config = document.get("config") or {}
+    configurable, context = _merge_context(config.get("configurable") or {}, document.get("context") or {})
+    checkpoint_during = document.get("checkpoint_during", True)
+    return {
+        "input": document.get("input"),
+        "command": document.get("command"),
+        "config": {
+            **config,
+            "configurable": {
+                **configurable,
+                **({"__context_provided__": True} if document.get("context") else {}),
+                **_server_configurable(document, assistant, caller, ids),
+            },
+            "metadata": dict(metadata),
+        },
+        "context": context,
+        "stream_mode": [modes] if isinstance(modes, str) else modes,
+        "interrupt_before": document.get("interrupt_before"),
+        "interrupt_after": document.get("interrupt_after"),
+        "webhook": None,
+        "feedback_keys": None,
+        "temporary": body.on_completion != "keep",
+        "subgraphs": bool(document.get("stream_subgraphs", False)),
+        "resumable": bool(document.get("stream_resumable", False)),
+        "checkpoint_during": checkpoint_during,
+        "durability": document.get("durability") or ("async" if checkpoint_during else "exit"),
+    }
+
+
+def _merge_context(configurable: Json, context: Json) -> tuple[Json, Json]:
+    """Each mirrors the other, as on the official server; there, giving both is refused."""
+    own = {key: value for key, value in configurable.items() if not _is_reserved(key)}
+    given = {key: value for key, value in context.items() if not _is_reserved(key)}
+    for key in own.keys() & given.keys():
+        if own[key] != given[key]:
+            raise ContradictoryRequest(f"context.{key} and config.configurable.{key} have different values")
+    return {**own, **given}, {**own, **given}
+
+
+def _is_reserved(key: str) -> bool:
+    return key in _RESERVED_CONFIGURABLE or key.startswith("__otel_")
+
+
+def _server_configurable(document: Json, assistant: Assistant, caller: Caller, ids: tuple[str, str]) -> Json:
+    run_id, thread_id = ids
+    return {
+        "langgraph_auth_user": None,
+        "langgraph_auth_user_id": "",
+        "langgraph_auth_permissions": [],
+        "langgraph_request_id": caller.request_id or str(uuid4()),
+        **({"langsmith-trace": caller.trace} if caller.trace else {}),
+        "__request_start_time_ms__": int(caller.received_at * 1000),
+        "__after_seconds__": document.get("after_seconds") or 0,
+        "run_id": run_id,
+        "thread_id": thread_id,
+        "graph_id": assistant.graph_id,
+        "assistant_id": assistant.assistant_id,
+        "user_id": "",
+    }

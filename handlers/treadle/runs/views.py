@@ -1,0 +1,123 @@
+"""A run as its readers see it: the API's Run and RunDetail, the body of a wait, and the graph's own config."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import orjson
+from langchain_core.runnables import RunnableConfig
+
+from treadle.storage.base import Outcome, RunRecord
+from treadle_api.results import Run, RunDetail
+
+NO_OUTCOME = Outcome("pending")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What a run's metadata says of the server that runs it."""
+
+    version: str
+    langgraph_version: str
+    api_url: str | None
+
+    def metadata(self, attempt: int) -> dict[str, Any]:
+        """The keys that every attempt adds to the graph's metadata, named as recorded, valued truly."""
+        return {
+            "run_attempt": attempt,
+            "langgraph_version": self.langgraph_version,
+            "langgraph_api_version": self.version,
+            "langgraph_plan": "treadle",
+            "langgraph_host": "self-hosted",
+            "langgraph_api_url": self.api_url,
+        }
+
+
+def timestamp(seconds: float) -> str:
+    """ISO 8601 in UTC with six digits of a second: `2026-11-21T02:41:29.207609+00:00`."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+
+
+def run_config(run: RunRecord, deployment: Deployment) -> RunnableConfig:
+    """The config with which the graph of this attempt is called."""
+    config = run.kwargs["config"]
+    config = {**config, "metadata": {**config["metadata"], **deployment.metadata(run.attempt)}}
+    config["configurable"] = dict(config["configurable"])
+    if isinstance(limit := config.get("recursion_limit"), float):
+        config["recursion_limit"] = int(limit)  # JSON Schema counts 7.0 as an integer
+    return cast(RunnableConfig, config)
+
+
+def run_view(run: RunRecord, deployment: Deployment) -> Run:
+    """The API's Run, keys in the recorded order. A run that was claimed shows what its attempt added."""
+    kwargs = run.kwargs
+    if run.attempt:
+        config = kwargs["config"]
+        kwargs = {
+            **kwargs,
+            "config": {
+                **config,
+                "configurable": {**config["configurable"], "__pregel_node_finished": None},
+                "metadata": {**config["metadata"], **deployment.metadata(run.attempt)},
+            },
+        }
+    return {
+        "run_id": run.run_id,
+        "thread_id": run.thread_id,
+        "assistant_id": run.assistant_id,
+        "metadata": run.metadata,
+        "status": run.status,
+        "kwargs": kwargs,
+        "multitask_strategy": run.multitask_strategy,
+        "created_at": timestamp(run.created_at),
+        "updated_at": timestamp(run.updated_at),
+        "langsmith_session_name": None,
+    }
+
+
+def run_detail(run: RunRecord, deployment: Deployment) -> RunDetail:
+    """The Run and, once it has ended, its outcome; what is not known yet is null."""
+    outcome = run.outcome or NO_OUTCOME
+    detail = {
+        **run_view(run, deployment),
+        "values": _fragment(outcome.values),
+        "error": _fragment(outcome.error or outcome.cancelled),
+        "interrupts": _fragment(outcome.interrupts or b"[]"),
+        "started_at": _when(run.started_at),
+        "ended_at": _when(run.ended_at),
+        "expires_at": _when(run.expires_at),
+        "queued_ms": _milliseconds(run.due, run.started_at),
+        "first_event_ms": _milliseconds(run.started_at, outcome.first_event_at),
+        "graph_ms": _milliseconds(run.started_at, run.ended_at),
+        "attempts": run.attempt,
+    }
+    return cast(RunDetail, detail)
+
+
+def wait_body(run: RunRecord) -> bytes:
+    """The JSON that a wait or a join of this ended run answers (recorded): state, `__interrupt__` or `__error__`."""
+    outcome, modes = run.outcome, run.kwargs["stream_mode"]
+    if outcome is None:
+        return b"{}"
+    if outcome.error is not None:
+        return b'{"__error__":' + outcome.error + b"}"
+    values = outcome.values if "values" in modes and outcome.values is not None else b"{}"
+    if outcome.interrupts is None or not {"values", "updates"}.intersection(modes):
+        return values
+    if not values.startswith(b"{") or values == b"{}":
+        return b'{"__interrupt__":' + outcome.interrupts + b"}"
+    return values[:-1] + b',"__interrupt__":' + outcome.interrupts + b"}"
+
+
+def _fragment(json: bytes | None) -> Any:
+    return None if json is None else orjson.Fragment(json)
+
+
+def _when(seconds: float | None) -> str | None:
+    return None if seconds is None else timestamp(seconds)
+
+
+def _milliseconds(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else round(max(end - start, 0) * 1000, 3)

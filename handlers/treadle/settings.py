@@ -1,0 +1,89 @@
+"""What can be set from outside: environment names follow the official server's where it has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from treadle.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting with its unit. `from_environment` reads the upper-case names given beside each field."""
+
+    database_uri: str = "memory://"
+    """DATABASE_URI: where runs live. `memory://` ends with the process."""
+    concurrency: int = 100
+    """N_JOBS_PER_WORKER: runs executed at once by this process."""
+    run_timeout: float = 3600.0
+    """BG_JOB_TIMEOUT_SECS: seconds after which a run ends with status `timeout`."""
+    shutdown_grace: float = 180.0
+    """BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS: seconds that running runs may take to end after SIGTERM."""
+    max_body_bytes: int = 300 * 1024 * 1024
+    """HTTP_MAX_REQUEST_BODY_BYTES: larger request bodies get 413."""
+    run_ttl: float = 600.0
+    """RUN_TTL_SECONDS: seconds for which an ended run's outcome stays readable at /runs/{run_id}."""
+    run_retention_bytes: int = 256 * 1024 * 1024
+    """RUN_RETENTION_BYTES: ended runs beyond this size are forgotten early, oldest first."""
+    resumable_ttl: float = 120.0
+    """RESUMABLE_STREAM_TTL_SECONDS: seconds for which the events of an ended resumable run can be replayed."""
+    event_buffer_bytes: int = 16 * 1024 * 1024
+    """EVENT_BUFFER_BYTES: events of one run held in memory for slow or returning followers."""
+    heartbeat: float = 5.0
+    """HEARTBEAT_SECONDS: period of the heartbeats on streams and waits, from the start of the response."""
+    cors_allow_origins: tuple[str, ...] = ("*",)
+    """CORS_ALLOW_ORIGINS: origins of browsers that may call, separated by commas."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], **overrides: Any) -> Settings:
+        """Settings from `environment`; an override that is not None beats it.
+
+        Raises ConfigError naming the variable whose value cannot be read.
+        """
+        values = {
+            field: read(name, environment[name]) for name, (field, read) in _VARIABLES.items() if name in environment
+        }
+        values.update({field: value for field, value in overrides.items() if value is not None})
+        return cls(**values)
+
+
+def _number(kind: Callable[[str], Any], least: float, unit: str) -> Callable[[str, str], Any]:
+    def read(name: str, text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not value >= least:
+            raise ConfigError(f"{name}={text!r}: set it to a number of {unit}, at least {least:g}")
+        return value
+
+    return read
+
+
+def _text(name: str, text: str) -> str:
+    if not text:
+        raise ConfigError(f"{name} is empty: unset it or give it a value")
+    return text
+
+
+def _list(name: str, text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+_VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
+    "DATABASE_URI": ("database_uri", _text),
+    "N_JOBS_PER_WORKER": ("concurrency", _number(int, 1, "runs")),
+    "BG_JOB_TIMEOUT_SECS": ("run_timeout", _number(float, 0.001, "seconds")),
+    "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": ("shutdown_grace", _number(float, 0, "seconds")),
+    "HTTP_MAX_REQUEST_BODY_BYTES": ("max_body_bytes", _number(int, 1, "bytes")),
+    "RUN_TTL_SECONDS": ("run_ttl", _number(float, 0, "seconds")),
+    "RUN_RETENTION_BYTES": ("run_retention_bytes", _number(int, 0, "bytes")),
+    "RESUMABLE_STREAM_TTL_SECONDS": ("resumable_ttl", _number(float, 0, "seconds")),
+    "EVENT_BUFFER_BYTES": ("event_buffer_bytes", _number(int, 1, "bytes")),
+    "HEARTBEAT_SECONDS": ("heartbeat", _number(float, 0.01, "seconds")),
+    "CORS_ALLOW_ORIGINS": ("cors_allow_origins", _list),
+}
+
+assert {field for field, _ in _VARIABLES.values()} == {field.name for field in fields(Settings)}

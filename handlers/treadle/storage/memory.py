@@ -1,0 +1,274 @@
+"""Runs and events in this process's memory: for tests and throw-away servers. Confined to one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import count
+
+from uuid_utils import uuid4
+
+from treadle.errors import LeaseLost
+from treadle.storage.base import END, Event, EventLog, Follower, Outcome, RunRecord, RunStore
+
+
+class MemoryRunStore(RunStore):
+    """Dicts and a heap of what is due. Ended runs leave after `ttl` seconds, or earlier beyond `retention_bytes`."""
+
+    def __init__(self, clock: Callable[[], float], *, ttl: float, retention_bytes: int) -> None:
+        self._clock = clock
+        self._ttl = ttl
+        self._retention_bytes = retention_bytes
+        self._records: dict[str, RunRecord] = {}
+        self._due: list[tuple[float, int, str]] = []
+        self._order = count()
+        self._ended: OrderedDict[str, int] = OrderedDict()  # run_id -> bytes; one ttl for all, so oldest first
+        self._ended_bytes = 0
+
+    async def add(self, records: Sequence[RunRecord]) -> None:
+        for record in records:
+            self._records[record.run_id] = record
+            if record.status == "pending":
+                heapq.heappush(self._due, (record.due, next(self._order), record.run_id))
+
+    async def get(self, run_id: str) -> RunRecord | None:
+        record = self._records.get(run_id)
+        if record is not None and record.expires_at is not None and record.expires_at <= self._clock():
+            return None
+        return record
+
+    async def claim(self, limit: int) -> list[RunRecord]:
+        now = self._clock()
+        claimed: list[RunRecord] = []
+        while self._due and len(claimed) < limit and self._due[0][0] <= now:
+            record = self._records.get(heapq.heappop(self._due)[2])
+            if record is None or record.status != "pending":
+                continue  # cancelled or removed meanwhile
+            record = replace(
+                record,
+                status="running",
+                claim=str(uuid4()),
+                attempt=record.attempt + 1,
+                started_at=now,
+                updated_at=now,
+            )
+            self._records[record.run_id] = record
+            claimed.append(record)
+        return claimed
+
+    async def next_due(self) -> float | None:
+        while self._due:
+            record = self._records.get(self._due[0][2])
+            if record is not None and record.status == "pending":
+                return self._due[0][0]
+            heapq.heappop(self._due)
+        return None
+
+    async def settle(self, run_id: str, claim: str, outcome: Outcome) -> RunRecord:
+        record = self._records.get(run_id)
+        if record is None or record.status != "running" or record.claim != claim:
+            raise LeaseLost
+        return self._end(record, outcome)
+
+    async def cancel_pending(self, run_id: str, outcome: Outcome) -> RunRecord | None:
+        record = self._records.get(run_id)
+        if record is None or record.status != "pending":
+            return None
+        return self._end(record, outcome)
+
+    async def remove(self, run_id: str) -> None:
+        self._records.pop(run_id, None)
+        self._ended_bytes -= self._ended.pop(run_id, 0)
+
+    async def sweep(self) -> tuple[list[str], float | None]:
+        now = self._clock()
+        gone: list[str] = []
+        while self._ended:
+            run_id = next(iter(self._ended))
+            expires_at = self._records[run_id].expires_at
+            if expires_at is not None and expires_at > now and self._ended_bytes <= self._retention_bytes:
+                return gone, expires_at
+            await self.remove(run_id)
+            gone.append(run_id)
+        return gone, None
+
+    def _end(self, record: RunRecord, outcome: Outcome) -> RunRecord:
+        now = self._clock()
+        size = record.size + sum(len(part) for part in (outcome.values, outcome.error, outcome.interrupts) if part)
+        # A kept run lives as long as its thread.
+        expires_at = now + self._ttl if record.temporary else None
+        ended = replace(
+            record,
+            status=outcome.status,
+            outcome=outcome,
+            updated_at=now,
+            ended_at=now,
+            expires_at=expires_at,
+            claim=None,
+        )
+        self._records[record.run_id] = ended
+        if expires_at is not None:
+            self._ended[record.run_id] = size
+            self._ended_bytes += size
+        return ended
+
+
+class MemoryEventLog(EventLog):
+    """One list of events per run. Those of a run that is not resumable leave once every follower has them."""
+
+    def __init__(self, buffer_bytes: int) -> None:
+        self._buffer_bytes = buffer_bytes
+        self._runs: dict[str, _RunEvents] = {}
+
+    def open(self, run_id: str, *, resumable: bool) -> None:
+        self._runs[run_id] = _RunEvents(resumable, self._buffer_bytes)
+
+    def append(self, run_id: str, events: Sequence[tuple[str, bytes]]) -> None:
+        run = self._runs.get(run_id)
+        if run is not None and not run.closed:
+            run.append(events)
+
+    def close(self, run_id: str) -> None:
+        run = self._runs.get(run_id)
+        if run is not None:
+            run.closed = True
+            run.wake()
+            if not run.resumable:
+                del self._runs[run_id]  # followers hold what they have yet to read
+
+    def follow(self, run_id: str, after: int | None) -> Follower:
+        return _MemoryFollower(self._runs.get(run_id) or _RunEvents.nothing(), after)
+
+    async def room(self, run_id: str) -> None:
+        run = self._runs.get(run_id)
+        while run is not None and not run.closed and run.full():
+            run.writer = asyncio.get_running_loop().create_future()
+            await run.writer
+
+    def full(self, run_id: str) -> bool:
+        run = self._runs.get(run_id)
+        return run is not None and run.full()
+
+    def drop(self, run_id: str) -> None:
+        run = self._runs.pop(run_id, None)
+        if run is not None:
+            run.closed = True
+            run.wake()
+
+
+class _RunEvents:
+    """The events of one run from `first` on, and who reads them."""
+
+    __slots__ = ("closed", "events", "first", "followers", "limit", "resumable", "size", "writer")
+
+    def __init__(self, resumable: bool, limit: int) -> None:
+        self.resumable = resumable
+        self.limit = limit
+        self.events: list[Event] = []
+        self.first = 1
+        self.size = 0
+        self.followers: list[_MemoryFollower] = []
+        self.closed = False
+        self.writer: asyncio.Future[None] | None = None
+
+    @classmethod
+    def nothing(cls) -> _RunEvents:
+        events = cls(resumable=False, limit=0)
+        events.closed = True
+        return events
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.events) - 1
+
+    def append(self, events: Sequence[tuple[str, bytes]]) -> None:
+        seq = self.last
+        for name, data in events:
+            seq += 1
+            self.events.append(Event(seq, name, data))
+            self.size += len(data)
+        self.trim()
+        self.wake()
+
+    def after(self, cursor: int) -> list[Event]:
+        return self.events[max(cursor + 1 - self.first, 0) :]
+
+    def full(self) -> bool:
+        """Too much waits for a follower: what is only kept for a replay does not hold up the writer."""
+        return self.size > self.limit and any(follower.cursor < self.last for follower in self.followers)
+
+    def trim(self) -> None:
+        """Free what every follower has read: all of it, or for a resumable run what exceeds the limit."""
+        if self.resumable and self.size <= self.limit:
+            return
+        floor = min((follower.cursor for follower in self.followers), default=END)
+        free = 0
+        for event in self.events:
+            if event.seq > floor or (self.resumable and self.size <= self.limit):
+                break
+            self.size -= len(event.data)
+            free += 1
+        del self.events[:free]
+        self.first += free
+        if self.writer is not None and not self.full():
+            _resolve(self.writer)
+
+    def wake(self) -> None:
+        for follower in self.followers:
+            if self.closed or follower.cursor < self.last:
+                follower.wake()
+        if self.closed and self.writer is not None:
+            _resolve(self.writer)
+
+
+class _MemoryFollower(Follower):
+    __slots__ = ("_left", "_nudged", "_run", "_waiter", "cursor", "ended")
+
+    def __init__(self, run: _RunEvents, after: int | None) -> None:
+        self._run = run
+        # "From now on" for whoever has no cursor, or one from the future.
+        self.cursor = END if after == END else run.last if after is None else min(after, run.last)
+        self._waiter: asyncio.Future[None] | None = None
+        self._nudged = False
+        self._left = False
+        self.ended = False
+        run.followers.append(self)
+
+    async def next(self) -> Sequence[Event]:
+        while True:
+            events = self._run.after(self.cursor)
+            if events:
+                self.cursor = events[-1].seq
+                self._run.trim()
+                return events
+            if self._run.closed or self._left:
+                self.ended = True
+                return ()
+            if self._nudged:
+                self._nudged = False
+                return ()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    def nudge(self) -> None:
+        self._nudged = True
+        self.wake()
+
+    def close(self) -> None:
+        self._left = True
+        if self in self._run.followers:
+            self._run.followers.remove(self)
+            self._run.trim()
+        self.wake()
+
+    def wake(self) -> None:
+        if self._waiter is not None:
+            _resolve(self._waiter)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,148 @@
+"""`bind` ties an operation of the contract to its handler: body and parameters in, verdict, typed call, reply out.
+
+The contract alone decides what is valid: its JSON Schemas are compiled once, and their verdict on the request's own
+JSON is the answer's text. What passed is loaded into the generated model, which is only a typed view.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import quote
+
+import orjson
+import structlog
+from jsonschema_rs import ValidationError, validator_for
+from starlette.types import Receive, Scope, Send
+
+from treadle.encoding import decode
+from treadle.errors import BodyTooLarge, InvalidRequest, TreadleError
+from treadle.web.parameters import ParameterReader
+from treadle.web.replies import Failure, Reply
+from treadle_api.operations import Operation
+
+B = TypeVar("B")
+P = TypeVar("P")
+R = TypeVar("R")
+RETRY_LATER = {"retry-after": "1"}
+log = structlog.get_logger("treadle.web")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[B, P]):
+    """One request: the typed body and parameters, and the JSON document as it came."""
+
+    body: B
+    parameters: P
+    document: Any
+    headers: Mapping[bytes, bytes]
+    received_at: float
+    """Seconds since the epoch."""
+    size: int
+    """Bytes of the body."""
+
+    def header(self, name: bytes) -> str | None:
+        """A header by its lower-case name."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+class Validator(Protocol):
+    """A compiled JSON Schema."""
+
+    def validate(self, instance: Any) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """An operation and what answers it."""
+
+    operation: Operation[Any, Any, Any]
+    handler: Callable[[Call[Any, Any]], Awaitable[Reply[Any]]]
+
+
+def bind(operation: Operation[B, P, R], handler: Callable[[Call[B, P]], Awaitable[Reply[R]]]) -> Binding:
+    """Tie an operation to a handler of its own types: mypy refuses any other."""
+    return Binding(operation, handler)
+
+
+class Contract:
+    """The served OpenAPI document, from which validators are compiled."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+
+    @classmethod
+    def load(cls) -> Contract:
+        """The document of the operations that this version serves."""
+        return cls(orjson.loads(files("treadle_api").joinpath("openapi.json").read_bytes()))
+
+    def validator(self, pointer: str) -> Validator:
+        """The validator of the schema at a JSON pointer."""
+        parts = {key: self.document[key] for key in ("components", "paths")}
+        # A $ref is a URI: the braces of a path have to be percent-encoded in it.
+        compiled: Validator = validator_for({"$ref": quote(pointer, safe="#/~"), **parts})
+        return compiled
+
+
+class Endpoint:
+    """The ASGI application of one bound operation. Every failure leaves it as `{"detail": "…"}`."""
+
+    def __init__(self, binding: Binding, contract: Contract, *, max_body_bytes: int) -> None:
+        operation = binding.operation
+        self.operation = operation
+        self._handler = binding.handler
+        self._limit = max_body_bytes
+        self._judge = contract.validator(operation.body_pointer) if operation.body_pointer else None
+        self._parameters = ParameterReader(operation, contract.validator)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        reply: Reply[Any]
+        try:
+            reply = await self._handler(await self._read(scope, receive))
+        except TreadleError as error:
+            if error.status >= 500:
+                log.error("request failed", operation=self.operation.name, exc_info=error)
+            reply = Failure(error.status, str(error), RETRY_LATER if error.status == 503 else None)
+        await reply(scope, receive, send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> Call[Any, Any]:
+        received_at = time.time()
+        headers = dict(scope["headers"])
+        parameters = self._parameters.read(scope["path_params"], scope["query_string"], headers)
+        body, document = b"", None
+        if self._judge is not None:
+            body = await read_body(receive, headers, self._limit)
+            document = judge(self._judge, decode(body))
+        return Call(self.operation.load_body(document), parameters, document, headers, received_at, len(body))
+
+
+def judge(validator: Validator, document: Any) -> Any:
+    """The document, if the contract accepts it. Raises InvalidRequest (422) with the validator's own text."""
+    try:
+        validator.validate(document)
+    except ValidationError as error:
+        raise InvalidRequest(str(error)) from None
+    return document
+
+
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
+    """The whole request body. Raises BodyTooLarge (413) as soon as it is known to be over `limit` bytes."""
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > limit:
+        raise BodyTooLarge(f"Request body too large (limit: {limit} bytes)")
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidRequest("The client left before its request was complete")
+        part = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(part)
+        if size > limit:
+            raise BodyTooLarge(f"Request body too large (limit: {limit} bytes)")
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

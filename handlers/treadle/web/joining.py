@@ -1,0 +1,136 @@
+"""Operations on a run that exists: read it, wait for it, follow its events; by its id alone or under its thread."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+from uuid import UUID
+
+import treadle_api.operations as op
+from treadle.errors import RunNotFound
+from treadle.runs.lifecycle import FROM_NOW, Runs
+from treadle.runs.views import Deployment, run_detail, run_view, wait_body
+from treadle.storage.base import RunRecord
+from treadle.web.binding import Call
+from treadle.web.replies import Json, Later, Reply
+from treadle.web.sse import EventStream
+
+DISCONNECTED = "client disconnected from the joined run (cancel_on_disconnect)"
+
+
+class RunAccess:
+    """Handlers of `GET /runs/{run_id}`, `/join` and `/stream`, and of the same under `/threads/{thread_id}`."""
+
+    def __init__(self, runs: Runs, deployment: Deployment, *, heartbeat: float) -> None:
+        self._runs = runs
+        self._deployment = deployment
+        self._heartbeat = heartbeat
+
+    async def get_run(self, call: Call[op.GetRunBody, op.GetRunParameters]) -> Reply[op.GetRunResult]:
+        """Answer with the run, and its outcome once it has ended."""
+        run = await self._runs.get(str(call.parameters.run_id))
+        return Json(run_detail(run, self._deployment))
+
+    async def join_run(self, call: Call[op.JoinRunBody, op.JoinRunParameters]) -> Reply[op.JoinRunResult]:
+        """Answer as `POST /runs/wait` would, whether the run has ended or not."""
+        run = await self._runs.get(str(call.parameters.run_id))
+        return self._join(run, f"/runs/{run.run_id}", call.parameters.cancel_on_disconnect)
+
+    async def join_run_stream(
+        self, call: Call[op.JoinRunStreamBody, op.JoinRunStreamParameters]
+    ) -> Reply[op.JoinRunStreamResult]:
+        """Answer with the run's events from now on, or after `Last-Event-ID` if the run is resumable."""
+        parameters = call.parameters
+        run = await self._runs.get(str(parameters.run_id))
+        return self._stream(
+            run,
+            f"/runs/{run.run_id}",
+            after=cursor(parameters.last_event_id),
+            only=parameters.stream_mode,
+            cancel_on_disconnect=parameters.cancel_on_disconnect,
+        )
+
+    async def get_thread_run(
+        self, call: Call[op.GetThreadRunBody, op.GetThreadRunParameters]
+    ) -> Reply[op.GetThreadRunResult]:
+        """Answer with the run while its thread exists: a temporary one goes with the end of its run (recorded)."""
+        run = await self._of_thread(call.parameters.thread_id, call.parameters.run_id)
+        if run.temporary and run.ended_at is not None:
+            raise RunNotFound(f"Thread with ID {run.thread_id} not found")
+        return Json(run_view(run, self._deployment))
+
+    async def join_thread_run(
+        self, call: Call[op.JoinThreadRunBody, op.JoinThreadRunParameters]
+    ) -> Reply[op.JoinThreadRunResult]:
+        """As `join_run`; the outcome stays when a temporary thread has gone."""
+        run = await self._of_thread(call.parameters.thread_id, call.parameters.run_id)
+        return self._join(run, thread_location(run), call.parameters.cancel_on_disconnect)
+
+    async def join_thread_run_stream(
+        self, call: Call[op.JoinThreadRunStreamBody, op.JoinThreadRunStreamParameters]
+    ) -> Reply[op.JoinThreadRunStreamResult]:
+        """As `join_run_stream`; a resumable run can be replayed when a temporary thread has gone."""
+        parameters = call.parameters
+        run = await self._of_thread(parameters.thread_id, parameters.run_id)
+        return self._stream(
+            run,
+            thread_location(run),
+            after=cursor(parameters.last_event_id),
+            only=parameters.stream_mode,
+            cancel_on_disconnect=parameters.cancel_on_disconnect,
+        )
+
+    async def _of_thread(self, thread_id: UUID, run_id: UUID) -> RunRecord:
+        run = await self._runs.get(str(run_id))
+        if run.thread_id != str(thread_id):
+            raise RunNotFound(f"There is no run {run_id} on thread {thread_id}")
+        return run
+
+    def _join(self, run: RunRecord, location: str, cancel_on_disconnect: bool) -> Reply[Any]:
+        async def body() -> bytes:
+            return wait_body(await self._runs.get(run.run_id))
+
+        return Later(
+            self._runs.await_end(run),
+            body,
+            period=self._heartbeat,
+            headers={"content-location": location, "location": f"{location}/join"},
+            on_disconnect=self._cancel(run) if cancel_on_disconnect else None,
+        )
+
+    def _stream(
+        self,
+        run: RunRecord,
+        location: str,
+        *,
+        after: int | None,
+        only: Collection[str] | None,
+        cancel_on_disconnect: bool,
+    ) -> Reply[Any]:
+        return EventStream(
+            self._runs.follow(run, after),
+            with_ids=run.resumable,
+            period=self._heartbeat,
+            headers={"content-location": location, "location": f"{location}/stream"},
+            only=only,
+            on_disconnect=self._cancel(run) if cancel_on_disconnect else None,
+        )
+
+    def _cancel(self, run: RunRecord) -> Callable[[], Awaitable[object]]:
+        return lambda: self._runs.cancel(run.run_id, "interrupt", DISCONNECTED)
+
+
+def thread_location(run: RunRecord) -> str:
+    """The run's path under its thread."""
+    return f"/threads/{run.thread_id}/runs/{run.run_id}"
+
+
+def cursor(last_event_id: str | None) -> int | None:
+    """The sequence number to go on after: `-1` and `0` mean the start; what is no number means from now on."""
+    if last_event_id is None:
+        return FROM_NOW
+    text = last_event_id.strip()
+    if text == "-1":
+        return 0
+    # Ten digits are more events than any run has; Python would refuse to read thousands of them.
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else FROM_NOW

@@ -1,0 +1,170 @@
+"""Answers as ASGI applications: JSON at once, JSON later with heartbeats, errors. All of them pre-encoded bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar, Generic, TypeVar
+from urllib.parse import quote
+
+from starlette.types import Receive, Scope, Send
+
+from treadle.encoding import encode
+from treadle.storage.base import Event, Follower
+
+R_co = TypeVar("R_co", covariant=True)
+
+JSON = b"application/json"
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+class Reply(Generic[R_co]):
+    """What a handler returns: an answer whose content has the operation's result type."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer."""
+        raise NotImplementedError
+
+
+class Json(Reply[R_co]):
+    """A whole JSON document."""
+
+    def __init__(self, content: R_co, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        self._body = encode(content)
+        self._status = status
+        self._headers = raw_headers(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = str(len(self._body)).encode()
+        headers = [(b"content-type", JSON), (b"content-length", length), *self._headers]
+        await send({"type": "http.response.start", "status": self._status, "headers": headers})
+        await send({"type": "http.response.body", "body": self._body})
+
+
+class Failure(Json[dict[str, str]]):
+    """The one form of every failure: `{"detail": "…"}`."""
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__({"detail": detail}, status=status, headers=headers)
+
+
+class Following(Reply[R_co]):
+    """An answer that lasts as long as a run: headers at once, heartbeats by the clock, an eye on the client.
+
+    The heartbeats have a fixed period from the start of the response (recorded), so that proxies and clients see a
+    sign of life whatever the run does. Subclasses say what is sent.
+    """
+
+    start_headers: ClassVar[RawHeaders]
+    heartbeat: ClassVar[bytes]
+
+    def __init__(
+        self,
+        follower: Follower,
+        *,
+        period: float,
+        headers: Mapping[str, str],
+        on_disconnect: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        self._follower = follower
+        self._period = period
+        self._headers = raw_headers(headers)
+        self._on_disconnect = on_disconnect
+        self._beat_is_due = False
+        self._client_left = False
+
+    def render(self, events: Sequence[Event]) -> bytes:
+        """The bytes for some events."""
+        raise NotImplementedError
+
+    async def last(self) -> bytes:
+        """The bytes after the run has ended."""
+        raise NotImplementedError
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        timer = _Timer(loop, self._period, self._beat)
+        listener = loop.create_task(self._listen(receive))
+        try:
+            headers = [*self.start_headers, *self._headers]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            while not self._follower.ended:
+                body = self.render(await self._follower.next())
+                if self._beat_is_due:
+                    self._beat_is_due = False
+                    body += self.heartbeat
+                if body:
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
+            if not self._client_left:
+                await send({"type": "http.response.body", "body": await self.last()})
+        finally:
+            timer.cancel()
+            listener.cancel()
+            self._follower.close()
+        if self._client_left and self._on_disconnect is not None:
+            await self._on_disconnect()
+
+    def _beat(self) -> None:
+        self._beat_is_due = True
+        self._follower.nudge()
+
+    async def _listen(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._client_left = True
+        self._follower.close()
+
+
+class Later(Following[R_co]):
+    """A JSON document that is known when the run has ended; a newline now and then keeps the connection until then."""
+
+    start_headers: ClassVar[RawHeaders] = [(b"content-type", JSON)]
+    heartbeat = b"\n"
+
+    def __init__(
+        self,
+        follower: Follower,
+        body: Callable[[], Awaitable[bytes]],
+        *,
+        period: float,
+        headers: Mapping[str, str],
+        on_disconnect: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        super().__init__(follower, period=period, headers=headers, on_disconnect=on_disconnect)
+        self._body = body
+
+    def render(self, events: Sequence[Event]) -> bytes:
+        return b""
+
+    async def last(self) -> bytes:
+        return await self._body()
+
+
+class _Timer:
+    """Calls back every `period` seconds, without drift, until cancelled."""
+
+    __slots__ = ("_callback", "_handle", "_loop", "_next", "_period")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, period: float, callback: Callable[[], None]) -> None:
+        self._loop, self._period, self._callback = loop, period, callback
+        self._next = loop.time() + period
+        self._handle = loop.call_at(self._next, self._fire)
+
+    def _fire(self) -> None:
+        self._next += self._period
+        self._handle = self._loop.call_at(self._next, self._fire)
+        self._callback()
+
+    def cancel(self) -> None:
+        self._handle.cancel()
+
+
+def raw_headers(headers: Mapping[str, str] | None) -> RawHeaders:
+    """Headers as ASGI carries them; a value may hold any text, and what a header cannot carry is percent-encoded."""
+    return [
+        (name.encode("ascii"), quote(value, safe=_HEADER_SAFE).encode("ascii"))
+        for name, value in (headers or {}).items()
+    ]
+
+
+_HEADER_SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")

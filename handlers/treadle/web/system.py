@@ -1,0 +1,51 @@
+"""Operations about the server itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import treadle_api.operations as op
+from treadle.runs.views import Deployment
+from treadle.web.binding import Call
+from treadle.web.replies import Json, Reply
+
+
+class System:
+    """Handlers of `GET /ok`, `/info` and `/openapi.json`."""
+
+    def __init__(self, deployment: Deployment, document: dict[str, Any]) -> None:
+        self._deployment = deployment
+        self._document = document
+
+    async def health_check(
+        self, call: Call[op.HealthCheckBody, op.HealthCheckParameters]
+    ) -> Reply[op.HealthCheckResult]:
+        """Answer that the server is there."""
+        return Json({"ok": True, "services": {}})
+
+    async def server_info(self, call: Call[op.ServerInfoBody, op.ServerInfoParameters]) -> Reply[op.ServerInfoResult]:
+        """Answer with versions, and with what is served."""
+        tags = {operation.tag for operation in op.ALL}
+        unknown = ("project_id", "host_revision_id", "revision_id", "tenant_id")
+        host = {"kind": "self-hosted", **dict.fromkeys(unknown)}
+        return Json(
+            {
+                "version": self._deployment.version,
+                "langgraph_py_version": self._deployment.langgraph_version,
+                "flags": {
+                    "assistants": "Assistants" in tags,
+                    "crons": "Crons" in tags,
+                    "langsmith": False,
+                    "langsmith_tracing_replicas": False,
+                    "langsmith_tracing_session_on_runs": False,
+                },
+                "host": host,
+                "metadata": host,
+            }
+        )
+
+    async def openapi_document(
+        self, call: Call[op.OpenapiDocumentBody, op.OpenapiDocumentParameters]
+    ) -> Reply[op.OpenapiDocumentResult]:
+        """Answer with the document of exactly what is served."""
+        return Json(self._document)

@@ -1,0 +1,99 @@
+"""The served document: what it advertises, and that it keeps the contract's facts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from codegen.document import ITEM_SCHEMA, SSE, Document, operations, references, resolve, split
+from codegen.spec import validate
+from tests.codegen.conftest import Made
+from tests.codegen.editions import contract, scope
+from tests.codegen.test_contract_facts import structure
+
+
+@pytest.fixture(scope="module")
+def served(project: Made) -> Document:
+    """The document as written."""
+    path: Path = project[0].generated / "treadle_api" / "openapi.json"
+    document: Document = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
+def test_it_is_valid_openapi_and_names_treadle(served: Document) -> None:
+    validate(served)
+    assert served["openapi"].startswith("3.1")
+    assert served["info"]["title"] == "Treadle"
+    assert "servers" not in served
+
+
+def test_it_advertises_exactly_the_scope(served: Document) -> None:
+    assert {operation["operationId"] for _, _, operation in operations(served)} == set(scope())
+    used = {tag for _, _, operation in operations(served) for tag in operation["tags"]}
+    assert {tag["name"] for tag in served["tags"]} == used
+
+
+def test_it_holds_no_more_and_no_less_than_it_refers_to(served: Document) -> None:
+    referred = {split(reference)[2] for reference in references(served)}
+    assert referred == set(served["components"]["schemas"])
+
+
+def test_requests_are_those_of_the_contract(served: Document) -> None:
+    """Models and clients may be generated from views; a verdict never is."""
+    ours, original = served["components"]["schemas"], contract()["components"]["schemas"]
+    original["RunCreateStateless"]["properties"]["checkpoint_during"]["default"] = True
+    for name in ("Send", "Command", "RunCreateStateless", "RunCreateStreamingStateless"):
+        assert structure(ours[name]) == structure(original[name])
+
+
+def test_streams_say_what_an_event_is(served: Document) -> None:
+    for path in ("/runs/stream", "/runs/{run_id}/stream"):
+        (operation,) = served["paths"][path].values()
+        media = operation["responses"]["200"]["content"][SSE]
+        assert media == {ITEM_SCHEMA: {"$ref": "#/components/schemas/StreamEvent"}}
+
+
+@pytest.mark.parametrize("path", ["/runs", "/runs/wait", "/runs/stream"])
+def test_a_created_run_can_be_followed(served: Document, path: str) -> None:
+    answer = served["paths"][path]["post"]["responses"]
+    assert {link["operationId"] for link in answer["200"]["links"].values()} == {
+        "get_run",
+        "join_run",
+        "join_run_stream",
+    }
+    assert {"Content-Location", "Treadle-Ignored"} <= set(answer["200"]["headers"])
+    assert {"400", "413", "503"} <= set(answer)
+
+
+def test_nullable_is_repaired(served: Document) -> None:
+    run = served["components"]["schemas"]["Run"]["properties"]
+    assert run["langsmith_session_name"]["type"] == ["string", "null"]
+    assert "nullable" not in json.dumps(served)
+
+
+EVENTS: list[tuple[dict[str, Any], bool]] = [
+    ({"event": "values", "data": "{}"}, True),
+    ({"event": "values|child:1|x", "data": "{}", "id": "12"}, True),
+    ({"event": "messages/partial", "data": "[]"}, True),
+    ({"event": "messages|child:1", "data": "[]"}, True),
+    ({"event": "metadata", "data": "{}"}, True),
+    ({"event": "end", "data": "null"}, False),
+    ({"event": "events|child:1", "data": "{}"}, False),
+    ({"event": "values", "data": "{}", "id": "1-0"}, False),
+    ({"event": "values"}, False),
+]
+
+
+@pytest.mark.parametrize(("event", "valid"), EVENTS)
+def test_the_schema_of_an_event(served: Document, event: dict[str, Any], valid: bool) -> None:
+    judge = jsonschema_rs.Draft202012Validator({"$ref": "#/components/schemas/StreamEvent", **served})
+    assert judge.is_valid(event) is valid
+
+
+def test_every_reference_leads_somewhere(served: Document) -> None:
+    for reference in references(served):
+        resolve(served, split(reference))

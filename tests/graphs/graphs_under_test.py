@@ -1,0 +1,377 @@
+"""Small graphs, each for one behaviour."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import operator
+import re
+import sys
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from decimal import Decimal
+from enum import Enum
+from ipaddress import ip_address
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_stream_writer
+from langgraph.func import entrypoint
+from langgraph.graph import START, StateGraph
+from langgraph.graph.message import add_messages
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from typing_extensions import TypedDict
+
+
+class Items(TypedDict, total=False):
+    """State of most graphs: a value in, a list out."""
+
+    foo: Any
+    items: Annotated[list[Any], operator.add]
+
+
+cancelled: dict[str, int] = {"slow": 0}
+"""How often a node of each graph saw its cancellation."""
+
+
+async def first(state: Items) -> dict[str, Any]:
+    get_stream_writer()({"progress": 1})
+    return {"items": ["a"]}
+
+
+async def second(state: Items) -> dict[str, Any]:
+    return {"items": ["b"]}
+
+
+def _line(*nodes: Any, state: Any = Items, **options: Any) -> Any:
+    graph = StateGraph(state, **options)
+    graph.add_sequence(list(nodes))
+    graph.add_edge(START, nodes[0].__name__)
+    return graph
+
+
+simple = _line(first, second).compile()
+builder = _line(first)
+
+
+class Pause(TypedDict, total=False):
+    seconds: float
+    done: bool
+
+
+async def pause(state: Pause) -> dict[str, Any]:
+    """Wait for as long as the input says; note when that is cut short."""
+    get_stream_writer()("paused")
+    try:
+        await asyncio.sleep(state.get("seconds", 0))
+    except asyncio.CancelledError:
+        cancelled["slow"] += 1
+        raise
+    return {"done": True}
+
+
+slow = _line(pause, state=Pause).compile()
+
+
+class OwnError(Exception):
+    """An exception class that the server does not know."""
+
+
+def fail(state: Items) -> dict[str, Any]:
+    kind = state["foo"]
+    errors: dict[str, BaseException] = {
+        "value": ValueError("boom"),
+        "key": KeyError("missing"),
+        "own": OwnError("secret"),
+        "group": ExceptionGroup("several", [ValueError("a"), TypeError("b")]),
+        "surrogate": ValueError("lone \ud800 surrogate"),
+        "exit": SystemExit(3),
+    }
+    raise errors[kind]
+
+
+async def fail_async(state: Items) -> dict[str, Any]:
+    if state["foo"] == "async exit":
+        sys.exit(3)
+    return fail(state)
+
+
+failing = _line(fail_async).compile()
+
+
+def ask(state: Items) -> dict[str, Any]:
+    return {"items": [interrupt({"question": "sure?"})]}
+
+
+def ask_more(state: Items) -> dict[str, Any]:
+    return {"items": [interrupt("and you?")]}
+
+
+asking = _line(first, ask).compile()
+_both = StateGraph(Items)
+for _node in (ask, ask_more):
+    _both.add_node(_node.__name__, _node)
+    _both.add_edge(START, _node.__name__)
+asking_twice = _both.compile()
+
+
+class Messages(TypedDict):
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+async def model(state: Messages) -> dict[str, Any]:
+    """A chat model that streams `Hello world` in three chunks."""
+    answer = await GenericFakeChatModel(messages=iter([AIMessage("Hello world")])).ainvoke(state["messages"])
+    return {"messages": [answer]}
+
+
+def whole(state: Messages) -> dict[str, Any]:
+    return {"messages": [AIMessage("not streamed", id="whole-1")]}
+
+
+chat = _line(model, whole, state=Messages).compile()
+
+_child = _line(first).compile()
+_nested = StateGraph(Items)
+_nested.add_node("child", _child)
+_nested.add_edge(START, "child")
+nested = _nested.compile()
+
+_nested_chat = StateGraph(Messages)
+_nested_chat.add_node("child", _line(model, state=Messages).compile())
+_nested_chat.add_edge(START, "child")
+nested_chat = _nested_chat.compile()
+
+
+class Model(BaseModel):
+    when: date
+
+
+@dataclass
+class Record:
+    size: int
+
+
+def oddities(state: Items) -> dict[str, Any]:
+    """Values that JSON does not have."""
+    return {
+        "foo": {
+            "datetime": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+            "timedelta": timedelta(seconds=1.5),
+            "pydantic": Model(when=date(2026, 1, 2)),
+            "dataclass": Record(size=3),
+            "set": {1},
+            "bytes": b"\x00\x01",
+            "decimal": Decimal("1.5"),
+            "path": PurePosixPath("/a"),
+            "nan": float("nan"),
+            "big": 2**70,
+            "surrogate": "\ud800",
+            "object": object(),
+            1: "int key",
+            None: "null key",
+        }
+    }
+
+
+odd = _line(oddities).compile()
+
+
+@dataclass
+class Context:
+    user: str = "nobody"
+    limit: int = 3
+
+
+def show_context(state: Items, runtime: Runtime[Context]) -> dict[str, Any]:
+    return {"foo": {"user": runtime.context.user, "limit": runtime.context.limit}}
+
+
+contextual = _line(show_context, context_schema=Context).compile()
+
+
+def show_config(state: Items, config: RunnableConfig) -> dict[str, Any]:
+    """What reached the node."""
+    configurable = {key: value for key, value in config["configurable"].items() if not key.startswith("__pregel")}
+    return {"items": [{"configurable": configurable, "metadata": dict(config["metadata"]), "tags": config.get("tags")}]}
+
+
+echo = _line(show_config).compile()
+
+
+@entrypoint()
+async def functional(number: int) -> int:
+    return number * 2
+
+
+def factory(config: RunnableConfig) -> Any:
+    """A graph made for each run from its config."""
+    label = config["configurable"].get("label", "none")
+
+    def labelled(state: Items) -> dict[str, Any]:
+        return {"items": [label]}
+
+    return _line(labelled).compile()
+
+
+opened: list[str] = []
+"""What happened around the runs of `managed`."""
+
+
+@asynccontextmanager
+async def managed() -> AsyncIterator[Any]:
+    opened.append("enter")
+    yield _line(first).compile()
+    opened.append("exit")
+
+
+released: set[str] = set()
+"""Names of the held runs that may go on."""
+
+
+async def hold(state: Items) -> dict[str, Any]:
+    """Say so, then wait until the name in `foo` is released."""
+    get_stream_writer()("held")
+    while state["foo"] not in released:  # noqa: ASYNC110 - the release comes from another thread
+        await asyncio.sleep(0.005)
+    return {"items": ["released"]}
+
+
+held = _line(hold).compile()
+
+_nested_slow = StateGraph(Pause)
+_nested_slow.add_node("child", _line(pause, state=Pause).compile())
+_nested_slow.add_edge(START, "child")
+nested_slow = _nested_slow.compile()
+
+
+async def raise_it(state: Items) -> dict[str, Any]:
+    """Raise the exception class that `foo` names, with the text `said`."""
+    name = state["foo"]
+    if name == "ValidationError":
+        Model.model_validate({})
+    if name == "CancelledError":
+        raise asyncio.CancelledError("said")
+    if name == "HTTPException":
+        raise HTTPException(418, "said")
+    raise getattr(builtins, name)("said")
+
+
+raising = _line(raise_it).compile()
+
+
+async def right(state: Items) -> None:
+    return None
+
+
+_forked = StateGraph(Items)
+for _branch in (first, right):
+    _forked.add_node(_branch.__name__, _branch)
+    _forked.add_edge(START, _branch.__name__)
+forked = _forked.compile()
+
+
+def write(state: Items) -> dict[str, Any]:
+    """Give each item of `foo` to the stream writer."""
+    for item in state["foo"]:
+        get_stream_writer()(item)
+    return {}
+
+
+writing = _line(write).compile()
+
+
+class Volume(TypedDict, total=False):
+    count: int
+    size: int
+    pause: float
+    text: str
+
+
+async def pour(state: Volume) -> dict[str, Any]:
+    """Write `count` events of `size` characters, `pause` seconds apart."""
+    for _ in range(state["count"]):
+        get_stream_writer()("x" * state["size"])
+        await asyncio.sleep(state.get("pause", 0))
+    return {}
+
+
+pouring = _line(pour, state=Volume).compile()
+
+
+async def lap(state: Volume) -> dict[str, Any]:
+    """One of `count` steps, each with `size` characters of state."""
+    return {"count": state["count"] - 1, "text": chr(97 + state["count"] % 26) * state["size"]}
+
+
+_laps = StateGraph(Volume)
+_laps.add_node("lap", lap)
+_laps.add_edge(START, "lap")
+_laps.add_conditional_edges("lap", lambda state: "lap" if state["count"] else "__end__", ["lap", "__end__"])
+laps = _laps.compile()
+
+
+async def block(state: Pause) -> dict[str, Any]:
+    """What no async node should do."""
+    time.sleep(state["seconds"])  # noqa: ASYNC251 - the mistake is the subject
+    return {"done": True}
+
+
+_blocking = StateGraph(Pause)
+_blocking.add_node("stall", block)
+_blocking.add_edge(START, "stall")
+blocking = _blocking.compile()
+
+_nested_asking = StateGraph(Items)
+_nested_asking.add_node("child", _line(ask).compile())
+_nested_asking.add_edge(START, "child")
+nested_asking = _nested_asking.compile()
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+def more_oddities(state: Items) -> dict[str, Any]:
+    """More values that JSON does not have."""
+    return {
+        "foo": {
+            "date": date(2026, 1, 2),
+            "time": time_of_day(3, 4, 5),
+            "frozenset": frozenset({1}),
+            "deque": deque([1, 2]),
+            "tuple": (1, 2),
+            "bytearray": bytearray(b"\x00\x01"),
+            "uuid": UUID(int=1),
+            "ip": ip_address("127.0.0.1"),
+            "enum": Colour.RED,
+            "pattern": re.compile("a+"),
+            "zone": ZoneInfo("Europe/Berlin"),
+            "exception": ValueError("boom"),
+            "message": AIMessage("hi", id="m"),
+            "infinity": float("-inf"),
+            "whole": 2.0,
+            "complex": 1j,
+            "function": more_oddities,
+            "class": Colour,
+            "generator": (letter for letter in "ab"),
+            "memoryview": memoryview(b"a"),
+            True: "true key",
+        }
+    }
+
+
+odder = _line(more_oddities).compile()

@@ -1,0 +1,94 @@
+"""A real server on a free port of the loopback interface, in a thread of the test process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvicorn
+
+from treadle.app import Services, application, services
+from treadle.graphs.config import read_config
+from treadle.graphs.loading import Graphs
+from treadle.server import Listener
+from treadle.settings import Settings
+
+GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
+EXAMPLES = Path(__file__).parent.parent / "examples" / "langgraph.json"
+T = TypeVar("T")
+
+
+class LiveServer:
+    """Where a server listens, and its parts for a look inside."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.services: Services
+
+    def __repr__(self) -> str:
+        return f"<LiveServer {self.url}>"
+
+
+@contextmanager
+def serving(config: Path = GRAPHS, **settings: Any) -> Iterator[LiveServer]:
+    """Serve the graphs of `config` over uvicorn until the block is left."""
+    graphs_config = read_config(config)
+    graphs_config.enter()
+    graphs = Graphs(graphs_config)
+    listener = Listener.bind("127.0.0.1", 0, asked=True)
+    live = LiveServer(listener.url)
+    ready = threading.Event()
+    stop: list[uvicorn.Server] = []
+
+    async def main() -> None:
+        configured = Settings(**{"shutdown_grace": 1.0, **settings})
+        async with services(graphs, configured, api_url=listener.url) as running:
+            live.services = running
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    application(running), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
+                )
+            )
+            stop.append(server)
+            ready.set()
+            await server.serve(sockets=[listener.socket])
+
+    thread = threading.Thread(target=asyncio.run, args=(main(),), name="live-server", daemon=True)
+    thread.start()
+    assert ready.wait(10), "the server did not start"
+    try:
+        yield live
+    finally:
+        stop[0].should_exit = True
+        thread.join(15)
+        listener.socket.close()
+        assert not thread.is_alive(), "the server did not stop"
+
+
+def sse(content: bytes) -> list[tuple[str, Any, str | None]]:
+    """Parse a whole stream strictly: (event, data, id) of each event; comments are skipped."""
+    assert b"\n" not in content.replace(b"\r\n", b""), "a line does not end with CRLF"
+    blocks = content.decode().split("\r\n\r\n")
+    assert blocks.pop() == "", "the stream ends inside an event"
+    return [_event(block) for block in blocks if not block.startswith(":")]
+
+
+def _event(block: str) -> tuple[str, Any, str | None]:
+    fields = dict(line.split(": ", 1) for line in block.split("\r\n"))
+    assert list(fields) in (["event", "data"], ["event", "data", "id"]), block
+    return fields["event"], json.loads(fields["data"]), fields.get("id")
+
+
+def until(condition: Callable[[], T], *, within: float = 5.0) -> T:
+    """The first true value of `condition`, asked anew every few milliseconds for `within` seconds."""
+    deadline = time.monotonic() + within
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"not within {within} seconds"
+        time.sleep(0.005)
+    return value
