@@ -1,4 +1,4 @@
-"""What Treadle does, through the generated client: a run that is waited for, one that is streamed, one in the background.
+"""What Treadle does, through the generated client: a run waited for, one streamed, one in the background.
 
 Starts a server of its own on a free port, prints what comes back as it arrives, and exits with 0 only if all of it is
 right. `make demo` runs it.
