@@ -15,7 +15,8 @@ from pathlib import Path
 
 from treadle_client import Client
 from treadle_client.api.stateless_runs import create_run, get_run, join_run, wait_run
-from treadle_client.models import Run, RunCreateStateless, RunCreateStreamingStateless, RunDetail
+from treadle_client.bodies import CreateRunBody, StreamRunBody, WaitRunBody
+from treadle_client.models import Run, RunDetail
 from treadle_client.streams import stream_run
 
 HERE = Path(__file__).parent
@@ -39,7 +40,7 @@ def served() -> Iterator[str]:
 def wait(client: Client) -> bool:
     """POST /runs/wait answers with the graph's output."""
     print("POST /runs/wait    triage, an alert from operations")
-    body = RunCreateStreamingStateless.from_dict({"assistant_id": "triage", "input": ALERT})
+    body = WaitRunBody.from_dict({"assistant_id": "triage", "input": ALERT})
     output = wait_run.sync(client=client, body=body)
     assert isinstance(output, dict), output
     print(f"  decision  {output['decision']}, urgency {output['urgency']}")
@@ -51,9 +52,7 @@ def wait(client: Client) -> bool:
 def stream(client: Client) -> bool:
     """POST /runs/stream sends a chat model's tokens as they come."""
     print("POST /runs/stream  agent, token by token")
-    body = RunCreateStreamingStateless.from_dict(
-        {"assistant_id": "agent", "input": GREETING, "stream_mode": ["messages-tuple"]}
-    )
+    body = StreamRunBody.from_dict({"assistant_id": "agent", "input": GREETING, "stream_mode": ["messages-tuple"]})
     answer, tokens = "", 0
     print("  ", end="")
     with stream_run.sync(client, body=body) as events:
@@ -69,9 +68,7 @@ def stream(client: Client) -> bool:
 def background(client: Client) -> bool:
     """POST /runs answers at once; the run is joined later, and its outcome stays readable."""
     print("POST /runs         agent, in the background")
-    run = create_run.sync(
-        client=client, body=RunCreateStateless.from_dict({"assistant_id": "agent", "input": GREETING})
-    )
+    run = create_run.sync(client=client, body=CreateRunBody.from_dict({"assistant_id": "agent", "input": GREETING}))
     assert isinstance(run, Run), run
     print(f"  created   {run.run_id} ({run.status})")
     output = join_run.sync(run_id=run.run_id, client=client)

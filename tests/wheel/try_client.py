@@ -10,13 +10,13 @@ from pathlib import Path
 
 from treadle_client import Client
 from treadle_client.api.stateless_runs import create_run, get_run, join_run, wait_run
-from treadle_client.models import RunCreateStateless
+from treadle_client.bodies import CreateRunBody
 from treadle_client.streams import join_run_stream, stream_run
 
 for module in ("starlette", "langgraph", "pydantic", "uvicorn"):
     assert importlib.util.find_spec(module) is None, f"the client alone brings {module}"
 
-body = RunCreateStateless.from_dict({"assistant_id": "agent", "input": {"n": 2**70}, "unknown": [1]})
+body = CreateRunBody.from_dict({"assistant_id": "agent", "input": {"n": 2**70}, "unknown": [1]})
 assert body.to_dict() == {"assistant_id": "agent", "input": {"n": 2**70}, "unknown": [1]}, body.to_dict()
 assert Client(base_url="http://127.0.0.1:1").get_httpx_client().base_url.host == "127.0.0.1"
 assert all(callable(module.sync) for module in (create_run, get_run, join_run, wait_run))
