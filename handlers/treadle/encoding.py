@@ -28,6 +28,7 @@ _LISTS = (set, frozenset, deque, tuple)
 _STRINGS = (PurePath, IPv4Address, IPv6Address, IPv4Network, IPv6Network, IPv4Interface, IPv6Interface)
 # 19 digits in a row may be an integer beyond 64 bits, which orjson would read as a float.
 _LONG_DIGITS = re.compile(rb"\d{19}")
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 # Classes whose text is shown to clients; any other may quote secrets, so only its name is (recorded behaviour).
 _SPOKEN = (ValueError, TypeError, KeyError, AttributeError, RuntimeError, TimeoutError)
@@ -42,9 +43,7 @@ def decode(body: bytes) -> Any:
     one nested deeper than MAX_DEPTH.
     """
     try:
-        document = orjson.loads(body)
-        if _LONG_DIGITS.search(body):
-            document = json.loads(body, parse_constant=_refuse_constant)
+        document = _exact(body) if _LONG_DIGITS.search(body) else orjson.loads(body)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"Invalid JSON in request body: {error}") from None
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _deeper_than(MAX_DEPTH, document):
@@ -55,11 +54,16 @@ def decode(body: bytes) -> Any:
 def encode(value: Any) -> bytes:
     """`value` as JSON. Values that JSON does not know follow `odd`; integers beyond 64 bits stay exact."""
     try:
-        return orjson.dumps(value, odd, _OPTIONS)
+        encoded = orjson.dumps(value, odd, _OPTIONS)
     except (TypeError, RecursionError):
         # Big integers, lone surrogates, unusual keys, deep nesting: slower, and still exact.
         text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
-        return text.encode("utf-8", "replace")
+        encoded = text.encode("utf-8", "replace")
+    if b"\\u0000" in encoded:
+        # NUL leaves as U+FFFD (recorded): many a database behind a client cannot store it.
+        return _NUL.sub(b"\\1\xef\xbf\xbd", encoded)
+    # A copy: orjson's own bytes keep a buffer of 4 KiB to 16 times their length alive, and most of these are kept.
+    return bytes(memoryview(encoded))
 
 
 def odd(value: Any) -> Any:
@@ -143,5 +147,16 @@ def _deeper_than(levels: int, document: Any) -> bool:
     return bool(layer)
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _exact(body: bytes) -> Any:
+    """As orjson reads it, but for integers of any length."""
+    document = json.loads(body.decode("utf-8"), parse_constant=_finite, parse_float=_finite)
+    if b"\\u" in body:
+        json.dumps(document, ensure_ascii=False).encode("utf-8")  # a lone surrogate is a ValueError here
+    return document
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a number in JSON")
+    return number

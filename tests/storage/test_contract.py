@@ -34,7 +34,7 @@ def clock() -> Clock:
 
 @pytest.fixture(params=["memory://"])
 def storage(request: pytest.FixtureRequest, clock: Clock) -> Storage:
-    return open_storage(Settings(database_uri=request.param, run_ttl=60, event_buffer_bytes=100), clock)
+    return open_storage(Settings(database_uri=request.param, run_ttl=60, event_buffer_bytes=1000), clock)
 
 
 def record(run_id: str, due: float = 1000.0, **changes: Any) -> RunRecord:
@@ -126,10 +126,10 @@ async def test_a_kept_run_does_not_expire(storage: Storage, clock: Clock) -> Non
 
 
 async def test_ended_runs_beyond_the_retention_leave_oldest_first(clock: Clock) -> None:
-    storage = open_storage(Settings(run_retention_bytes=1000), clock)
+    storage = open_storage(Settings(run_retention_bytes=100_000), clock)
     for name in "abc":
         await storage.runs.add([record(name, status="running", claim="t", attempt=1)])
-        await storage.runs.settle(name, "t", Outcome("success", values=b"x" * 450))
+        await storage.runs.settle(name, "t", Outcome("success", values=b"x" * 40_000))
     gone, _ = await storage.runs.sweep()
     assert gone == ["a"]
     assert await storage.runs.get("c") is not None
@@ -144,7 +144,7 @@ async def test_followers_see_every_event_once_in_order(storage: Storage) -> None
     await asyncio.sleep(0)
     storage.events.append("a", [("z", b"3")])
     assert list(await waiting) == [Event(3, "z", b"3")]
-    storage.events.close("a")
+    storage.events.close("a", record("a"))
     assert (list(await follower.next()), follower.ended) == ([], True)
 
 
@@ -152,7 +152,7 @@ async def test_events_before_the_end_are_read_after_it(storage: Storage) -> None
     storage.events.open("a", resumable=False)
     follower = storage.events.follow("a", 0)
     storage.events.append("a", [("x", b"1")])
-    storage.events.close("a")
+    storage.events.close("a", record("a"))
     assert [event.seq for event in await follower.next()] == [1]
     assert (list(await follower.next()), follower.ended) == ([], True)
 
@@ -163,7 +163,7 @@ async def test_a_resumable_run_is_read_again_after_any_cursor(
 ) -> None:
     storage.events.open("a", resumable=True)
     storage.events.append("a", [("x", b"1"), ("y", b"2"), ("z", b"3")])
-    storage.events.close("a")
+    storage.events.close("a", record("a"))
     follower = storage.events.follow("a", after)
     assert [event.seq for event in await follower.next()] == seen
 
@@ -183,7 +183,7 @@ async def test_waiting_for_the_end_wakes_at_the_end_only(storage: Storage) -> No
     storage.events.append("a", [("x", b"1")])
     await asyncio.sleep(0)
     assert not waiting.done()
-    storage.events.close("a")
+    storage.events.close("a", record("a"))
     assert (list(await waiting), follower.ended) == ([], True)
 
 
@@ -199,6 +199,15 @@ async def test_a_waiting_follower_is_woken_without_events(storage: Storage, end:
     assert follower.ended is (end == "close")
 
 
+async def test_a_follower_at_the_end_has_the_ended_run(storage: Storage) -> None:
+    storage.events.open("a", resumable=False)
+    follower = storage.events.follow("a", END)
+    assert follower.final is None
+    storage.events.close("a", record("a", status="success"))
+    await follower.next()
+    assert follower.final == record("a", status="success")
+
+
 async def test_a_run_that_is_not_open_has_nothing_to_follow(storage: Storage) -> None:
     follower = storage.events.follow("nobody", 0)
     assert (list(await follower.next()), follower.ended) == ([], True)
@@ -207,7 +216,7 @@ async def test_a_run_that_is_not_open_has_nothing_to_follow(storage: Storage) ->
 async def test_a_follower_that_falls_behind_holds_the_writer_up(storage: Storage) -> None:
     storage.events.open("a", resumable=False)
     slow, fast = storage.events.follow("a", 0), storage.events.follow("a", 0)
-    storage.events.append("a", [("x", b"x" * 101)])
+    storage.events.append("a", [("x", b"x" * 1001)])
     await fast.next()
     assert storage.events.full("a")
     room = asyncio.ensure_future(storage.events.room("a"))
@@ -221,7 +230,7 @@ async def test_a_follower_that_falls_behind_holds_the_writer_up(storage: Storage
 async def test_a_writer_is_let_go_when_the_slow_follower_leaves(storage: Storage) -> None:
     storage.events.open("a", resumable=False)
     slow = storage.events.follow("a", 0)
-    storage.events.append("a", [("x", b"x" * 101)])
+    storage.events.append("a", [("x", b"x" * 1001)])
     room = asyncio.ensure_future(storage.events.room("a"))
     await asyncio.sleep(0)
     slow.close()
@@ -232,7 +241,7 @@ async def test_events_that_nobody_follows_hold_nobody_up(storage: Storage) -> No
     storage.events.open("a", resumable=False)
     storage.events.open("b", resumable=True)
     for run_id in "ab":
-        storage.events.append(run_id, [("x", b"x" * 101)] * 3)
+        storage.events.append(run_id, [("x", b"x" * 1001)] * 3)
         assert not storage.events.full(run_id)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from types import FrameType
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from types import AsyncGeneratorType, CoroutineType, FrameType
+from typing import Any, Generic, TypeVar
 
 import structlog
+
+from treadle.runs.tracebacks import is_own
 
 T = TypeVar("T")
 log = structlog.get_logger("treadle.graphs")
@@ -50,7 +53,7 @@ class GraphLoop:
         self._thread = threading.Thread(target=self._run, name="treadle-graphs", daemon=True)
         self._stopping = False
         self._answered = True
-        self._silent = 0
+        self._warned = False
 
     def start(self) -> None:
         """Begin to run what is handed to the loop."""
@@ -81,12 +84,11 @@ class GraphLoop:
     def watch(self, period: float) -> None:
         """Called every `period` seconds from another thread: warns once when a graph has blocked the loop that long."""
         if self._answered:
-            self._answered, self._silent = False, 0
+            self._answered, self._warned = False, False
             self.loop.call_soon_threadsafe(self._answer)
-            return
-        self._silent += 1
-        if self._silent == 1:
-            where = blocking_place(self._thread.ident)
+        elif not self._warned:
+            self._warned = True
+            where = blocking_place(self.loop, self._thread.ident or 0)
             log.warning("a graph blocks the event loop of all graphs", seconds=period, **where)
 
     def _answer(self) -> None:
@@ -102,20 +104,48 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return new_event_loop
 
 
-def blocking_place(thread_id: int | None) -> dict[str, str]:
-    """Where a thread is: the innermost frame outside installed packages, and the LangGraph node it belongs to."""
-    top = sys._current_frames().get(thread_id or 0)
-    frames = list(_outwards(top))
-    own = next((frame for frame in frames if "site-packages" not in frame.f_code.co_filename), top)
-    place = {} if own is None else {"file": own.f_code.co_filename, "line": str(own.f_lineno), "in": own.f_code.co_name}
-    for frame in frames:
-        name = getattr(frame.f_locals.get("task"), "name", None)
-        if frame.f_code.co_name == "arun_with_retry" and isinstance(name, str):
-            return {"node": name, **place}
-    return place
+def blocking_place(loop: asyncio.AbstractEventLoop, thread_id: int) -> dict[str, str]:
+    """What a loop's thread is at: file and line of the author's code, and the LangGraph node that it belongs to."""
+    frames = list(_outwards(sys._current_frames().get(thread_id)))
+    if not frames:
+        return {}
+    own = next((frame for frame in frames if is_own(frame.f_code.co_filename)), frames[0])
+    place = {"file": own.f_code.co_filename, "line": str(own.f_lineno), "function": own.f_code.co_name}
+    node = _node(frames) or _node(_awaiting(loop))
+    return place if node is None else {"node": node, **place}
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def _awaiting(loop: asyncio.AbstractEventLoop) -> Iterator[FrameType]:
+    """The coroutines of the task that waits for the one now running: LangChain runs a node in a task of its own."""
+    running = asyncio.current_task(loop)
+    for task in asyncio.all_tasks(loop):
+        if running is not None and getattr(task, "_fut_waiter", None) is running:
+            awaited: Any = task.get_coro()
+            while awaited is not None:
+                frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
+                if frame is not None:
+                    yield frame
+                awaited = _awaited_by(awaited)
+
+
+def _awaited_by(awaitable: Any) -> Any:
+    if isinstance(awaitable, CoroutineType):
+        return awaitable.cr_await
+    if isinstance(awaitable, AsyncGeneratorType):
+        return awaitable.ag_await
+    # One step of an async generator names its generator to the garbage collector only.
+    return next((item for item in gc.get_referents(awaitable) if isinstance(item, AsyncGeneratorType)), None)
+
+
+def _node(frames: Iterable[FrameType]) -> str | None:
+    for frame in frames:
+        if frame.f_code.co_name == "arun_with_retry":
+            name = getattr(frame.f_locals.get("task"), "name", None)
+            return name if isinstance(name, str) else None
+    return None

@@ -71,6 +71,10 @@ class Runs:
             raise RunNotFound(f"There is no run {run_id}, or its outcome is no longer kept")
         return record
 
+    async def ended(self, run_id: str, follower: Follower) -> RunRecord:
+        """The run at its end, for whoever followed it there, even if its retention was over at once."""
+        return follower.final or await self.get(run_id)
+
     def follow(self, run: RunRecord, after: int | None) -> Follower:
         """Follow the run's events after a sequence number, or FROM_NOW. Replay needs a resumable run."""
         return self._storage.events.follow(run.run_id, after if run.resumable else FROM_NOW)
@@ -84,7 +88,7 @@ class Runs:
         ended = await self._storage.runs.cancel_pending(run_id, cancelled(reason))
         if ended is None:
             return self._worker.cancel(run_id, action, reason)
-        self._storage.events.close(run_id)
+        self._storage.events.close(run_id, ended)
         if action == "rollback":
             await self._storage.runs.remove(run_id)
         return True

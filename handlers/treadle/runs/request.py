@@ -6,15 +6,16 @@ the recorded official server, except where two fields could be merged instead of
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from uuid_utils import uuid4, uuid7
 
+from treadle.encoding import encode
 from treadle.errors import ContradictoryRequest, InvalidRequest
 from treadle.graphs.assistants import Assistant
+from treadle.runs.views import NOT_FORWARDED
 from treadle.storage.base import RunRecord
 from treadle_api.operations import CreateRunBody
 
@@ -81,14 +82,23 @@ def new_run(body: CreateRunBody, document: Json, assistant: Assistant, caller: C
 
 
 def unknown_fields(document: Json, known: Collection[str]) -> list[str]:
-    """Names in the request that mean nothing to Treadle, for the `Treadle-Ignored` header."""
-    return [name for name in document if name not in known and name not in _EXTENSIONS]
+    """Names in the request that mean nothing to Treadle, for the `Treadle-Ignored` header.
+
+    A key of `config` that LangGraph does not know is no such name: the graph finds it in its `configurable`.
+    """
+    names = [name for name in document if name not in known and name not in _EXTENSIONS]
+    return names + [f"config.{name}" for name in document.get("config") or () if name in NOT_FORWARDED]
 
 
 def _refuse(document: Json) -> None:
     for field in _REFUSED:
         if document.get(field):
             raise InvalidRequest(f"{field}: this version of Treadle does not carry it out; leave it out")
+    config = document.get("config") or {}
+    keyed = {"config": config, "config.configurable": config.get("configurable"), "context": document.get("context")}
+    for field, mapping in keyed.items():
+        if any("\0" in key for key in mapping or ()):
+            raise InvalidRequest(f"{field}: a key must not contain NUL")
     command = document.get("command")
     if command and command.get("resume"):
         raise ContradictoryRequest("command.resume: a stateless run has no thread to resume; run it on a thread")
@@ -96,10 +106,9 @@ def _refuse(document: Json) -> None:
 
 def _due(now: float, after_seconds: float) -> float:
     """When to start: a negative delay means now (recorded)."""
-    due = now + max(after_seconds, 0)
-    if not math.isfinite(due) or due > _LAST_MOMENT:
-        raise InvalidRequest(f"after_seconds: {after_seconds!r} seconds from now is beyond the year 9999")
-    return due
+    if after_seconds > _LAST_MOMENT - now:
+        raise InvalidRequest("after_seconds: the run would start beyond the year 9999")
+    return now + max(after_seconds, 0)
 
 
 def _metadata(document: Json, assistant: Assistant) -> Json:
@@ -131,7 +140,7 @@ def _kwargs(
             "configurable": {
                 **configurable,
                 **({"__context_provided__": True} if document.get("context") else {}),
-                **_server_configurable(document, assistant, caller, ids),
+                **_server_configurable(document, configurable, assistant, caller, ids),
             },
             "metadata": dict(metadata),
         },
@@ -154,7 +163,7 @@ def _merge_context(configurable: Json, context: Json) -> tuple[Json, Json]:
     own = {key: value for key, value in configurable.items() if not _is_reserved(key)}
     given = {key: value for key, value in context.items() if not _is_reserved(key)}
     for key in own.keys() & given.keys():
-        if own[key] != given[key]:
+        if encode(own[key]) != encode(given[key]):  # as JSON: 1 is not true
             raise ContradictoryRequest(f"context.{key} and config.configurable.{key} have different values")
     return {**own, **given}, {**own, **given}
 
@@ -163,7 +172,9 @@ def _is_reserved(key: str) -> bool:
     return key in _RESERVED_CONFIGURABLE or key.startswith("__otel_")
 
 
-def _server_configurable(document: Json, assistant: Assistant, caller: Caller, ids: tuple[str, str]) -> Json:
+def _server_configurable(
+    document: Json, configurable: Json, assistant: Assistant, caller: Caller, ids: tuple[str, str]
+) -> Json:
     run_id, thread_id = ids
     return {
         "langgraph_auth_user": None,
@@ -177,5 +188,5 @@ def _server_configurable(document: Json, assistant: Assistant, caller: Caller, i
         "thread_id": thread_id,
         "graph_id": assistant.graph_id,
         "assistant_id": assistant.assistant_id,
-        "user_id": "",
+        "user_id": configurable.get("user_id", ""),
     }

@@ -57,6 +57,8 @@ class StreamModes:
         if mode == "messages":
             yield from self._message_events(namespace, value)
         elif mode in self._requested:
+            if mode == "debug" and value["type"] == "checkpoint":
+                value = _with_checkpoint_ids(value)
             yield _qualified(mode, namespace), value
 
     def _message_events(self, namespace: tuple[str, ...], value: Any) -> Iterator[Payload]:
@@ -65,6 +67,20 @@ class StreamModes:
             yield _qualified("messages", namespace), value
         else:
             yield from self._messages.events(*value)
+
+
+def _with_checkpoint_ids(event: dict[str, Any]) -> dict[str, Any]:
+    """`debug` names the checkpoint and its parent beside their configs (recorded)."""
+    payload = event["payload"]
+    ids = {"checkpoint": payload["config"], "parent_checkpoint": payload["parent_config"]}
+    return {**event, "payload": {**payload, **{name: _checkpoint_ids(config) for name, config in ids.items()}}}
+
+
+def _checkpoint_ids(config: dict[str, Any] | None) -> dict[str, Any] | None:
+    if config is None:
+        return None
+    configurable = config["configurable"]
+    return {key: configurable.get(key) for key in ("checkpoint_id", "checkpoint_ns", "thread_id")}
 
 
 def _qualified(mode: str, namespace: tuple[str, ...]) -> str:

@@ -12,6 +12,8 @@ from langchain_core.runnables import RunnableConfig
 from treadle.storage.base import Outcome, RunRecord
 from treadle_api.results import Run, RunDetail
 
+NOT_FORWARDED = frozenset({"callbacks", "run_id"})
+"""Keys of a request's config that no graph is called with: LangChain expects Python objects there."""
 NO_OUTCOME = Outcome("pending")
 
 
@@ -42,7 +44,7 @@ def timestamp(seconds: float) -> str:
 
 def run_config(run: RunRecord, deployment: Deployment) -> RunnableConfig:
     """The config with which the graph of this attempt is called."""
-    config = run.kwargs["config"]
+    config = {key: value for key, value in run.kwargs["config"].items() if key not in NOT_FORWARDED}
     config = {**config, "metadata": {**config["metadata"], **deployment.metadata(run.attempt)}}
     config["configurable"] = dict(config["configurable"])
     if isinstance(limit := config.get("recursion_limit"), float):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -18,20 +19,29 @@ from treadle.runs.tracebacks import own_traceback
 from treadle.storage.base import CancelAction, Outcome, RunRecord, Storage
 
 log = structlog.get_logger("treadle.runs")
+# Bytes of events that a graph may be ahead of the event log before it has to wait.
+IN_FLIGHT = 1024 * 1024
+# Ended runs are swept out at most this often, in seconds; an expired one is invisible before.
+SWEEP_PERIOD = 1.0
 # How often the graphs' loop is asked for a sign of life while runs are under way, in seconds.
 WATCH_PERIOD = 0.5
 
 
 @dataclass(eq=False, slots=True)
 class _Attempt:
-    """A claimed run under way. Its task and gate belong to the graphs' loop, the rest to the server's."""
+    """A claimed run under way. Task, gate and `sent` belong to the graphs' loop, the rest to the server's."""
 
     run: RunRecord
     task: asyncio.Task[None] | None = None
     cancelled: bool = False
     action: CancelAction = "interrupt"
     reason: str = ""
-    paused: asyncio.Event | None = None
+    sent: int = 0
+    """Bytes of events that the graph has produced."""
+    appended: int = 0
+    accepted: int = 0
+    """Bytes that were appended while, or before, the followers kept up."""
+    gate: asyncio.Future[None] | None = None
     waits_for_room: bool = False
     started: float = field(default_factory=monotonic)
 
@@ -61,6 +71,7 @@ class Worker:
         self._settling: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
+        self._ended = asyncio.Event()
         self._backlog = False
         self._graphs = GraphLoop()
         self._to_graphs = Handoff(self._graphs.loop, self._begin)
@@ -80,7 +91,8 @@ class Worker:
     def start(self) -> None:
         """Begin to claim runs."""
         self._graphs.start()
-        self._tasks = [asyncio.create_task(self._claim_forever()), asyncio.create_task(self._watch_forever())]
+        forever = (self._claim_forever, self._sweep_forever, self._watch_forever)
+        self._tasks = [asyncio.create_task(work()) for work in forever]
 
     async def stop(self, grace: float) -> None:
         """Take no more runs; let those under way end within `grace` seconds, then cancel them."""
@@ -89,13 +101,13 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._attempts:
             log.info("waiting for runs to end", runs=len(self._attempts), grace_seconds=grace)
-            await self._ended(grace)
+            await self._drain(grace)
         for run_id in list(self._attempts):
             self.cancel(run_id, "interrupt", "the server shut down")
-        await self._ended(2.0)
+        await self._drain(2.0)
         self._graphs.stop()
 
-    async def _ended(self, seconds: float) -> None:
+    async def _drain(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._attempts:
@@ -134,11 +146,20 @@ class Worker:
     async def _execute(self, attempt: _Attempt) -> None:
         put = self._from_graphs.put
 
-        def emit(name: str, data: bytes) -> asyncio.Future[None] | None:
+        def emit(name: str, data: bytes) -> Awaitable[None] | None:
             put((attempt, name, data))
-            return None if attempt.paused is None else asyncio.ensure_future(_resumed(attempt.paused))
+            attempt.sent += len(data)
+            return None if attempt.sent - attempt.accepted <= IN_FLIGHT else self._credit(attempt)
 
         put((attempt, None, await self._execution(attempt.run, emit)))
+
+    async def _credit(self, attempt: _Attempt) -> None:
+        """Wait until the event log, and whoever follows it, has caught up with the graph."""
+        while attempt.sent - attempt.accepted > IN_FLIGHT:
+            attempt.gate = self._graphs.loop.create_future()
+            if attempt.sent - attempt.accepted > IN_FLIGHT:  # not accepted just before there was a gate to open
+                await attempt.gate
+        attempt.gate = None
 
     # On the server's loop.
 
@@ -151,43 +172,51 @@ class Worker:
                 events.setdefault(run_id, []).append((item[1], item[2]))
                 continue
             if run_id in events:
-                self._storage.events.append(run_id, events.pop(run_id))
-            task = asyncio.create_task(self._settle(attempt, *item[2]))
-            self._settling.add(task)
-            task.add_done_callback(self._settling.discard)
+                self._append(run_id, events.pop(run_id))
+            self._spawn(self._settle(attempt, *item[2]))
         for run_id, ready in events.items():
-            self._storage.events.append(run_id, ready)
-            if self._storage.events.full(run_id) and run_id in self._attempts:
-                self._hold_up(self._attempts[run_id])
+            self._append(run_id, ready)
 
-    def _hold_up(self, attempt: _Attempt) -> None:
-        """Make the graph wait at its next event until its followers have caught up."""
-        if not attempt.waits_for_room:
+    def _append(self, run_id: str, ready: list[tuple[str, bytes]]) -> None:
+        log, attempt = self._storage.events, self._attempts[run_id]
+        log.append(run_id, ready)
+        attempt.appended += sum(len(data) for _, data in ready)
+        if not log.full(run_id):
+            self._accept(attempt)
+        elif not attempt.waits_for_room:
             attempt.waits_for_room = True
-            attempt.paused = gate = asyncio.Event()
-            task = asyncio.create_task(self._make_room(attempt, gate))
-            self._settling.add(task)
-            task.add_done_callback(self._settling.discard)
+            self._spawn(self._make_room(attempt))
 
-    async def _make_room(self, attempt: _Attempt, gate: asyncio.Event) -> None:
+    def _accept(self, attempt: _Attempt) -> None:
+        attempt.accepted = attempt.appended
+        if attempt.gate is not None:
+            self._graphs.loop.call_soon_threadsafe(_open, attempt.gate)
+
+    async def _make_room(self, attempt: _Attempt) -> None:
         await self._storage.events.room(attempt.run.run_id)
-        attempt.paused, attempt.waits_for_room = None, False
-        self._graphs.loop.call_soon_threadsafe(gate.set)
+        attempt.waits_for_room = False
+        self._accept(attempt)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
 
     async def _settle(self, attempt: _Attempt, outcome: Outcome, error: BaseException | None) -> None:
         run, runs = attempt.run, self._storage.runs
         if outcome.status == "interrupted":
             outcome = cancelled(attempt.reason, outcome)
         try:
-            await runs.settle(run.run_id, run.claim or "", outcome)
+            ended = await runs.settle(run.run_id, run.claim or "", outcome)
             if outcome.status == "interrupted" and attempt.action == "rollback":
                 await runs.remove(run.run_id)
+            # Only now: whoever sees the end of the stream must find the run settled.
+            self._storage.events.close(run.run_id, ended)
         except LeaseLost:
             log.warning("another worker took the run over", run_id=run.run_id)
-        # Only now: whoever sees the end of the stream must find the run settled.
-        self._storage.events.close(run.run_id)
         if run.resumable:
             asyncio.get_running_loop().call_later(self._resumable_ttl, self._storage.events.drop, run.run_id)
+        self._ended.set()
         del self._attempts[run.run_id]
         if self._backlog:
             self._wake.set()
@@ -204,16 +233,25 @@ class Worker:
             for record in await runs.claim(free) if free > 0 else ():
                 self.run(record)
             due = await runs.next_due()
-            gone, expires = await runs.sweep()
-            for run_id in gone:
-                self._storage.events.drop(run_id)
             now = self._clock()
             self._backlog = due is not None and due <= now
-            # With a backlog a free slot wakes us; expired runs are invisible anyway and can wait a little longer.
-            moments = [moment for moment in (None if self._backlog else due, expires and expires + 1) if moment]
+            # With a backlog, a slot that becomes free wakes us.
+            delay = None if due is None or self._backlog else due - now
             with suppress(TimeoutError):
-                async with asyncio.timeout(max(min(moments) - now, 0) if moments else None):
+                async with asyncio.timeout(delay):
                     await self._wake.wait()
+
+    async def _sweep_forever(self) -> None:
+        """Forget ended runs when their retention is over."""
+        while True:
+            await self._ended.wait()
+            self._ended.clear()
+            expires: float | None = self._clock()
+            while expires is not None:
+                await asyncio.sleep(max(expires - self._clock(), SWEEP_PERIOD))
+                gone, expires = await self._storage.runs.sweep()
+                for run_id in gone:
+                    self._storage.events.drop(run_id)
 
     async def _watch_forever(self) -> None:
         while True:
@@ -228,8 +266,9 @@ def cancelled(reason: str, outcome: Outcome | None = None) -> Outcome:
     return replace(outcome or Outcome("interrupted"), cancelled=error)
 
 
-async def _resumed(gate: asyncio.Event) -> None:
-    await gate.wait()
+def _open(gate: asyncio.Future[None]) -> None:
+    if not gate.done():
+        gate.set_result(None)
 
 
 def _cancel(attempt: _Attempt) -> None:

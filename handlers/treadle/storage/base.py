@@ -116,6 +116,8 @@ class Follower(ABC):
 
     ended: bool
     """True once there is nothing more to come: `next` has then returned its last event."""
+    final: RunRecord | None
+    """The ended run, if it ended while this follower was there: its record may be forgotten before it is read."""
 
     @abstractmethod
     async def next(self) -> Sequence[Event]:
@@ -142,8 +144,8 @@ class EventLog(ABC):
         """Add events as (name, JSON) pairs. Without effect once the run is closed or dropped."""
 
     @abstractmethod
-    def close(self, run_id: str) -> None:
-        """Nothing more will come: followers end once they have read what is there."""
+    def close(self, run_id: str, final: RunRecord) -> None:
+        """The run has ended and nothing more will come: followers end once they have read what is there."""
 
     @abstractmethod
     def follow(self, run_id: str, after: int | None) -> Follower:

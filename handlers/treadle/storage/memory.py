@@ -14,6 +14,11 @@ from uuid_utils import uuid4
 from treadle.errors import LeaseLost
 from treadle.storage.base import END, Event, EventLog, Follower, Outcome, RunRecord, RunStore
 
+EVENT_BYTES = 160
+"""What an event takes in memory beside its data."""
+RECORD_BYTES = 6 * 1024
+"""What a record takes beside its input and output: its dicts, ids and index entries."""
+
 
 class MemoryRunStore(RunStore):
     """Dicts and a heap of what is due. Ended runs leave after `ttl` seconds, or earlier beyond `retention_bytes`."""
@@ -27,6 +32,7 @@ class MemoryRunStore(RunStore):
         self._order = count()
         self._ended: OrderedDict[str, int] = OrderedDict()  # run_id -> bytes; one ttl for all, so oldest first
         self._ended_bytes = 0
+        self._gone: list[str] = []  # forgotten since the last sweep
 
     async def add(self, records: Sequence[RunRecord]) -> None:
         for record in records:
@@ -80,24 +86,36 @@ class MemoryRunStore(RunStore):
         return self._end(record, outcome)
 
     async def remove(self, run_id: str) -> None:
-        self._records.pop(run_id, None)
-        self._ended_bytes -= self._ended.pop(run_id, 0)
+        self._forget(run_id)
 
     async def sweep(self) -> tuple[list[str], float | None]:
+        next_expiry = self._evict()
+        gone, self._gone = self._gone, []
+        return gone, next_expiry
+
+    def _evict(self) -> float | None:
+        """Forget what is over its time, or over the size: memory is bounded whether anyone sweeps or not."""
         now = self._clock()
-        gone: list[str] = []
         while self._ended:
             run_id = next(iter(self._ended))
             expires_at = self._records[run_id].expires_at
             if expires_at is not None and expires_at > now and self._ended_bytes <= self._retention_bytes:
-                return gone, expires_at
-            await self.remove(run_id)
-            gone.append(run_id)
-        return gone, None
+                return expires_at
+            self._forget(run_id)
+            self._gone.append(run_id)
+        return None
+
+    def _forget(self, run_id: str) -> None:
+        self._records.pop(run_id, None)
+        self._ended_bytes -= self._ended.pop(run_id, 0)
 
     def _end(self, record: RunRecord, outcome: Outcome) -> RunRecord:
         now = self._clock()
-        size = record.size + sum(len(part) for part in (outcome.values, outcome.error, outcome.interrupts) if part)
+        size = (
+            RECORD_BYTES
+            + record.size
+            + sum(len(part) for part in (outcome.values, outcome.error, outcome.interrupts) if part)
+        )
         # A kept run lives as long as its thread.
         expires_at = now + self._ttl if record.temporary else None
         ended = replace(
@@ -113,6 +131,7 @@ class MemoryRunStore(RunStore):
         if expires_at is not None:
             self._ended[record.run_id] = size
             self._ended_bytes += size
+            self._evict()
         return ended
 
 
@@ -131,10 +150,10 @@ class MemoryEventLog(EventLog):
         if run is not None and not run.closed:
             run.append(events)
 
-    def close(self, run_id: str) -> None:
+    def close(self, run_id: str, final: RunRecord) -> None:
         run = self._runs.get(run_id)
         if run is not None:
-            run.closed = True
+            run.closed, run.final = True, final
             run.wake()
             if not run.resumable:
                 del self._runs[run_id]  # followers hold what they have yet to read
@@ -162,7 +181,7 @@ class MemoryEventLog(EventLog):
 class _RunEvents:
     """The events of one run from `first` on, and who reads them."""
 
-    __slots__ = ("closed", "events", "first", "followers", "limit", "resumable", "size", "writer")
+    __slots__ = ("closed", "events", "final", "first", "followers", "limit", "resumable", "size", "writer")
 
     def __init__(self, resumable: bool, limit: int) -> None:
         self.resumable = resumable
@@ -172,6 +191,7 @@ class _RunEvents:
         self.size = 0
         self.followers: list[_MemoryFollower] = []
         self.closed = False
+        self.final: RunRecord | None = None
         self.writer: asyncio.Future[None] | None = None
 
     @classmethod
@@ -189,7 +209,7 @@ class _RunEvents:
         for name, data in events:
             seq += 1
             self.events.append(Event(seq, name, data))
-            self.size += len(data)
+            self.size += len(data) + EVENT_BYTES
         self.trim()
         self.wake()
 
@@ -209,7 +229,7 @@ class _RunEvents:
         for event in self.events:
             if event.seq > floor or (self.resumable and self.size <= self.limit):
                 break
-            self.size -= len(event.data)
+            self.size -= len(event.data) + EVENT_BYTES
             free += 1
         del self.events[:free]
         self.first += free
@@ -252,6 +272,10 @@ class _MemoryFollower(Follower):
                 return ()
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
+
+    @property
+    def final(self) -> RunRecord | None:  # type: ignore[override]
+        return self._run.final
 
     def nudge(self) -> None:
         self._nudged = True

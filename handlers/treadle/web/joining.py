@@ -87,11 +87,13 @@ class RunAccess:
         return run
 
     def _join(self, run: RunRecord, location: str, cancel_on_disconnect: bool) -> Reply[Any]:
+        follower = self._runs.await_end(run)
+
         async def body() -> bytes:
-            return wait_body(await self._runs.get(run.run_id))
+            return wait_body(await self._runs.ended(run.run_id, follower))
 
         return Later(
-            self._runs.await_end(run),
+            follower,
             body,
             period=self._heartbeat,
             headers={"content-location": location, "location": f"{location}/join"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -34,23 +35,28 @@ def bindings(stateless: StatelessRuns, joining: RunAccess, system: System) -> li
 
 
 def routes(bound: Iterable[Binding], contract: Contract, *, max_body_bytes: int) -> Iterator[Route]:
-    """One Starlette route per path, so that a 405 names every method of the path."""
+    """One Starlette route per path, in the contract's order: literal segments before parameters."""
     order = {operation.name: position for position, operation in enumerate(op.ALL)}
     in_order = sorted(bound, key=lambda binding: order[binding.operation.name])
     for path, group in groupby(in_order, key=lambda binding: binding.operation.path):
         endpoints = {
             binding.operation.method: Endpoint(binding, contract, max_body_bytes=max_body_bytes) for binding in group
         }
-        route = Route(path, _Methods(endpoints), methods=list(endpoints))
-        route.methods = set(endpoints)  # without the HEAD that Starlette adds: the contract has none (405, recorded)
-        yield route
+        yield Route(path, _Path(endpoints))
 
 
-class _Methods:
-    """The operations of one path. Starlette takes an object, unlike a function, for the ASGI application it is."""
+class _Path:
+    """The operations of one path, and the 405 for any other method.
+
+    The route itself takes every method: Starlette would try `GET /runs/wait` as `/runs/{run_id}` otherwise, and add a
+    HEAD that the contract does not have.
+    """
 
     def __init__(self, endpoints: dict[str, Endpoint]) -> None:
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._endpoints[scope["method"]](scope, receive, send)
+        endpoint = self._endpoints.get(scope["method"])
+        if endpoint is None:
+            raise HTTPException(405, headers={"allow": ", ".join(self._endpoints)})
+        await endpoint(scope, receive, send)

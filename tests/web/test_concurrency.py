@@ -1,0 +1,209 @@
+"""Many runs at once: none waits for another, none sees another's events, and a bad one holds nobody up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from threading import Event, Thread
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import httpx
+import pytest
+
+from tests.graphs import graphs_under_test
+from tests.graphs.graphs_under_test import released
+from tests.live import LiveServer, serving, sse, until
+from tests.web.calls import create, detail, ended, run_id_of, until_status, wait
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def client(server: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
+    """An asynchronous client without a limit of its own."""
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=server.url, timeout=20, limits=limits) as http:
+        yield http
+
+
+async def test_fifty_waits_of_a_second_take_about_a_second(client: httpx.AsyncClient) -> None:
+    body = {"assistant_id": "slow", "input": {"seconds": 1}}
+    start = monotonic()
+    responses = await asyncio.gather(*[client.post("/runs/wait", json=body) for _ in range(50)])
+    assert monotonic() - start < 2
+    assert [response.json() for response in responses] == [{"seconds": 1, "done": True}] * 50
+
+
+async def test_fifty_streams_of_a_second_take_about_a_second_and_carry_their_own_events(
+    client: httpx.AsyncClient,
+) -> None:
+    def body(number: int) -> dict[str, Any]:
+        given = {"seconds": 1 + number / 1000}
+        return {"assistant_id": "slow", "input": given, "stream_mode": ["values", "custom"], "stream_resumable": True}
+
+    start = monotonic()
+    responses = await asyncio.gather(*[client.post("/runs/stream", json=body(number)) for number in range(50)])
+    assert monotonic() - start < 2
+    for number, response in enumerate(responses):
+        seconds = 1 + number / 1000
+        assert sse(response.content) == [
+            ("metadata", {"run_id": run_id_of(response), "attempt": 1}, "1"),
+            ("values", {"seconds": seconds}, "2"),
+            ("custom", "paused", "3"),
+            ("values", {"seconds": seconds, "done": True}, "4"),
+        ]
+
+
+# More runs than slots
+
+
+@pytest.fixture
+def narrow() -> Iterator[httpx.Client]:
+    """A client of a server that runs two runs at once."""
+    with serving(concurrency=2) as live, httpx.Client(base_url=live.url, timeout=20) as http:
+        yield http
+
+
+def test_more_runs_than_slots_wait_their_turn(narrow: httpx.Client) -> None:
+    names = [str(uuid4()) for _ in range(5)]
+    runs = [create(narrow, "held", {"foo": name})["run_id"] for name in names]
+    until_status(narrow, runs[1], "running")
+    assert [detail(narrow, run)["status"] for run in runs] == ["running", "running", "pending", "pending", "pending"]
+    released.add(names[1])
+    until_status(narrow, runs[2], "running")
+    assert [detail(narrow, run)["status"] for run in runs] == ["running", "success", "running", "pending", "pending"]
+    released.update(names)
+    started = [ended(narrow, run)["started_at"] for run in runs]
+    assert started == sorted(started)
+
+
+def test_queued_waits_and_streams_start_as_slots_become_free(narrow: httpx.Client) -> None:
+    names = [str(uuid4()) for _ in range(2)]
+    for name in names:
+        create(narrow, "held", {"foo": name})
+    body = {"assistant_id": "simple", "input": {"foo": 1}}
+    with (
+        narrow.stream("POST", "/runs/wait", json=body) as waiting,
+        narrow.stream("POST", "/runs/stream", json=body) as streaming,
+    ):
+        assert {detail(narrow, run_id_of(response))["status"] for response in (waiting, streaming)} == {"pending"}
+        released.add(names[0])
+        assert waiting.read() == b'{"foo":1,"items":["a","b"]}'
+        assert len(sse(streaming.read())) == 4
+    released.update(names)
+
+
+def test_a_late_run_does_not_overtake_those_that_wait(narrow: httpx.Client) -> None:
+    """Also when a slot becomes free at the moment it arrives."""
+    runs = [create(narrow, "slow", {"seconds": 0.15})["run_id"] for _ in range(12)]
+    done = [ended(narrow, run) for run in runs]
+    assert [run["started_at"] for run in done] == sorted(run["started_at"] for run in done)
+    assert done[-1]["queued_ms"] > 100
+
+
+def test_a_delayed_run_takes_no_slot_while_it_waits(narrow: httpx.Client) -> None:
+    for _ in range(5):
+        create(narrow, "simple", {"foo": 1}, after_seconds=3600)
+    assert wait(narrow, "simple", {"foo": 1}) == {"foo": 1, "items": ["a", "b"]}
+
+
+def test_a_queued_run_whose_client_leaves_is_never_started(narrow: httpx.Client) -> None:
+    names = [str(uuid4()) for _ in range(2)]
+    for name in names:
+        create(narrow, "held", {"foo": name})
+    body = {"assistant_id": "slow", "input": {"seconds": 0}, "on_disconnect": "cancel"}
+    with narrow.stream("POST", "/runs/wait", json=body) as response:
+        run_id = run_id_of(response)
+    until_status(narrow, run_id, "interrupted")
+    released.update(names)
+    assert wait(narrow, "simple", {"foo": 1})
+    assert detail(narrow, run_id)["attempts"] == 0
+
+
+# A node that blocks
+
+
+class Blocked:
+    """A run whose node blocks its event loop, waited for in a thread."""
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self.ended = Event()
+        self._url = url
+        self._body = {"assistant_id": "blocking", "input": {"seconds": seconds}}
+        self._thread = Thread(target=self._wait)
+        self._thread.start()
+
+    def _wait(self) -> None:
+        with httpx.Client(base_url=self._url, timeout=20) as http:
+            http.post("/runs/wait", json=self._body)
+        self.ended.set()
+
+    def join(self) -> None:
+        """Wait for its end."""
+        self._thread.join()
+
+
+def test_a_blocking_node_does_not_stall_the_server(server: LiveServer, http: httpx.Client) -> None:
+    http.get("/ok")
+    blocked = Blocked(server.url, 1.0)
+    durations = []
+    while not blocked.ended.is_set():
+        start = monotonic()
+        assert http.get("/ok").status_code == 200
+        durations.append(monotonic() - start)
+    blocked.join()
+    assert len(durations) > 20
+    assert sorted(durations)[int(len(durations) * 0.99)] < 0.05
+
+
+def test_a_run_created_meanwhile_is_answered_at_once(server: LiveServer, http: httpx.Client) -> None:
+    blocked = Blocked(server.url, 0.6)
+    start = monotonic()
+    run_id = create(http, "simple", {"foo": 1})["run_id"]
+    with http.stream("POST", "/runs/stream", json={"assistant_id": "simple", "input": {"foo": 1}}) as response:
+        assert response.status_code == 200
+    assert monotonic() - start < 0.3
+    blocked.join()
+    assert ended(http, run_id)["status"] == "success"
+
+
+def test_the_log_names_the_node_the_file_and_the_line_that_blocks(
+    server: LiveServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def blocks() -> list[Any]:
+        events = [record.msg for record in caplog.records if record.name == "treadle.graphs"]
+        return [event for event in events if "block" in str(event)]
+
+    with caplog.at_level("WARNING"):
+        blocked = Blocked(server.url, 1.3)
+        event = until(blocks)[0]
+        blocked.join()
+    code = graphs_under_test.block.__code__
+    assert event["file"] == code.co_filename
+    assert code.co_firstlineno < int(event["line"]) <= code.co_firstlineno + 4
+    assert event["node"] == "stall"
+
+
+# Leaving
+
+
+async def test_sixty_clients_that_leave_leave_nothing_running(client: httpx.AsyncClient, http: httpx.Client) -> None:
+    body = {"assistant_id": "slow", "input": {"seconds": 60}, "stream_mode": "custom", "on_disconnect": "cancel"}
+    before = graphs_under_test.cancelled["slow"]
+    runs: list[str] = []
+
+    async def leave() -> None:
+        async with client.stream("POST", "/runs/stream", json=body) as response:
+            runs.append(run_id_of(response))
+            async for chunk in response.aiter_bytes():
+                if b"paused" in chunk:
+                    break
+
+    async with anyio.create_task_group() as clients:
+        for _ in range(60):
+            clients.start_soon(leave)
+    until(lambda: graphs_under_test.cancelled["slow"] - before == 60)
+    assert {until_status(http, run_id, "interrupted")["status"] for run_id in runs} == {"interrupted"}

@@ -1,0 +1,200 @@
+"""What the server says of itself, and how it treats any path, method and origin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+import httpx
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from tests.live import serving
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+SERVED = {
+    "/ok": "GET",
+    "/info": "GET",
+    "/openapi.json": "GET",
+    "/runs": "POST",
+    "/runs/wait": "POST",
+    "/runs/stream": "POST",
+    "/runs/{run_id}": "GET",
+    "/runs/{run_id}/join": "GET",
+    "/runs/{run_id}/stream": "GET",
+}
+RUN_ID = "01a1fbfa-f076-71e2-846d-8bfe389bea95"
+
+
+def filled(path: str) -> str:
+    """A path with an id for each of its parameters."""
+    return re.sub(r"\{\w+\}", RUN_ID, path)
+
+
+@pytest.fixture(scope="module")
+def document(server: Any) -> Any:
+    """The served document."""
+    return httpx.get(f"{server.url}/openapi.json").json()
+
+
+@pytest.mark.parametrize("query", ["", "?check_db=0", "?check_db=1", "?unknown=1"])
+def test_ok(http: httpx.Client, query: str) -> None:
+    response = http.get(f"/ok{query}")
+    assert (response.status_code, response.text) == (200, '{"ok":true,"services":{}}')
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["vary"] == "Origin"
+
+
+@pytest.mark.parametrize("value", ["true", "2", "x", "1.5", "9" * 5000], ids=lambda text: text[:5])
+def test_ok_refuses_another_check_db_by_name(http: httpx.Client, value: str) -> None:
+    response = http.get("/ok", params={"check_db": value})
+    assert response.status_code == 422
+    assert "check_db" in response.json()["detail"]
+
+
+def test_info_says_what_is_served(http: httpx.Client) -> None:
+    host = {
+        "kind": "self-hosted",
+        "project_id": None,
+        "host_revision_id": None,
+        "revision_id": None,
+        "tenant_id": None,
+    }
+    info = http.get("/info").json()
+    assert info["version"] == version("treadle")
+    assert info["langgraph_py_version"] == version("langgraph")
+    assert info["host"] == info["metadata"] == host
+    assert list(info["flags"]) == [
+        "assistants",
+        "crons",
+        "langsmith",
+        "langsmith_tracing_replicas",
+        "langsmith_tracing_session_on_runs",
+    ]
+    assert info["flags"]["langsmith"] is False
+
+
+# The served document
+
+
+def test_the_document_is_valid_openapi(document: Any) -> None:
+    assert document["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_the_document_lists_exactly_what_is_served(http: httpx.Client, document: Any) -> None:
+    assert all(method.lower() in document["paths"][path] for path, method in SERVED.items())
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            response = http.request(method, filled(path), content=b"")
+            assert (response.status_code == 405) != (method.lower() in item), (method, path)
+            assert response.text != '{"detail":"Not Found"}', (method, path)
+
+
+@pytest.mark.parametrize("path", ["/runs", "/runs/wait", "/runs/stream"])
+def test_the_document_names_every_header_of_a_created_run(http: httpx.Client, document: Any, path: str) -> None:
+    response = http.post(path, json={"assistant_id": "simple", "input": {"foo": 1}, "unknown": 1})
+    declared = {name.lower() for name in document["paths"][path]["post"]["responses"]["200"]["headers"]}
+    assert declared == {"content-location", "location", "treadle-ignored"} & set(response.headers)
+
+
+# Any path and method
+
+
+@pytest.mark.parametrize("path", ["/nope", "/run", "/runs/x/y", "/threads/x", "/%00"])
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_an_unknown_path(http: httpx.Client, method: str, path: str) -> None:
+    response = http.request(method, path)
+    assert (response.status_code, response.text) == (404, '{"detail":"Not Found"}')
+    assert response.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(("path", "allowed"), SERVED.items())
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD"])
+def test_a_wrong_method_is_told_the_right_one(http: httpx.Client, method: str, path: str, allowed: str) -> None:
+    response = http.request(method, filled(path))
+    if method != allowed:
+        assert response.status_code == 405
+        assert response.headers["allow"] == allowed
+        assert response.text == ("" if method == "HEAD" else '{"detail":"Method Not Allowed"}')
+
+
+@pytest.mark.parametrize("path", ["/runs", "/runs/wait", "/runs/stream"])
+def test_a_trailing_slash_is_redirected(http: httpx.Client, path: str) -> None:
+    response = http.post(f"{path}/", json={"assistant_id": "simple"})
+    assert (response.status_code, response.content) == (307, b"")
+    assert response.headers["location"] == str(http.base_url.join(path))
+    assert http.post(f"{path}/", json={"assistant_id": "simple"}, follow_redirects=True).status_code == 200
+
+
+def test_nothing_is_compressed(http: httpx.Client) -> None:
+    response = http.get("/openapi.json", headers={"accept-encoding": "gzip, br, zstd"})
+    assert "content-encoding" not in response.headers
+
+
+@pytest.mark.parametrize("headers", [{"x-api-key": "any"}, {"authorization": "Bearer any"}], ids=str)
+def test_a_key_is_accepted_where_none_is_asked_for(http: httpx.Client, headers: dict[str, str]) -> None:
+    assert http.post("/runs", json={"assistant_id": "simple"}, headers=headers).status_code == 200
+
+
+# Browsers
+
+ORIGIN = {"origin": "https://app.example"}
+EXPOSED = {"x-pagination-total", "x-pagination-next", "content-location", "location", "treadle-ignored"}
+ASKED = {"access-control-request-method": "POST", "access-control-request-headers": "x-api-key,content-type"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/ok", 200),
+        ("POST", "/runs", 422),
+        ("GET", "/nope", 404),
+        ("GET", f"/runs/{RUN_ID}", 404),
+        ("PUT", "/runs", 405),
+    ],
+)
+def test_any_origin_may_read_any_answer(http: httpx.Client, method: str, path: str, status: int) -> None:
+    response = http.request(method, path, headers=ORIGIN)
+    assert response.status_code == status
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert set(response.headers["access-control-expose-headers"].split(", ")) == EXPOSED
+    assert "access-control-allow-credentials" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/runs/wait", "/runs/stream"])
+def test_any_origin_may_read_a_streamed_answer(http: httpx.Client, path: str) -> None:
+    response = http.post(path, json={"assistant_id": "simple"}, headers=ORIGIN)
+    assert response.headers["access-control-allow-origin"] == "*"
+    assert "content-location" in response.headers["access-control-expose-headers"]
+
+
+def test_a_preflight_is_answered(http: httpx.Client) -> None:
+    response = http.options("/runs", headers=ORIGIN | ASKED)
+    assert (response.status_code, response.text) == (200, "OK")
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert response.headers["access-control-allow-headers"] == "x-api-key,content-type"
+    assert response.headers["access-control-max-age"] == "600"
+    allowed = response.headers["access-control-allow-methods"]
+    assert allowed == "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, QUERY"
+
+
+def test_a_preflight_for_no_method_at_all_is_refused(http: httpx.Client) -> None:
+    response = http.options("/runs", headers=ORIGIN | {"access-control-request-method": "BOGUS"})
+    assert (response.status_code, response.text) == (400, "Disallowed CORS method")
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[httpx.Client]:
+    """A client of a server that lets one origin in."""
+    with serving(cors_allow_origins=("https://app.example",)) as live, httpx.Client(base_url=live.url) as client:
+        yield client
+
+
+@pytest.mark.parametrize(("origin", "allowed"), [("https://app.example", True), ("https://other.example", False)])
+def test_origins_can_be_limited(guarded: httpx.Client, origin: str, allowed: bool) -> None:
+    seen = guarded.get("/ok", headers={"origin": origin}).headers.get("access-control-allow-origin")
+    assert seen == (origin if allowed else None)
+    assert guarded.options("/runs", headers=ASKED | {"origin": origin}).status_code == (200 if allowed else 400)

@@ -1,0 +1,326 @@
+"""`POST /runs/wait`: the outcome of a run in one JSON document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.live import LiveServer, serving
+from tests.web.calls import create, detail, ended, run_id_of, until_status, wait
+
+MASKED = "An internal error occurred"
+SURE = {"question": "sure?"}
+
+
+def interrupts_of(body: Any) -> list[Any]:
+    """The values of a body's interrupts, after a look at the form of each."""
+    for item in body["__interrupt__"]:
+        assert list(item) == ["value", "id", "response_schema"]
+        assert re.fullmatch("[0-9a-f]{32}", item["id"])
+        assert item["response_schema"] is None
+    return [item["value"] for item in body["__interrupt__"]]
+
+
+# Success
+
+
+@pytest.mark.parametrize(
+    ("graph", "given", "values"),
+    [
+        ("simple", {"foo": "x"}, {"foo": "x", "items": ["a", "b"]}),
+        ("simple", {"foo": "x", "unknown": 1}, {"foo": "x", "items": ["a", "b"]}),
+        ("simple", {}, {"items": ["a", "b"]}),
+        ("functional", 2, 4),
+        ("builder", {"foo": 1}, {"foo": 1, "items": ["a"]}),
+        ("factory", {"foo": 1}, {"foo": 1, "items": ["none"]}),
+        ("managed", {"foo": 1}, {"foo": 1, "items": ["a"]}),
+        ("nested", {"foo": 1}, {"foo": 1, "items": ["a"]}),
+    ],
+)
+@pytest.mark.parametrize("on_completion", ["delete", "keep"])
+def test_success_is_the_last_values(
+    http: httpx.Client, graph: str, given: Any, values: Any, on_completion: str
+) -> None:
+    assert wait(http, graph, given, on_completion=on_completion) == values
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+def test_every_durability_works_without_a_thread(http: httpx.Client, durability: str) -> None:
+    assert wait(http, "simple", {"foo": 1}, durability=durability) == {"foo": 1, "items": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    "stream_mode",
+    [
+        "updates",
+        "messages",
+        "messages-tuple",
+        "tasks",
+        "checkpoints",
+        "events",
+        "debug",
+        "custom",
+        ["updates", "debug"],
+    ],
+    ids=str,
+)
+def test_without_values_among_the_modes_the_outcome_is_empty(http: httpx.Client, stream_mode: Any) -> None:
+    assert wait(http, "simple", {"foo": 1}, stream_mode=stream_mode) == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "values"),
+    [
+        ({"goto": "second"}, {"items": ["a", "b", "b"]}),
+        ({"goto": ["second"]}, {"items": ["a", "b", "b"]}),
+        ({"goto": {"node": "second", "input": {"foo": 3}}}, {"items": ["a", "b", "b"]}),
+        ({"goto": [{"node": "second", "input": {}}, {"node": "second", "input": {}}]}, {"items": ["a", "b", "b", "b"]}),
+        ({"goto": "nowhere"}, {"items": ["a", "b"]}),
+        ({"update": {"foo": 3}, "goto": "second"}, {"foo": 3, "items": ["a", "b", "b"]}),
+    ],
+)
+def test_a_command_runs_beside_the_normal_start_and_beats_the_input(
+    http: httpx.Client, command: Any, values: Any
+) -> None:
+    assert wait(http, "simple", {"foo": "unused"}, command=command) == values
+
+
+# Interrupts
+
+
+@pytest.mark.parametrize("stream_mode", ["values", ["values", "updates"], ["values", "custom"]], ids=str)
+@pytest.mark.parametrize(
+    ("graph", "state", "values"),
+    [
+        ("asking", {"foo": 1, "items": ["a"]}, [SURE]),
+        ("asking_twice", {"foo": 1, "items": []}, [SURE, "and you?"]),
+        ("nested_asking", {"foo": 1, "items": []}, [SURE]),
+    ],
+)
+def test_interrupts_come_with_the_state_and_each_once(
+    http: httpx.Client, graph: str, state: Any, values: Any, stream_mode: Any
+) -> None:
+    body = wait(http, graph, {"foo": 1}, stream_mode=stream_mode)
+    assert interrupts_of(body) == values
+    assert {key: value for key, value in body.items() if key != "__interrupt__"} == state
+
+
+@pytest.mark.parametrize(("graph", "values"), [("asking", [SURE]), ("asking_twice", [SURE, "and you?"])])
+def test_with_updates_alone_interrupts_come_without_state(http: httpx.Client, graph: str, values: Any) -> None:
+    body = wait(http, graph, {"foo": 1}, stream_mode="updates")
+    assert list(body) == ["__interrupt__"]
+    assert interrupts_of(body) == values
+
+
+@pytest.mark.parametrize("stream_mode", ["custom", "messages", "messages-tuple", "debug"])
+def test_other_modes_say_nothing_of_interrupts(http: httpx.Client, stream_mode: str) -> None:
+    assert wait(http, "asking", {"foo": 1}, stream_mode=stream_mode) == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "items"),
+    [
+        ({"interrupt_before": ["second"]}, ["a"]),
+        ({"interrupt_before": ["first"]}, []),
+        ({"interrupt_before": "*"}, []),
+        ({"interrupt_before": "xx_second_yy"}, ["a"]),
+        ({"interrupt_before": {"second": 1}}, ["a"]),
+        ({"interrupt_before": []}, ["a", "b"]),
+        ({"interrupt_before": ["nowhere"]}, ["a", "b"]),
+        ({"interrupt_after": ["first"]}, ["a"]),
+        ({"interrupt_after": "*"}, ["a"]),
+    ],
+)
+def test_a_static_interrupt_looks_like_success(http: httpx.Client, fields: Any, items: list[str]) -> None:
+    """Any container is asked whether it has the node (recorded)."""
+    assert wait(http, "simple", {"foo": 1}, **fields) == {"foo": 1, "items": items}
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("graph", "given", "error", "message"),
+    [
+        ("failing", "value", "ValueError", "boom"),
+        ("failing", "key", "KeyError", "'missing'"),
+        ("failing", "own", "OwnError", MASKED),
+        ("failing", "group", "ValueError", "a"),
+        ("failing", "surrogate", "ValueError", "lone ? surrogate"),
+        ("raising", "TypeError", "TypeError", "said"),
+        ("raising", "AttributeError", "AttributeError", "said"),
+        ("raising", "RuntimeError", "RuntimeError", "said"),
+        ("raising", "TimeoutError", "TimeoutError", "said"),
+        ("raising", "HTTPException", "HTTPException", "418: said"),
+        ("raising", "UnboundLocalError", "UnboundLocalError", MASKED),
+        ("raising", "CancelledError", "NodeCancelledError", MASKED),
+    ],
+)
+def test_a_failure_is_shown_by_class_and_its_text_only_if_the_class_is_known(
+    http: httpx.Client, graph: str, given: str, error: str, message: str
+) -> None:
+    response = http.post("/runs/wait", json={"assistant_id": graph, "input": {"foo": given}})
+    assert response.json() == {"__error__": {"error": error, "message": message}}
+    outcome = detail(http, run_id_of(response))
+    assert (outcome["status"], outcome["error"]) == ("error", {"error": error, "message": message})
+
+
+@pytest.mark.parametrize(
+    ("given", "fields", "error", "message"),
+    [
+        (None, {}, "EmptyInputError", "Received no input for __start__"),
+        (5, {}, "InvalidUpdateError", "Expected dict, got 5\n"),
+        ({"foo": 1}, {"config": {"recursion_limit": 2}}, "GraphRecursionError", "Recursion limit of 2 reached"),
+        ({"foo": 1}, {"config": {"recursion_limit": 2.0}}, "GraphRecursionError", "Recursion limit of 2 reached"),
+        ({"foo": 1}, {"config": {"recursion_limit": 0}}, "ValueError", "recursion_limit must be at least 1"),
+        ({"foo": 1}, {"config": {"recursion_limit": -3}}, "ValueError", "recursion_limit must be at least 1"),
+        ({"foo": 1}, {"interrupt_before": 5}, "TypeError", "argument of type 'int' is not iterable"),
+        ({"foo": 1}, {"interrupt_after": True}, "TypeError", "argument of type 'bool' is not iterable"),
+        ({"foo": 1}, {"command": {"resume": False}}, "RuntimeError", "Cannot use Command(resume=...) without"),
+        ({"foo": 1}, {"command": {"resume": 0}}, "RuntimeError", "Cannot use Command(resume=...) without"),
+    ],
+)
+def test_what_langgraph_refuses_is_the_runs_error(
+    http: httpx.Client, given: Any, fields: Any, error: str, message: str
+) -> None:
+    failure = wait(http, "simple", given, **fields)["__error__"]
+    assert failure["error"] == error
+    assert failure["message"].startswith(message)
+
+
+def test_pydantic_tells_what_it_misses(http: httpx.Client) -> None:
+    failure = wait(http, "raising", {"foo": "ValidationError"})["__error__"]
+    assert failure["error"] == "ValidationError"
+    assert "Field required" in failure["message"]
+
+
+@pytest.mark.parametrize("given", ["exit", "async exit"])
+def test_sys_exit_in_a_node_ends_that_run_only(http: httpx.Client, given: str) -> None:
+    bystander = create(http, "slow", {"seconds": 0.2})
+    assert wait(http, "failing", {"foo": given}) == {"__error__": {"error": "SystemExit", "message": MASKED}}
+    assert http.get("/ok").json()["ok"]
+    assert ended(http, bystander["run_id"])["status"] == "success"
+
+
+# Values that JSON does not have
+
+
+def test_odd_values_have_the_recorded_forms(http: httpx.Client) -> None:
+    response = http.post("/runs/wait", json={"assistant_id": "odd", "input": {"foo": 1}})
+    assert response.text == (
+        '{"foo":{"datetime":"2026-01-02T03:04:05+00:00","timedelta":1.5,"pydantic":{"when":"2026-01-02"},'
+        '"dataclass":{"size":3},"set":[1],"bytes":"AAE=","decimal":1.5,"path":"/a","nan":null,'
+        '"big":1180591620717411303424,"surrogate":"?","object":null,"1":"int key","null":"null key"},"items":[]}'
+    )
+
+
+def test_more_odd_values_have_the_recorded_forms(http: httpx.Client) -> None:
+    foo = wait(http, "odder", {"foo": 1})["foo"]
+    message = foo.pop("message")
+    assert (message["type"], message["content"], message["id"]) == ("ai", "hi", "m")
+    assert foo == {
+        "date": "2026-01-02",
+        "time": "03:04:05",
+        "frozenset": [1],
+        "deque": [1, 2],
+        "tuple": [1, 2],
+        "bytearray": "AAE=",
+        "uuid": "00000000-0000-0000-0000-000000000001",
+        "ip": "127.0.0.1",
+        "enum": "red",
+        "pattern": "a+",
+        "zone": "Europe/Berlin",
+        "exception": {"error": "ValueError", "message": "boom"},
+        "infinity": None,
+        "whole": 2.0,
+        "complex": None,
+        "function": None,
+        "class": None,
+        "generator": None,
+        "memoryview": None,
+        "true": "true key",
+    }
+
+
+# The response
+
+
+def test_headers_name_the_run_under_its_thread(http: httpx.Client) -> None:
+    response = http.post("/runs/wait", json={"assistant_id": "simple", "input": {"foo": 1}})
+    run = detail(http, run_id_of(response))
+    location = f"/threads/{run['thread_id']}/runs/{run['run_id']}"
+    headers = dict(response.headers)
+    del headers["date"]
+    assert headers == {
+        "server": "uvicorn",
+        "content-type": "application/json",
+        "content-location": location,
+        "location": f"{location}/join",
+        "transfer-encoding": "chunked",
+        "vary": "Origin",
+    }
+    assert response.text == '{"foo":1,"items":["a","b"]}'
+
+
+def test_the_run_is_settled_when_its_answer_is_complete(http: httpx.Client) -> None:
+    for _ in range(10):
+        response = http.post("/runs/wait", json={"assistant_id": "simple", "input": {"foo": 1}})
+        assert detail(http, run_id_of(response))["status"] == "success"
+
+
+def test_an_idle_wait_takes_a_few_milliseconds(http: httpx.Client) -> None:
+    """Nothing polls, and no packet waits for another's acknowledgement (40 ms)."""
+    durations = []
+    for _ in range(15):
+        start = monotonic()
+        wait(http, "simple", {"foo": 1})
+        durations.append(monotonic() - start)
+    assert sorted(durations)[7] < 0.02
+
+
+@pytest.fixture(scope="module")
+def beating() -> Iterator[LiveServer]:
+    """A server whose heart beats five times a second."""
+    with serving(heartbeat=0.2) as live:
+        yield live
+
+
+def test_newlines_keep_the_connection_until_the_json(beating: LiveServer) -> None:
+    with httpx.Client(base_url=beating.url) as http:
+        response = http.post("/runs/wait", json={"assistant_id": "slow", "input": {"seconds": 0.9}})
+    assert re.fullmatch(r'\n{4,5}\{"seconds":0\.9,"done":true\}', response.text)
+
+
+def test_headers_and_newlines_come_before_the_run_starts(beating: LiveServer) -> None:
+    body = {"assistant_id": "simple", "input": {"foo": 1}, "after_seconds": 0.5}
+    start = monotonic()
+    with httpx.Client(base_url=beating.url) as http, http.stream("POST", "/runs/wait", json=body) as response:
+        assert monotonic() - start < 0.15
+        assert detail(http, run_id_of(response))["status"] == "pending"
+        assert response.read() == b'\n\n{"foo":1,"items":["a","b"]}'
+
+
+def test_a_run_that_takes_too_long_ends_as_timeout() -> None:
+    with serving(run_timeout=0.2) as live, httpx.Client(base_url=live.url) as http:
+        response = http.post("/runs/wait", json={"assistant_id": "slow", "input": {"seconds": 60}})
+        error = {"error": "TimeoutError", "message": ""}
+        assert response.json() == {"__error__": error}
+        run = detail(http, run_id_of(response))
+        assert (run["status"], run["error"], run["values"]) == ("timeout", error, {"seconds": 60})
+
+
+def test_a_timeout_of_the_graphs_own_is_an_error(http: httpx.Client) -> None:
+    response = http.post("/runs/wait", json={"assistant_id": "raising", "input": {"foo": "TimeoutError"}})
+    assert detail(http, run_id_of(response))["status"] == "error"
+
+
+def test_a_body_that_has_left_is_still_run_to_its_end(http: httpx.Client) -> None:
+    """Without `on_disconnect` the run goes on, and its outcome waits under its id."""
+    with http.stream("POST", "/runs/wait", json={"assistant_id": "slow", "input": {"seconds": 0.1}}) as response:
+        run_id = run_id_of(response)
+    assert until_status(http, run_id, "success")["values"] == {"seconds": 0.1, "done": True}
