@@ -85,7 +85,7 @@ def _event(block: str) -> tuple[str, Any, str | None]:
     return fields["event"], json.loads(fields["data"]), fields.get("id")
 
 
-def until(condition: Callable[[], T], *, within: float = 5.0) -> T:
+def until(condition: Callable[[], T | None], *, within: float = 5.0) -> T:
     """The first true value of `condition`, asked anew every few milliseconds for `within` seconds."""
     deadline = time.monotonic() + within
     while not (value := condition()):

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import treadle_api.operations as op
 
+import treadle_api.operations as op
 from treadle.settings import _VARIABLES, Settings
 
 ROOT = Path(__file__).parent.parent

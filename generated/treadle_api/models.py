@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from treadle_api.numbers import Integer
 
@@ -29,6 +29,28 @@ class Config(BaseModel):
     configurable: dict[str, Any] | None = None
     """
     Free values that nodes read from their config.
+    """
+
+
+class RunsCancel(BaseModel):
+    """
+    Picks runs to cancel: `status` alone, or `thread_id` together with `run_ids`.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    status: Literal["pending", "running", "all"] | None = None
+    """
+    Every run in this state, on whichever thread; `all` is both `pending` and `running`. Excludes the other two fields.
+    """
+    thread_id: str | None = None
+    """
+    Thread of the runs in `run_ids`. Both are needed.
+    """
+    run_ids: list[str] | None = None
+    """
+    Runs to cancel on the thread `thread_id`.
     """
 
 
@@ -174,4 +196,15 @@ class RunCreateStreamingStateless(RunCreateStateless):
     on_disconnect: Literal["cancel", "continue"] = "continue"
     """
     If the client drops this connection: `continue` (default) lets the run go on, `cancel` stops it with status `interrupted`, and deletes a temporary thread.
+    """
+
+
+class RunBatchCreate(RootModel[list[RunCreateStateless]]):
+    """
+    At least one stateless run. Items are independent of each other and may name different graphs.
+    """
+
+    root: list[RunCreateStateless]
+    """
+    At least one stateless run. Items are independent of each other and may name different graphs.
     """

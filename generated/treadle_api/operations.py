@@ -165,6 +165,65 @@ create_run: Final[Operation[CreateRunBody, CreateRunParameters, CreateRunResult]
 """POST /runs: Start a stateless run"""
 
 
+CreateRunBatchBody: TypeAlias = models.RunBatchCreate
+CreateRunBatchResult: TypeAlias = list[results.Run]
+CreateRunBatchParameters: TypeAlias = NoParameters
+create_run_batch: Final[Operation[CreateRunBatchBody, CreateRunBatchParameters, CreateRunBatchResult]] = Operation(
+    name="create_run_batch",
+    operation_id="run_batch_stateless_runs_post",
+    method="POST",
+    path="/runs/batch",
+    tag="Stateless Runs",
+    load_body=models.RunBatchCreate.model_validate,
+    body_pointer="#/paths/~1runs~1batch/post/requestBody/content/application~1json/schema",
+    body_required=True,
+    make_parameters=CreateRunBatchParameters,
+    parameters=(),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 400, 404, 409, 413, 422, 503}),
+)
+"""POST /runs/batch: Start several stateless runs"""
+
+
+CancelRunsBody: TypeAlias = models.RunsCancel
+CancelRunsResult: TypeAlias = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRunsParameters:
+    """Parameters of POST /runs/cancel."""
+
+    action: Literal["interrupt", "rollback"] = "interrupt"
+
+
+cancel_runs: Final[Operation[CancelRunsBody, CancelRunsParameters, CancelRunsResult]] = Operation(
+    name="cancel_runs",
+    operation_id="cancel_runs_post",
+    method="POST",
+    path="/runs/cancel",
+    tag="Thread Runs",
+    load_body=models.RunsCancel.model_validate,
+    body_pointer="#/paths/~1runs~1cancel/post/requestBody/content/application~1json/schema",
+    body_required=True,
+    make_parameters=CancelRunsParameters,
+    parameters=(
+        Parameter(
+            name="action",
+            field="action",
+            location="query",
+            required=False,
+            pointer="#/paths/~1runs~1cancel/post/parameters/0/schema",
+            kind="string",
+        ),
+    ),
+    status=204,
+    media_type=None,
+    statuses=frozenset({204, 404, 422}),
+)
+"""POST /runs/cancel: Cancel several runs"""
+
+
 StreamRunBody: TypeAlias = models.RunCreateStreamingStateless
 StreamRunResult: TypeAlias = results.StreamEvent
 StreamRunParameters: TypeAlias = NoParameters
@@ -207,6 +266,44 @@ wait_run: Final[Operation[WaitRunBody, WaitRunParameters, WaitRunResult]] = Oper
 """POST /runs/wait: Run statelessly and wait"""
 
 
+DeleteRunBody: TypeAlias = None
+DeleteRunResult: TypeAlias = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRunParameters:
+    """Parameters of DELETE /runs/{run_id}."""
+
+    run_id: UUID
+
+
+delete_run: Final[Operation[DeleteRunBody, DeleteRunParameters, DeleteRunResult]] = Operation(
+    name="delete_run",
+    operation_id="delete_run",
+    method="DELETE",
+    path="/runs/{run_id}",
+    tag="Stateless Runs",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=DeleteRunParameters,
+    parameters=(
+        Parameter(
+            name="run_id",
+            field="run_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1runs~1{run_id}/delete/parameters/0/schema",
+            kind="uuid",
+        ),
+    ),
+    status=204,
+    media_type=None,
+    statuses=frozenset({204, 404, 422}),
+)
+"""DELETE /runs/{run_id}: Delete a run"""
+
+
 GetRunBody: TypeAlias = None
 GetRunResult: TypeAlias = results.RunDetail
 
@@ -243,6 +340,62 @@ get_run: Final[Operation[GetRunBody, GetRunParameters, GetRunResult]] = Operatio
     statuses=frozenset({200, 404, 422}),
 )
 """GET /runs/{run_id}: Get a run"""
+
+
+CancelRunBody: TypeAlias = None
+CancelRunResult: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRunParameters:
+    """Parameters of POST /runs/{run_id}/cancel."""
+
+    run_id: UUID
+    wait: bool = False
+    action: Literal["interrupt", "rollback"] = "interrupt"
+
+
+cancel_run: Final[Operation[CancelRunBody, CancelRunParameters, CancelRunResult]] = Operation(
+    name="cancel_run",
+    operation_id="cancel_run",
+    method="POST",
+    path="/runs/{run_id}/cancel",
+    tag="Stateless Runs",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=CancelRunParameters,
+    parameters=(
+        Parameter(
+            name="run_id",
+            field="run_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1runs~1{run_id}~1cancel/post/parameters/0/schema",
+            kind="uuid",
+        ),
+        Parameter(
+            name="wait",
+            field="wait",
+            location="query",
+            required=False,
+            pointer="#/paths/~1runs~1{run_id}~1cancel/post/parameters/1/schema",
+            kind="boolean",
+        ),
+        Parameter(
+            name="action",
+            field="action",
+            location="query",
+            required=False,
+            pointer="#/paths/~1runs~1{run_id}~1cancel/post/parameters/2/schema",
+            kind="string",
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 202, 404, 422}),
+)
+"""POST /runs/{run_id}/cancel: Cancel a run"""
 
 
 JoinRunBody: TypeAlias = None
@@ -364,6 +517,143 @@ join_run_stream: Final[Operation[JoinRunStreamBody, JoinRunStreamParameters, Joi
 """GET /runs/{run_id}/stream: Join the stream of a run"""
 
 
+ListThreadRunsBody: TypeAlias = None
+ListThreadRunsResult: TypeAlias = list[results.Run]
+
+
+@dataclass(frozen=True, slots=True)
+class ListThreadRunsParameters:
+    """Parameters of GET /threads/{thread_id}/runs."""
+
+    thread_id: UUID
+    limit: int = 10
+    offset: int = 0
+    status: Literal["pending", "running", "error", "success", "timeout", "interrupted"] | None = None
+    select: (
+        list[
+            Literal[
+                "run_id",
+                "thread_id",
+                "assistant_id",
+                "created_at",
+                "updated_at",
+                "status",
+                "metadata",
+                "kwargs",
+                "multitask_strategy",
+                "langsmith_session_name",
+            ]
+        ]
+        | None
+    ) = None
+
+
+list_thread_runs: Final[Operation[ListThreadRunsBody, ListThreadRunsParameters, ListThreadRunsResult]] = Operation(
+    name="list_thread_runs",
+    operation_id="list_runs_http_threads__thread_id__runs_get",
+    method="GET",
+    path="/threads/{thread_id}/runs",
+    tag="Thread Runs",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=ListThreadRunsParameters,
+    parameters=(
+        Parameter(
+            name="thread_id",
+            field="thread_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1threads~1{thread_id}~1runs/get/parameters/0/schema",
+            kind="uuid",
+        ),
+        Parameter(
+            name="limit",
+            field="limit",
+            location="query",
+            required=False,
+            pointer="#/paths/~1threads~1{thread_id}~1runs/get/parameters/1/schema",
+            kind="integer",
+        ),
+        Parameter(
+            name="offset",
+            field="offset",
+            location="query",
+            required=False,
+            pointer="#/paths/~1threads~1{thread_id}~1runs/get/parameters/2/schema",
+            kind="integer",
+        ),
+        Parameter(
+            name="status",
+            field="status",
+            location="query",
+            required=False,
+            pointer="#/paths/~1threads~1{thread_id}~1runs/get/parameters/3/schema",
+            kind="string",
+        ),
+        Parameter(
+            name="select",
+            field="select",
+            location="query",
+            required=False,
+            pointer="#/paths/~1threads~1{thread_id}~1runs/get/parameters/4/schema",
+            kind="array",
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 404, 422}),
+)
+"""GET /threads/{thread_id}/runs: List runs of a thread"""
+
+
+DeleteThreadRunBody: TypeAlias = None
+DeleteThreadRunResult: TypeAlias = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteThreadRunParameters:
+    """Parameters of DELETE /threads/{thread_id}/runs/{run_id}."""
+
+    thread_id: UUID
+    run_id: UUID
+
+
+delete_thread_run: Final[Operation[DeleteThreadRunBody, DeleteThreadRunParameters, DeleteThreadRunResult]] = Operation(
+    name="delete_thread_run",
+    operation_id="delete_run_threads__thread_id__runs__run_id__delete",
+    method="DELETE",
+    path="/threads/{thread_id}/runs/{run_id}",
+    tag="Thread Runs",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=DeleteThreadRunParameters,
+    parameters=(
+        Parameter(
+            name="thread_id",
+            field="thread_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}/delete/parameters/0/schema",
+            kind="uuid",
+        ),
+        Parameter(
+            name="run_id",
+            field="run_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}/delete/parameters/1/schema",
+            kind="uuid",
+        ),
+    ),
+    status=204,
+    media_type=None,
+    statuses=frozenset({204, 404, 422}),
+)
+"""DELETE /threads/{thread_id}/runs/{run_id}: Delete a run"""
+
+
 GetThreadRunBody: TypeAlias = None
 GetThreadRunResult: TypeAlias = results.Run
 
@@ -409,6 +699,71 @@ get_thread_run: Final[Operation[GetThreadRunBody, GetThreadRunParameters, GetThr
     statuses=frozenset({200, 404, 422}),
 )
 """GET /threads/{thread_id}/runs/{run_id}: Get a run"""
+
+
+CancelThreadRunBody: TypeAlias = None
+CancelThreadRunResult: TypeAlias = Any
+
+
+@dataclass(frozen=True, slots=True)
+class CancelThreadRunParameters:
+    """Parameters of POST /threads/{thread_id}/runs/{run_id}/cancel."""
+
+    thread_id: UUID
+    run_id: UUID
+    wait: bool = False
+    action: Literal["interrupt", "rollback"] = "interrupt"
+
+
+cancel_thread_run: Final[Operation[CancelThreadRunBody, CancelThreadRunParameters, CancelThreadRunResult]] = Operation(
+    name="cancel_thread_run",
+    operation_id="cancel_run_http_threads__thread_id__runs__run_id__cancel_post",
+    method="POST",
+    path="/threads/{thread_id}/runs/{run_id}/cancel",
+    tag="Thread Runs",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=CancelThreadRunParameters,
+    parameters=(
+        Parameter(
+            name="thread_id",
+            field="thread_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1cancel/post/parameters/0/schema",
+            kind="uuid",
+        ),
+        Parameter(
+            name="run_id",
+            field="run_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1cancel/post/parameters/1/schema",
+            kind="uuid",
+        ),
+        Parameter(
+            name="wait",
+            field="wait",
+            location="query",
+            required=False,
+            pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1cancel/post/parameters/2/schema",
+            kind="boolean",
+        ),
+        Parameter(
+            name="action",
+            field="action",
+            location="query",
+            required=False,
+            pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1cancel/post/parameters/3/schema",
+            kind="string",
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 202, 404, 422}),
+)
+"""POST /threads/{thread_id}/runs/{run_id}/cancel: Cancel a run"""
 
 
 JoinThreadRunBody: TypeAlias = None
@@ -555,12 +910,19 @@ ALL: Final[tuple[Operation[Any, Any, Any], ...]] = (
     health_check,
     openapi_document,
     create_run,
+    create_run_batch,
+    cancel_runs,
     stream_run,
     wait_run,
+    delete_run,
     get_run,
+    cancel_run,
     join_run,
     join_run_stream,
+    list_thread_runs,
+    delete_thread_run,
     get_thread_run,
+    cancel_thread_run,
     join_thread_run,
     join_thread_run_stream,
 )

@@ -8,11 +8,15 @@ from typing import TypeAlias
 from . import models
 
 CreateRunBody: TypeAlias = models.RunCreateStateless
+CreateRunBatchBody: TypeAlias = list[models.RunCreateStateless]
+CancelRunsBody: TypeAlias = models.RunsCancel
 StreamRunBody: TypeAlias = models.RunCreateStreamingStateless
 WaitRunBody: TypeAlias = models.RunCreateStreamingStateless
 
 __all__ = [
     "CreateRunBody",
+    "CreateRunBatchBody",
+    "CancelRunsBody",
     "StreamRunBody",
     "WaitRunBody",
 ]

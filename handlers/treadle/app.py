@@ -27,6 +27,7 @@ from treadle.runs.worker import Worker
 from treadle.settings import Settings
 from treadle.storage import open_storage
 from treadle.web.binding import Contract
+from treadle.web.cancelling import RunControl
 from treadle.web.joining import RunAccess
 from treadle.web.routes import bindings, routes
 from treadle.web.stateless import StatelessRuns
@@ -77,6 +78,7 @@ def application(services: Services) -> Starlette:
     bound = bindings(
         StatelessRuns(services.runs, services.assistants, deployment, heartbeat=settings.heartbeat),
         RunAccess(services.runs, deployment, heartbeat=settings.heartbeat),
+        RunControl(services.runs, heartbeat=settings.heartbeat),
         System(deployment, contract.document),
     )
     cors = Middleware(

@@ -45,6 +45,8 @@ class Items(TypedDict, total=False):
 
 cancelled: dict[str, int] = {"slow": 0}
 """How often a node of each graph saw its cancellation."""
+entered: dict[str, int] = {"slow": 0}
+"""How often such a node was entered."""
 
 
 async def first(state: Items) -> dict[str, Any]:
@@ -75,6 +77,7 @@ class Pause(TypedDict, total=False):
 async def pause(state: Pause) -> dict[str, Any]:
     """Wait for as long as the input says; note when that is cut short."""
     get_stream_writer()("paused")
+    entered["slow"] += 1
     try:
         await asyncio.sleep(state.get("seconds", 0))
     except asyncio.CancelledError:

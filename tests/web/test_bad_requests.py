@@ -96,43 +96,47 @@ def test_an_unknown_assistant(refused: Refused, unknown: str) -> None:
     assert unknown in refused({"assistant_id": unknown}, 404)
 
 
-OBJECT = [None, [], "x", 5, True]
-BOOLEAN = [None, 1, "true", [], {}]
-FIELDS = [
-    *[("metadata", value) for value in OBJECT],
-    *[("config", value) for value in OBJECT],
-    *[("context", value) for value in OBJECT],
-    *[("stream_subgraphs", value) for value in BOOLEAN],
-    *[("stream_resumable", value) for value in BOOLEAN],
-    *[("checkpoint_during", value) for value in BOOLEAN],
-    *[("stream_mode", value) for value in (None, 5, "bogus", "", "VALUES", "tools", {})],
-    *[("stream_mode", value) for value in (["bogus"], [None], ["values", 1])],
-    *[("feedback_keys", value) for value in ("x", None, [1], {})],
-    *[("webhook", value) for value in ("", None, 5, [])],
-    *[("on_completion", value) for value in ("bogus", "complete", None, 5, "")],
-    *[("durability", value) for value in ("bogus", None, 5, ["sync"])],
-    *[("after_seconds", value) for value in ("1", None, True, [], {})],
-    *[("command", value) for value in ("x", 5, [], True)],
-]
+OBJECT: list[Any] = [None, [], "x", 5, True]
+BOOLEAN: list[Any] = [None, 1, "true", [], {}]
+FIELDS: dict[str, list[Any]] = {
+    "metadata": OBJECT,
+    "config": OBJECT,
+    "context": OBJECT,
+    "stream_subgraphs": BOOLEAN,
+    "stream_resumable": BOOLEAN,
+    "checkpoint_during": BOOLEAN,
+    "stream_mode": [None, 5, "bogus", "", "VALUES", "tools", {}, ["bogus"], [None], ["values", 1]],
+    "feedback_keys": ["x", None, [1], {}],
+    "webhook": ["", None, 5, []],
+    "on_completion": ["bogus", "complete", None, 5, ""],
+    "durability": ["bogus", None, 5, ["sync"]],
+    "after_seconds": ["1", None, True, [], {}],
+    "command": ["x", 5, [], True],
+}
 
 
-@pytest.mark.parametrize(("field", "value"), FIELDS, ids=json.dumps)
+@pytest.mark.parametrize(
+    ("field", "value"), [(field, value) for field, values in FIELDS.items() for value in values], ids=json.dumps
+)
 def test_a_field_of_a_wrong_type(refused: Refused, field: str, value: Any) -> None:
     """The validator's own text, which names the field where it shows the instance."""
     detail = refused({"assistant_id": "simple", "input": {"foo": 1}, field: value})
     assert f'On instance["{field}"]' in detail
 
 
+INSIDE: list[tuple[str, str, list[Any]]] = [
+    ("config", "tags", ["x", [1], None, {}]),
+    ("config", "recursion_limit", ["5", 1.5, None, True]),
+    ("config", "configurable", OBJECT),
+    ("config", "metadata", ["x", 5, [1], True]),
+    ("command", "goto", [5, True, {"node": "second"}, ["second", {"node": "x", "input": 1}]]),
+    ("command", "update", ["x", 5, True]),
+]
+
+
 @pytest.mark.parametrize(
     ("field", "key", "value"),
-    [
-        *[("config", "tags", value) for value in ("x", [1], None, {})],
-        *[("config", "recursion_limit", value) for value in ("5", 1.5, None, True)],
-        *[("config", "configurable", value) for value in OBJECT],
-        *[("config", "metadata", value) for value in ("x", 5, [1], True)],
-        *[("command", "goto", value) for value in (5, True, {"node": "second"}, ["second", {"node": "x", "input": 1}])],
-        *[("command", "update", value) for value in ("x", 5, True)],
-    ],
+    [(field, key, value) for field, key, values in INSIDE for value in values],
     ids=json.dumps,
 )
 def test_a_wrong_type_inside_a_field(refused: Refused, field: str, key: str, value: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.graphs import graphs_under_test
+from tests.graphs.graphs_under_test import cancelled, entered
 from tests.live import until
 from tests.web.calls import create, ended, run_id_of, until_status
 
@@ -16,20 +16,20 @@ JOIN = pytest.mark.parametrize("part", ["join", "stream"])
 
 
 def leave_while_running(http: httpx.Client, path: str, body: dict[str, Any]) -> str:
-    """Start a run, leave once its node is at work; the run's id."""
+    """Start a run of a slow graph, leave once its node is at work; the run's id."""
+    before = entered["slow"]
     with http.stream("POST", path, json=body) as response:
-        run_id = run_id_of(response)
-        until_status(http, run_id, "running")
-    return run_id
+        until(lambda: entered["slow"] > before)
+    return run_id_of(response)
 
 
 @CREATE
 @pytest.mark.parametrize("graph", ["slow", "nested_slow"])
 def test_cancel_reaches_the_awaiting_node(http: httpx.Client, path: str, graph: str) -> None:
-    before = graphs_under_test.cancelled["slow"]
+    before = cancelled["slow"]
     body = {"assistant_id": graph, "input": {"seconds": 60}, "on_disconnect": "cancel"}
     run = until_status(http, leave_while_running(http, path, body), "interrupted")
-    assert until(lambda: graphs_under_test.cancelled["slow"] - before) == 1
+    assert until(lambda: cancelled["slow"] - before) == 1
     assert run["error"] == {
         "error": "UserInterrupt",
         "message": "client disconnected from the run stream (on_disconnect=cancel)",
@@ -41,11 +41,11 @@ def test_cancel_reaches_the_awaiting_node(http: httpx.Client, path: str, graph: 
 @CREATE
 @pytest.mark.parametrize("fields", [{"on_disconnect": "continue"}, {}], ids=["continue", "default"])
 def test_continue_lets_the_run_end(http: httpx.Client, path: str, fields: Any) -> None:
-    before = graphs_under_test.cancelled["slow"]
+    before = cancelled["slow"]
     body = {"assistant_id": "slow", "input": {"seconds": 0.1}, **fields}
     run = ended(http, leave_while_running(http, path, body))
     assert (run["status"], run["values"]) == ("success", {"seconds": 0.1, "done": True})
-    assert graphs_under_test.cancelled["slow"] == before
+    assert cancelled["slow"] == before
 
 
 @CREATE
@@ -69,13 +69,13 @@ def test_a_client_that_reads_to_the_end_cancels_nothing(http: httpx.Client, path
 @JOIN
 @pytest.mark.parametrize("spelling", ["true", "1", "yes", "True"])
 def test_a_joined_run_is_cancelled_when_asked(http: httpx.Client, part: str, spelling: str) -> None:
-    before = graphs_under_test.cancelled["slow"]
+    before, starts = cancelled["slow"], entered["slow"]
     run_id = create(http, "slow", {"seconds": 60})["run_id"]
-    until_status(http, run_id, "running")
+    until(lambda: entered["slow"] > starts)
     with http.stream("GET", f"/runs/{run_id}/{part}", params={"cancel_on_disconnect": spelling}) as response:
         assert response.status_code == 200
     assert until_status(http, run_id, "interrupted")["error"]["error"] == "UserInterrupt"
-    assert until(lambda: graphs_under_test.cancelled["slow"] - before) == 1
+    assert until(lambda: cancelled["slow"] - before) == 1
 
 
 @JOIN

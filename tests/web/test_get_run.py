@@ -187,28 +187,28 @@ def test_an_id_in_another_spelling_is_the_same_run(http: httpx.Client, part: str
 # Until when
 
 
+def until_gone(http: httpx.Client, path: str) -> httpx.Response:
+    """The 404 for a path that answered before."""
+    return until(lambda: response if (response := http.get(path)).status_code == 404 else None)
+
+
 def test_an_outcome_expires() -> None:
-    with serving(run_ttl=0.2) as live, httpx.Client(base_url=live.url) as http:
-        run = ended(http, create(http, "simple", {"foo": 1}, stream_resumable=True)["run_id"])
+    with serving(run_ttl=0.4) as live, httpx.Client(base_url=live.url) as http:
+        run_id = create(http, "simple", {"foo": 1}, stream_resumable=True)["run_id"]
+        assert ended(http, run_id)["status"] == "success"
         for part in ("", "/join", "/stream"):
-            gone = until(lambda part=part: _gone(http, f"/runs/{run['run_id']}{part}"))  # type: ignore[misc]
-            assert run["run_id"] in gone.json()["detail"]
-
-
-def _gone(http: httpx.Client, path: str) -> httpx.Response | None:
-    response = http.get(path)
-    return response if response.status_code == 404 else None
+            assert run_id in until_gone(http, f"/runs/{run_id}{part}").json()["detail"]
 
 
 def test_a_run_never_expires_before_its_end() -> None:
     with serving(run_ttl=0) as live, httpx.Client(base_url=live.url) as http:
         run_id = create(http, "slow", {"seconds": 0.2})["run_id"]
         assert detail(http, run_id)["status"] in ("pending", "running")
-        until(lambda: _gone(http, f"/runs/{run_id}"))
+        until_gone(http, f"/runs/{run_id}")
 
 
 def test_beyond_the_retention_size_the_oldest_outcome_goes_first() -> None:
     with serving(run_retention_bytes=30_000) as live, httpx.Client(base_url=live.url) as http:
         runs = [ended(http, create(http, "builder", {"foo": "x" * 10_000})["run_id"])["run_id"] for _ in range(4)]
+        until_gone(http, f"/runs/{runs[0]}")
         accepted(http.get(f"/runs/{runs[-1]}"))
-        until(lambda: _gone(http, f"/runs/{runs[0]}"))

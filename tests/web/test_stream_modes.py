@@ -40,7 +40,7 @@ def test_updates_of_parallel_nodes_come_singly_and_none_is_null(http: httpx.Clie
 
 
 def test_custom_is_whatever_was_written(http: httpx.Client) -> None:
-    written = [None, 1, 1.5, "text", True, [], {"a": [{}]}]
+    written: list[Any] = [None, 1, 1.5, "text", True, [], {"a": [{}]}]
     events = stream(http, "writing", {"foo": written}, stream_mode="custom")
     assert names(events) == ["custom"] * len(written)
     assert payloads(events) == written

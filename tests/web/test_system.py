@@ -111,13 +111,14 @@ def test_an_unknown_path(http: httpx.Client, method: str, path: str) -> None:
     assert response.headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize(("path", "allowed"), SERVED.items())
+@pytest.mark.parametrize("path", SERVED)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD"])
-def test_a_wrong_method_is_told_the_right_one(http: httpx.Client, method: str, path: str, allowed: str) -> None:
-    response = http.request(method, filled(path))
-    if method != allowed:
+def test_a_wrong_method_is_told_the_right_ones(http: httpx.Client, document: Any, method: str, path: str) -> None:
+    allowed = {name.upper() for name in document["paths"][path] if name.upper() in METHODS}
+    if method not in allowed:
+        response = http.request(method, filled(path))
         assert response.status_code == 405
-        assert response.headers["allow"] == allowed
+        assert set(response.headers["allow"].split(", ")) == allowed
         assert response.text == ("" if method == "HEAD" else '{"detail":"Method Not Allowed"}')
 
 

@@ -2,6 +2,9 @@
 # mypy: disable-error-code="redundant-cast"
 """Contains all the data models used in inputs/outputs"""
 
+from .cancel_run_action import CancelRunAction
+from .cancel_runs_action import CancelRunsAction
+from .cancel_thread_run_action import CancelThreadRunAction
 from .command import Command
 from .config import Config
 from .error_response import ErrorResponse
@@ -10,6 +13,8 @@ from .health_check_response import HealthCheckResponse
 from .interrupt import Interrupt
 from .join_run_stream_stream_mode import JoinRunStreamStreamMode
 from .join_thread_run_stream_stream_mode import JoinThreadRunStreamStreamMode
+from .list_thread_runs_select import ListThreadRunsSelect
+from .list_thread_runs_status import ListThreadRunsStatus
 from .run import Run
 from .run_create_stateless import RunCreateStateless
 from .run_create_stateless_durability import RunCreateStatelessDurability
@@ -20,10 +25,15 @@ from .run_create_streaming_stateless_on_disconnect import RunCreateStreamingStat
 from .run_detail import RunDetail
 from .run_failure import RunFailure
 from .run_status import RunStatus
+from .runs_cancel import RunsCancel
+from .runs_cancel_status import RunsCancelStatus
 from .send import Send
 from .server_info_response import ServerInfoResponse
 
 __all__ = (
+    "CancelRunAction",
+    "CancelRunsAction",
+    "CancelThreadRunAction",
     "Command",
     "Config",
     "ErrorResponse",
@@ -32,6 +42,8 @@ __all__ = (
     "Interrupt",
     "JoinRunStreamStreamMode",
     "JoinThreadRunStreamStreamMode",
+    "ListThreadRunsSelect",
+    "ListThreadRunsStatus",
     "Run",
     "RunCreateStateless",
     "RunCreateStatelessDurability",
@@ -41,6 +53,8 @@ __all__ = (
     "RunCreateStreamingStatelessOnDisconnect",
     "RunDetail",
     "RunFailure",
+    "RunsCancel",
+    "RunsCancelStatus",
     "RunStatus",
     "Send",
     "ServerInfoResponse",

@@ -9,7 +9,7 @@ from uuid_utils import uuid4
 
 from treadle.errors import RunNotFound, ShuttingDown
 from treadle.runs.worker import Worker, cancelled
-from treadle.storage.base import END, CancelAction, Follower, RunRecord, Storage
+from treadle.storage.base import END, CancelAction, Follower, RunRecord, Status, Storage
 
 FROM_NOW = None
 """Cursor of a follower that wants what comes from now on."""
@@ -70,6 +70,24 @@ class Runs:
         if record is None:
             raise RunNotFound(f"There is no run {run_id}, or its outcome is no longer kept")
         return record
+
+    async def of_thread(self, thread_id: str, *, status: Status | None = None) -> list[RunRecord]:
+        """The runs of a thread, the newest first; an ended run of a temporary thread has gone with it."""
+        found = await self._storage.runs.find(thread_id=thread_id, status=status)
+        return [run for run in found if not run.thread_is_gone]
+
+    async def unfinished(self, status: Status | None) -> list[RunRecord]:
+        """The runs that have not ended, of every thread; only the pending or the running ones if `status` says so."""
+        wanted: tuple[Status, ...] = ("pending", "running") if status is None else (status,)
+        return [run for each in wanted for run in await self._storage.runs.find(status=each)]
+
+    async def delete(self, run: RunRecord) -> None:
+        """Forget the run; one that has not ended is cancelled."""
+        if run.ended_at is None:
+            await self.cancel(run.run_id, "rollback", "the run was deleted")
+        else:
+            await self._storage.runs.remove(run.run_id)
+            self._storage.events.drop(run.run_id)
 
     async def ended(self, run_id: str, follower: Follower) -> RunRecord:
         """The run at its end, for whoever followed it there, even if its retention was over at once."""

@@ -61,6 +61,11 @@ class RunRecord:
         return bool(self.kwargs["temporary"])
 
     @property
+    def thread_is_gone(self) -> bool:
+        """Whether a temporary thread has gone with the end of this run."""
+        return self.temporary and self.ended_at is not None
+
+    @property
     def resumable(self) -> bool:
         """Whether its events can be read again (`stream_resumable`)."""
         return bool(self.kwargs["resumable"])
@@ -85,6 +90,10 @@ class RunStore(ABC):
     @abstractmethod
     async def get(self, run_id: str) -> RunRecord | None:
         """The run, or None if it is unknown or its retention has ended."""
+
+    @abstractmethod
+    async def find(self, *, thread_id: str | None = None, status: Status | None = None) -> list[RunRecord]:
+        """The runs that fit, the newest first."""
 
     @abstractmethod
     async def claim(self, limit: int) -> list[RunRecord]:

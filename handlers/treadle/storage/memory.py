@@ -12,7 +12,7 @@ from itertools import count
 from uuid_utils import uuid4
 
 from treadle.errors import LeaseLost
-from treadle.storage.base import END, Event, EventLog, Follower, Outcome, RunRecord, RunStore
+from treadle.storage.base import END, Event, EventLog, Follower, Outcome, RunRecord, RunStore, Status
 
 EVENT_BYTES = 160
 """What an event takes in memory beside its data."""
@@ -45,6 +45,16 @@ class MemoryRunStore(RunStore):
         if record is not None and record.expires_at is not None and record.expires_at <= self._clock():
             return None
         return record
+
+    async def find(self, *, thread_id: str | None = None, status: Status | None = None) -> list[RunRecord]:
+        now = self._clock()
+        return [
+            record
+            for record in reversed(self._records.values())
+            if thread_id in (None, record.thread_id)
+            and status in (None, record.status)
+            and (record.expires_at is None or record.expires_at > now)
+        ]
 
     async def claim(self, limit: int) -> list[RunRecord]:
         now = self._clock()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import treadle_api.operations as op
-from treadle.errors import RunNotFound
+from treadle.errors import InvalidRequest, RunNotFound
 from treadle.runs.lifecycle import FROM_NOW, Runs
 from treadle.runs.views import Deployment, run_detail, run_view, wait_body
 from treadle.storage.base import RunRecord
 from treadle.web.binding import Call
 from treadle.web.replies import Json, Later, Reply
 from treadle.web.sse import EventStream
+from treadle_api import results
 
 DISCONNECTED = "client disconnected from the joined run (cancel_on_disconnect)"
 
@@ -55,7 +56,7 @@ class RunAccess:
     ) -> Reply[op.GetThreadRunResult]:
         """Answer with the run while its thread exists: a temporary one goes with the end of its run (recorded)."""
         run = await self._of_thread(call.parameters.thread_id, call.parameters.run_id)
-        if run.temporary and run.ended_at is not None:
+        if run.thread_is_gone:
             raise RunNotFound(f"Thread with ID {run.thread_id} not found")
         return Json(run_view(run, self._deployment))
 
@@ -80,11 +81,25 @@ class RunAccess:
             cancel_on_disconnect=parameters.cancel_on_disconnect,
         )
 
+    async def list_thread_runs(
+        self, call: Call[op.ListThreadRunsBody, op.ListThreadRunsParameters]
+    ) -> Reply[op.ListThreadRunsResult]:
+        """Answer with a page of the thread's runs, the newest first, whole or with some of their keys."""
+        parameters, thread_id = call.parameters, str(call.parameters.thread_id)
+        if parameters.limit < 0 or parameters.offset < 0:
+            raise InvalidRequest("limit, offset: must not be negative")
+        if not await self._runs.of_thread(thread_id):
+            raise RunNotFound(f"Thread with ID {thread_id} not found")
+        runs = await self._runs.of_thread(thread_id, status=parameters.status)
+        page = runs[parameters.offset : parameters.offset + parameters.limit]
+        views = [run_view(run, self._deployment) for run in page]
+        if parameters.select is None:
+            return Json(views)
+        selected = [{key: value for key, value in view.items() if key in parameters.select} for view in views]
+        return Json(cast(list[results.Run], selected))
+
     async def _of_thread(self, thread_id: UUID, run_id: UUID) -> RunRecord:
-        run = await self._runs.get(str(run_id))
-        if run.thread_id != str(thread_id):
-            raise RunNotFound(f"There is no run {run_id} on thread {thread_id}")
-        return run
+        return await run_of_thread(self._runs, thread_id, run_id)
 
     def _join(self, run: RunRecord, location: str, cancel_on_disconnect: bool) -> Reply[Any]:
         follower = self._runs.await_end(run)
@@ -120,6 +135,14 @@ class RunAccess:
 
     def _cancel(self, run: RunRecord) -> Callable[[], Awaitable[object]]:
         return lambda: self._runs.cancel(run.run_id, "interrupt", DISCONNECTED)
+
+
+async def run_of_thread(runs: Runs, thread_id: UUID, run_id: UUID) -> RunRecord:
+    """The run, if it is one of the thread's. Raises RunNotFound (404)."""
+    run = await runs.get(str(run_id))
+    if run.thread_id != str(thread_id):
+        raise RunNotFound(f"There is no run {run_id} on thread {thread_id}")
+    return run
 
 
 def thread_location(run: RunRecord) -> str:

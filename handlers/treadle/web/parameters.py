@@ -82,12 +82,17 @@ def _list(texts: list[str]) -> list[str]:
     return items
 
 
+def read_uuid(name: str, text: str) -> UUID:
+    """A UUID in any spelling. Raises InvalidRequest (422) naming the field."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidRequest(f"{name}: {text!r} is not a UUID") from None
+
+
 def _judged(parameter: Parameter, value: Any, validator: Any) -> Any:
     if parameter.kind == "uuid":
-        try:
-            return UUID(value)
-        except ValueError:
-            raise InvalidRequest(f"{parameter.name}: {value!r} is not a UUID") from None
+        return read_uuid(parameter.name, value)
     try:
         validator.validate(value)
     except ValidationError as error:

@@ -41,6 +41,19 @@ class Json(Reply[R_co]):
         await send({"type": "http.response.body", "body": self._body})
 
 
+class Empty(Reply[R_co]):
+    """A status without a body."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A 204 must not have a length; other statuses need one, so that the connection can be used again.
+        headers = [] if self._status == 204 else [(b"content-length", b"0")]
+        await send({"type": "http.response.start", "status": self._status, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
 class Failure(Json[dict[str, str]]):
     """The one form of every failure: `{"detail": "…"}`."""
 

@@ -11,12 +11,13 @@ from starlette.types import Receive, Scope, Send
 
 import treadle_api.operations as op
 from treadle.web.binding import Binding, Contract, Endpoint, bind
+from treadle.web.cancelling import RunControl
 from treadle.web.joining import RunAccess
 from treadle.web.stateless import StatelessRuns
 from treadle.web.system import System
 
 
-def bindings(stateless: StatelessRuns, joining: RunAccess, system: System) -> list[Binding]:
+def bindings(stateless: StatelessRuns, joining: RunAccess, control: RunControl, system: System) -> list[Binding]:
     """Every operation that is served, in routing order: literal path segments before parameters."""
     return [
         bind(op.health_check, system.health_check),
@@ -25,12 +26,19 @@ def bindings(stateless: StatelessRuns, joining: RunAccess, system: System) -> li
         bind(op.create_run, stateless.create_run),
         bind(op.wait_run, stateless.wait_run),
         bind(op.stream_run, stateless.stream_run),
+        bind(op.create_run_batch, stateless.create_run_batch),
+        bind(op.cancel_runs, control.cancel_runs),
         bind(op.get_run, joining.get_run),
         bind(op.join_run, joining.join_run),
         bind(op.join_run_stream, joining.join_run_stream),
+        bind(op.cancel_run, control.cancel_run),
+        bind(op.delete_run, control.delete_run),
+        bind(op.list_thread_runs, joining.list_thread_runs),
         bind(op.get_thread_run, joining.get_thread_run),
         bind(op.join_thread_run, joining.join_thread_run),
         bind(op.join_thread_run_stream, joining.join_thread_run_stream),
+        bind(op.cancel_thread_run, control.cancel_thread_run),
+        bind(op.delete_thread_run, control.delete_thread_run),
     ]
 
 

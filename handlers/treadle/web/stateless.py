@@ -1,10 +1,12 @@
-"""Operations that create stateless runs: in the background, waited for, streamed."""
+"""Operations that create stateless runs: in the background, waited for, streamed, many at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import treadle_api.operations as op
+from treadle.errors import TreadleError
 from treadle.graphs.assistants import Assistants
 from treadle.runs.lifecycle import Runs
 from treadle.runs.request import Caller, new_run, unknown_fields
@@ -18,7 +20,7 @@ DISCONNECTED = "client disconnected from the run stream (on_disconnect=cancel)"
 
 
 class StatelessRuns:
-    """Handlers of `POST /runs`, `/runs/wait` and `/runs/stream`."""
+    """Handlers of `POST /runs`, `/runs/wait`, `/runs/stream` and `/runs/batch`."""
 
     def __init__(self, runs: Runs, assistants: Assistants, deployment: Deployment, *, heartbeat: float) -> None:
         self._runs = runs
@@ -28,14 +30,16 @@ class StatelessRuns:
 
     async def create_run(self, call: Call[op.CreateRunBody, op.CreateRunParameters]) -> Reply[op.CreateRunResult]:
         """Answer with the pending run as soon as it is committed."""
-        run = self._new(call.body, call)
+        run = self._new(call.body, call.document, call)
         await self._runs.create([run])
         headers = {"content-location": f"/runs/{run.run_id}"}
-        return Json(run_view(run, self._deployment), headers=headers | ignored(call))
+        return Json(
+            run_view(run, self._deployment), headers=headers | ignored_header(ignored(call.document, call.body))
+        )
 
     async def wait_run(self, call: Call[op.WaitRunBody, op.WaitRunParameters]) -> Reply[op.WaitRunResult]:
         """Answer with the outcome; headers go out at once, so a failing graph is a 200 with `__error__`."""
-        run = self._new(call.body, call)
+        run = self._new(call.body, call.document, call)
         follower = await self._runs.create_and_follow(run, END)
         # Under the thread, unlike the other two: SDKs read their thread id from here (recorded).
         location = f"/threads/{run.thread_id}/runs/{run.run_id}"
@@ -47,37 +51,58 @@ class StatelessRuns:
             follower,
             body,
             period=self._heartbeat,
-            headers={"content-location": location, "location": f"{location}/join"} | ignored(call),
+            headers={"content-location": location, "location": f"{location}/join"}
+            | ignored_header(ignored(call.document, call.body)),
             on_disconnect=self._cancel(run) if call.body.on_disconnect == "cancel" else None,
         )
 
     async def stream_run(self, call: Call[op.StreamRunBody, op.StreamRunParameters]) -> Reply[op.StreamRunResult]:
         """Answer with the run's events from the first on."""
-        run = self._new(call.body, call)
+        run = self._new(call.body, call.document, call)
         follower = await self._runs.create_and_follow(run, 0)
         location = f"/runs/{run.run_id}"
         return EventStream(
             follower,
             with_ids=run.resumable,
             period=self._heartbeat,
-            headers={"content-location": location, "location": f"{location}/stream"} | ignored(call),
+            headers={"content-location": location, "location": f"{location}/stream"}
+            | ignored_header(ignored(call.document, call.body)),
             on_disconnect=self._cancel(run) if call.body.on_disconnect == "cancel" else None,
         )
 
-    def _new(self, body: op.CreateRunBody, call: Call[Any, Any]) -> RunRecord:
+    async def create_run_batch(
+        self, call: Call[op.CreateRunBatchBody, op.CreateRunBatchParameters]
+    ) -> Reply[op.CreateRunBatchResult]:
+        """Answer with the pending runs in the order of the request: all of them are committed, or none is."""
+        runs, names = [], dict[str, None]()
+        for number, document in enumerate(call.document):
+            body = op.create_run.load_body(document)
+            try:
+                runs.append(self._new(body, document, call))
+            except TreadleError as error:
+                raise type(error)(f"[{number}].{error}") from None
+            names |= dict.fromkeys(ignored(document, body))
+        await self._runs.create(runs)
+        return Json([run_view(run, self._deployment) for run in runs], headers=ignored_header(names))
+
+    def _new(self, body: op.CreateRunBody, document: dict[str, Any], call: Call[Any, Any]) -> RunRecord:
         caller = Caller(
             request_id=call.header(b"x-request-id"),
             trace=call.header(b"langsmith-trace"),
             received_at=call.received_at,
             size=call.size,
         )
-        return new_run(body, call.document, self._assistants.find(body.assistant_id), caller)
+        return new_run(body, document, self._assistants.find(body.assistant_id), caller)
 
     def _cancel(self, run: RunRecord) -> Any:
         return lambda: self._runs.cancel(run.run_id, "interrupt", DISCONNECTED)
 
 
-def ignored(call: Call[Any, Any]) -> dict[str, str]:
-    """The header that names fields which mean nothing to the server, if there are any."""
-    names = unknown_fields(call.document, type(call.body).model_fields)
-    return {"treadle-ignored": ", ".join(names)} if names else {}
+def ignored(document: dict[str, Any], body: op.CreateRunBody) -> list[str]:
+    """Names in a request that mean nothing to the server."""
+    return unknown_fields(document, type(body).model_fields)
+
+
+def ignored_header(names: Iterable[str]) -> dict[str, str]:
+    """The header that tells the caller of them, if there are any."""
+    return {"treadle-ignored": text} if (text := ", ".join(names)) else {}

@@ -1,0 +1,153 @@
+"""Where claimed runs are executed: on the graphs' event loop, with their events on the way back in batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
+
+from treadle.encoding import encode, failure
+from treadle.runs.execution import Execution
+from treadle.runs.graph_loop import GraphLoop, Handoff
+from treadle.storage.base import CancelAction, Outcome, RunRecord
+
+# Bytes of events that a graph may be ahead of the event log before it has to wait.
+IN_FLIGHT = 1024 * 1024
+
+End = tuple[Outcome, BaseException | None]
+"""What came of an attempt, and the exception behind a failure, for the log."""
+
+
+@dataclass(eq=False, slots=True)
+class Attempt:
+    """A claimed run under way. Task, gate and `sent` belong to the graphs' loop, the rest to the server's."""
+
+    run: RunRecord
+    task: asyncio.Task[End] | None = None
+    cancelled: bool = False
+    action: CancelAction = "interrupt"
+    reason: str = ""
+    sent: int = 0
+    """Bytes of events that the graph has produced."""
+    appended: int = 0
+    """Bytes of events that are in the event log."""
+    accepted: int = 0
+    """Bytes of events that were appended before the followers last kept up: what the graph has credit for."""
+    gate: asyncio.Future[None] | None = None
+    waits_for_room: bool = False
+    started: float = field(default_factory=monotonic)
+
+
+_Item = tuple[Attempt, str, bytes] | tuple[Attempt, None, End]
+
+
+class Runner:
+    """Executes attempts on the graphs' loop; the callbacks are called on the loop that made the runner.
+
+    For each attempt `on_events` is called any number of times, in order, and then `on_end` exactly once, however the
+    attempt ends.
+    """
+
+    def __init__(
+        self,
+        execution: Execution,
+        *,
+        on_events: Callable[[Attempt, list[tuple[str, bytes]]], None],
+        on_end: Callable[[Attempt, End], None],
+    ) -> None:
+        self._execution = execution
+        self._on_events = on_events
+        self._on_end = on_end
+        self._graphs = GraphLoop()
+        self._to_graphs = Handoff(self._graphs.loop, self._begin)
+        self._from_graphs: Handoff[_Item] = Handoff(asyncio.get_running_loop(), self._take)
+
+    def start(self) -> None:
+        """Start the graphs' loop."""
+        self._graphs.start()
+
+    def stop(self) -> None:
+        """Stop it, whatever still runs there."""
+        self._graphs.stop()
+
+    def watch(self, period: float) -> None:
+        """Warn if the graphs' loop has been blocked for `period` seconds, between two calls."""
+        self._graphs.watch(period)
+
+    def run(self, attempt: Attempt) -> None:
+        """Begin an attempt."""
+        self._to_graphs.put(attempt)
+
+    def cancel(self, attempt: Attempt) -> None:
+        """Cancel an attempt: its awaiting node gets the cancellation."""
+        self._graphs.loop.call_soon_threadsafe(_cancel, attempt)
+
+    def accept(self, attempt: Attempt) -> None:
+        """The event log has taken what was appended: the graph may go on producing."""
+        attempt.accepted = attempt.appended
+        if attempt.gate is not None:
+            self._graphs.loop.call_soon_threadsafe(_open, attempt.gate)
+
+    # On the graphs' loop.
+
+    def _begin(self, attempts: list[Attempt]) -> None:
+        for attempt in attempts:
+            if attempt.cancelled:
+                self._from_graphs.put((attempt, None, (Outcome("interrupted"), None)))
+            else:
+                attempt.task = self._graphs.loop.create_task(self._execute(attempt))
+                attempt.task.add_done_callback(partial(self._finish, attempt))
+
+    async def _execute(self, attempt: Attempt) -> End:
+        def emit(name: str, data: bytes) -> Awaitable[None] | None:
+            self._from_graphs.put((attempt, name, data))
+            attempt.sent += len(data)
+            return None if attempt.sent - attempt.accepted <= IN_FLIGHT else self._credit(attempt)
+
+        return await self._execution(attempt.run, emit)
+
+    def _finish(self, attempt: Attempt, task: asyncio.Task[End]) -> None:
+        """Hand the outcome over however the task ended: one that is cancelled before its first step runs no code."""
+        if task.cancelled():
+            end: End = Outcome("interrupted"), None
+        elif (error := task.exception()) is not None:
+            end = Outcome("error", error=encode(failure(error))), error
+        else:
+            end = task.result()
+        self._from_graphs.put((attempt, None, end))
+
+    async def _credit(self, attempt: Attempt) -> None:
+        """Wait until the event log, and whoever follows it, has caught up with the graph."""
+        while attempt.sent - attempt.accepted > IN_FLIGHT:
+            attempt.gate = self._graphs.loop.create_future()
+            if attempt.sent - attempt.accepted > IN_FLIGHT:  # not accepted just before there was a gate to open
+                await attempt.gate
+        attempt.gate = None
+
+    # On the loop that made the runner.
+
+    def _take(self, items: list[_Item]) -> None:
+        events: dict[Attempt, list[tuple[str, bytes]]] = {}
+        for item in items:
+            attempt = item[0]
+            if item[1] is not None:
+                events.setdefault(attempt, []).append((item[1], item[2]))
+                continue
+            if attempt in events:
+                self._on_events(attempt, events.pop(attempt))
+            self._on_end(attempt, item[2])
+        for attempt, ready in events.items():
+            self._on_events(attempt, ready)
+
+
+def _open(gate: asyncio.Future[None]) -> None:
+    if not gate.done():
+        gate.set_result(None)
+
+
+def _cancel(attempt: Attempt) -> None:
+    attempt.cancelled = True
+    if attempt.task is not None:
+        attempt.task.cancel()

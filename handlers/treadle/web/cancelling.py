@@ -1,0 +1,98 @@
+"""Operations that end runs: cancel one or many, delete one."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import treadle_api.operations as op
+from treadle.errors import InvalidRequest, RunNotFound
+from treadle.runs.lifecycle import Runs
+from treadle.storage.base import CancelAction, RunRecord
+from treadle.web.binding import Call
+from treadle.web.joining import run_of_thread, thread_location
+from treadle.web.parameters import read_uuid
+from treadle.web.replies import Empty, Later, Reply
+
+# The braces are literal on the wire (recorded).
+REQUESTED = "{action} requested via POST /threads/{{thread_id}}/runs/{{run_id}}/cancel"
+REQUESTED_BY_ID = "{action} requested via POST /runs/{{run_id}}/cancel"
+REQUESTED_FOR_MANY = "{action} requested via POST /runs/cancel"
+
+
+class RunControl:
+    """Handlers of the cancel and delete operations."""
+
+    def __init__(self, runs: Runs, *, heartbeat: float) -> None:
+        self._runs = runs
+        self._heartbeat = heartbeat
+
+    async def cancel_run(self, call: Call[op.CancelRunBody, op.CancelRunParameters]) -> Reply[op.CancelRunResult]:
+        """Cancel a run by its id."""
+        run = await self._runs.get(str(call.parameters.run_id))
+        reason, location = REQUESTED_BY_ID, f"/runs/{run.run_id}"
+        return await self._cancel(run, call.parameters.action, reason, location, wait=call.parameters.wait)
+
+    async def cancel_thread_run(
+        self, call: Call[op.CancelThreadRunBody, op.CancelThreadRunParameters]
+    ) -> Reply[op.CancelThreadRunResult]:
+        """Cancel a run of a thread."""
+        run = await run_of_thread(self._runs, call.parameters.thread_id, call.parameters.run_id)
+        reason, location = REQUESTED, thread_location(run)
+        return await self._cancel(run, call.parameters.action, reason, location, wait=call.parameters.wait)
+
+    async def cancel_runs(self, call: Call[op.CancelRunsBody, op.CancelRunsParameters]) -> Reply[op.CancelRunsResult]:
+        """Cancel runs by status, of every thread, or by the ids of one thread's; 404 if the ids name none to cancel."""
+        document, action = call.document, call.parameters.action
+        reason = REQUESTED_FOR_MANY.format(action=action)
+        if "status" in document:
+            if "thread_id" in document:
+                raise InvalidRequest("thread_id: goes with run_ids; a status picks runs of every thread")
+            status: Literal["pending", "running"] | None = None if document["status"] == "all" else document["status"]
+            for run in await self._runs.unfinished(status):
+                await self._runs.cancel(run.run_id, action, reason)
+            return Empty(204)
+        thread_id = str(read_uuid("thread_id", document["thread_id"]))
+        run_ids = [str(read_uuid("run_ids", run_id)) for run_id in document["run_ids"]]
+        named = [run for run in [await self._found(thread_id, run_id) for run_id in run_ids] if run is not None]
+        if not any([await self._runs.cancel(run.run_id, action, reason) for run in named]):
+            raise RunNotFound("No runs found to cancel")
+        return Empty(204)
+
+    async def delete_run(self, call: Call[op.DeleteRunBody, op.DeleteRunParameters]) -> Reply[op.DeleteRunResult]:
+        """Forget a run and its outcome; one that has not ended is cancelled."""
+        await self._runs.delete(await self._runs.get(str(call.parameters.run_id)))
+        return Empty(204)
+
+    async def delete_thread_run(
+        self, call: Call[op.DeleteThreadRunBody, op.DeleteThreadRunParameters]
+    ) -> Reply[op.DeleteThreadRunResult]:
+        """As `delete_run`, while the thread exists."""
+        run = await run_of_thread(self._runs, call.parameters.thread_id, call.parameters.run_id)
+        if run.thread_is_gone:
+            raise RunNotFound(f"There is no run {run.run_id} on thread {run.thread_id}")
+        await self._runs.delete(run)
+        return Empty(204)
+
+    async def _cancel(
+        self, run: RunRecord, action: CancelAction, reason: str, location: str, *, wait: bool
+    ) -> Reply[Any]:
+        follower = self._runs.await_end(run)
+        if not await self._runs.cancel(run.run_id, action, reason.format(action=action)):
+            follower.close()
+            raise RunNotFound(f"Run {run.run_id} has ended or is being cancelled: there is nothing to cancel")
+        if not wait:
+            follower.close()
+            return Empty(202)
+
+        async def body() -> bytes:
+            return b"{}"  # whatever the run had produced (recorded)
+
+        headers = {"content-location": location, "location": f"{location}/join"}
+        return Later(follower, body, period=self._heartbeat, headers=headers)
+
+    async def _found(self, thread_id: str, run_id: str) -> RunRecord | None:
+        try:
+            run = await self._runs.get(run_id)
+        except RunNotFound:
+            return None
+        return run if run.thread_id == thread_id else None
