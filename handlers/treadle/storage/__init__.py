@@ -13,7 +13,8 @@ def open_storage(settings: Settings, clock: Callable[[], float]) -> Storage:
     """The storage that `settings.database_uri` names. Raises ConfigError for an unknown scheme."""
     scheme = settings.database_uri.partition(":")[0]
     if scheme == "memory":
-        from treadle.storage.memory import MemoryEventLog, MemoryRunStore
+        from treadle.storage.memory_events import MemoryEventLog
+        from treadle.storage.memory_runs import MemoryRunStore
 
         runs = MemoryRunStore(clock, ttl=settings.run_ttl, retention_bytes=settings.run_retention_bytes)
         return Storage(runs, MemoryEventLog(settings.event_buffer_bytes), durable=False)
