@@ -71,7 +71,8 @@ def test_prose_and_titles_everywhere(workshop: Workshop, project: Made) -> None:
 def test_on_disconnect_inside_the_stateless_schema(workshop: Workshop) -> None:
     """The edition of the seed documents: handlers and clients name bodies by operation, and notice nothing."""
     output = workshop.generate(contract=merged_streaming())
-    assert {row.body for row in output.operations if row.body} == {"models.RunCreateStateless"}
+    bodies = {row.name: row.body for row in output.operations}
+    assert {bodies[name] for name in ("create_run", "wait_run", "stream_run")} == {"models.RunCreateStateless"}
     creating_works(workshop)
 
 

@@ -147,7 +147,7 @@ def test_each_operation_needs_its_handler(tmp_path: Path, project: Made) -> None
         (names[1:], f"operation {names[0]} has no handler in {ROUTES}"),
         ([], f"operation {names[0]} has no handler in {ROUTES}"),
         ([*names, names[2]], f"operation {names[2]} is bound twice"),
-        ([*names, "cancel_run"], "binds cancel_run, which is not in scope.toml"),
+        ([*names, "fly_run"], "binds fly_run, which is not in scope.toml"),
     ]:
         with pytest.raises(CodegenError, match=message):
             verify(output.operations, workshop.generated, routes(tmp_path, *bound))

@@ -33,6 +33,11 @@ def names(events: list[Event]) -> list[str]:
     return [name for name, _, _ in events[1:]]
 
 
+def payloads(events: list[Event]) -> list[Any]:
+    """The data of events, without that of `metadata`."""
+    return [data for _, data, _ in events[1:]]
+
+
 def detail(http: httpx.Client, run_id: str) -> Any:
     """The RunDetail of a run."""
     return accepted(http.get(f"/runs/{run_id}")).json()

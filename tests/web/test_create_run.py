@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from tests.web.calls import accepted, create, detail, ended, run_id_of, wait
+from tests.web.calls import accepted, create, run_id_of
 
 SIMPLE = "5e0f6b46-d00f-5af4-87dc-ea2105ff526d"
 """The assistant of graph `simple`, as the official server derives it."""
@@ -213,83 +213,6 @@ def test_metadata_reaches_the_graph_with_what_the_server_adds(http: httpx.Client
     assert {"assistant_id", "thread_id", "langgraph_checkpoint_ns"} <= set(seen["metadata"])
 
 
-# Config, configurable and context
-
-
-def test_config_keys_are_kept_as_they_are(http: httpx.Client) -> None:
-    config = {"tags": ["a"], "recursion_limit": 7, "max_concurrency": 2, "run_name": "mine"}
-    shown = create(http, "simple", config=config)["kwargs"]["config"]
-    assert {key: shown[key] for key in config} == config
-
-
-RESERVED = [
-    "langgraph_auth_user",
-    "langgraph_auth_user_id",
-    "langgraph_auth_permissions",
-    "langgraph_request_id",
-    "__langsmith_project__",
-    "__langsmith_example_id__",
-    "__request_start_time_ms__",
-    "__after_seconds__",
-    "__otel_traceparent__",
-    "__dd_trace_headers__",
-    "__pregel_node_finished",
-    "__context_provided__",
-]
-
-
-@pytest.mark.parametrize("field", ["configurable", "context"])
-def test_reserved_keys_are_dropped(http: httpx.Client, field: str) -> None:
-    given = {**dict.fromkeys(RESERVED, "forged"), "mine": 1}
-    fields = {"context": given} if field == "context" else {"config": {"configurable": given}}
-    run = create(http, "simple", **fields)
-    assert "forged" not in configurable_of(run).values()
-    assert configurable_of(run)["mine"] == 1
-    assert run["kwargs"]["context"] == {"mine": 1}
-
-
-def test_ids_in_configurable_are_the_servers(http: httpx.Client) -> None:
-    forged = dict.fromkeys(["run_id", "thread_id", "graph_id", "assistant_id"], "forged")
-    run = create(http, "simple", config={"configurable": forged})
-    expected = {**{key: run[key] for key in ("run_id", "thread_id", "assistant_id")}, "graph_id": "simple"}
-    assert {key: configurable_of(run)[key] for key in forged} == expected
-
-
-@pytest.mark.parametrize("key", ["user_id", "cron_id", "__pregel_mine", "thread_ts"])
-def test_other_keys_in_configurable_are_the_callers(http: httpx.Client, key: str) -> None:
-    """Recorded: `user_id`, `cron_id` and `__pregel_*` are neither dropped nor overwritten."""
-    assert configurable_of(create(http, "simple", config={"configurable": {key: "mine"}}))[key] == "mine"
-
-
-def test_context_and_configurable_are_merged_into_each_other(http: httpx.Client) -> None:
-    run = create(http, "simple", config={"configurable": {"a": 1, "same": [1]}}, context={"b": 2, "same": [1]})
-    assert run["kwargs"]["context"] == {"a": 1, "b": 2, "same": [1]}
-    shown = configurable_of(run)
-    assert (shown["a"], shown["b"], shown["same"], shown["__context_provided__"]) == (1, 2, [1], True)
-
-
-@pytest.mark.parametrize(("one", "other"), [("u", "v"), (1, "1"), (None, {}), (1, True), ({"a": 0}, {"a": False})])
-def test_two_different_values_of_one_key_are_refused_by_name(http: httpx.Client, one: Any, other: Any) -> None:
-    body = {"assistant_id": "simple", "config": {"configurable": {"user": one}}, "context": {"user": other}}
-    response = http.post("/runs", json=body)
-    assert response.status_code == 400
-    assert "context.user" in response.json()["detail"]
-
-
-@pytest.mark.parametrize(
-    ("fields", "seen"),
-    [
-        ({}, {"user": "nobody", "limit": 3}),
-        ({"context": {"user": "u", "unknown": 1}}, {"user": "u", "limit": 3}),
-        ({"config": {"configurable": {"user": "u", "unknown": 1}}}, {"user": "u", "limit": 3}),
-        ({"config": {"configurable": {}}, "context": {"limit": 5}}, {"user": "nobody", "limit": 5}),
-        ({"config": {"configurable": {"user": "u"}}, "context": {"limit": 5}}, {"user": "u", "limit": 5}),
-    ],
-)
-def test_the_graph_sees_its_context(http: httpx.Client, fields: Any, seen: Any) -> None:
-    assert wait(http, "contextual", {}, **fields)["foo"] == seen
-
-
 # Headers of the request
 
 
@@ -352,41 +275,3 @@ def test_nul_comes_back_as_the_replacement_character(http: httpx.Client) -> None
     run = create(http, "simple", {"foo": "a\x00b"}, metadata={"k\x00": "v\x00"})
     assert run["kwargs"]["input"] == {"foo": "a\ufffdb"}
     assert run["metadata"]["k\ufffd"] == "v\ufffd"
-
-
-# When it starts
-
-
-def test_a_delayed_run_is_pending_with_its_time_in_the_future(http: httpx.Client) -> None:
-    run = create(http, "simple", {"foo": 1}, after_seconds=3600)
-    received = configurable_of(run)["__request_start_time_ms__"] / 1000
-    assert datetime.fromisoformat(run["created_at"]).timestamp() - received == pytest.approx(3600, abs=0.01)
-    assert configurable_of(run)["__after_seconds__"] == 3600
-    assert detail(http, run["run_id"])["status"] == "pending"
-
-
-@pytest.mark.parametrize("delay", [0, -1, -1e308, 0.001])
-def test_a_run_without_real_delay_starts_now(http: httpx.Client, delay: float) -> None:
-    run = create(http, "simple", {"foo": 1}, after_seconds=delay)
-    received = configurable_of(run)["__request_start_time_ms__"] / 1000
-    assert datetime.fromisoformat(run["created_at"]).timestamp() == pytest.approx(received, abs=0.01)
-    assert configurable_of(run)["__after_seconds__"] == delay
-    assert ended(http, run["run_id"])["status"] == "success"
-
-
-def test_a_delayed_run_starts_within_50_ms_of_its_time(http: httpx.Client) -> None:
-    runs = [create(http, "simple", {"foo": 1}, after_seconds=delay) for delay in (0.4, 0.2, 0.3)]
-    for run in runs:
-        done = ended(http, run["run_id"])
-        late = datetime.fromisoformat(done["started_at"]) - datetime.fromisoformat(run["created_at"])
-        assert 0 <= late.total_seconds() < 0.05
-        assert done["queued_ms"] == pytest.approx(late.total_seconds() * 1000, abs=1)
-
-
-@pytest.mark.parametrize(
-    "delay", ["260000000000", "1e12", "1e308", str(10**30), str(10**400)], ids=lambda text: text[:12]
-)
-def test_a_delay_beyond_the_calendar_is_refused_by_name(http: httpx.Client, delay: str) -> None:
-    response = http.post("/runs", content=f'{{"assistant_id":"simple","after_seconds":{delay}}}')
-    assert response.status_code == 422
-    assert "after_seconds" in response.json()["detail"]

@@ -85,7 +85,7 @@ def test_what_a_resumable_run_keeps_takes_about_its_size(small: Small) -> None:
     """The buffer's limit is for bytes of events; the memory that they take must not be many times that."""
     _, http = small
     before = tracemalloc.get_traced_memory()[0]
-    given = {"count": 30_000, "size": 100}
+    given = {"count": 12_000, "size": 200}
     run = create(http, "pouring", given, stream_mode="custom", stream_resumable=True)
     ended(http, run["run_id"])
     replay = sse(http.get(f"/runs/{run['run_id']}/stream", headers={"last-event-id": "-1"}).content)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.live import LiveServer, serving
-from tests.web.calls import create, detail, ended, run_id_of, until_status, wait
+from tests.web.calls import detail, run_id_of, until_status, wait
 
 MASKED = "An internal error occurred"
 SURE = {"question": "sure?"}
@@ -139,112 +139,6 @@ def test_other_modes_say_nothing_of_interrupts(http: httpx.Client, stream_mode: 
 def test_a_static_interrupt_looks_like_success(http: httpx.Client, fields: Any, items: list[str]) -> None:
     """Any container is asked whether it has the node (recorded)."""
     assert wait(http, "simple", {"foo": 1}, **fields) == {"foo": 1, "items": items}
-
-
-# Errors
-
-
-@pytest.mark.parametrize(
-    ("graph", "given", "error", "message"),
-    [
-        ("failing", "value", "ValueError", "boom"),
-        ("failing", "key", "KeyError", "'missing'"),
-        ("failing", "own", "OwnError", MASKED),
-        ("failing", "group", "ValueError", "a"),
-        ("failing", "surrogate", "ValueError", "lone ? surrogate"),
-        ("raising", "TypeError", "TypeError", "said"),
-        ("raising", "AttributeError", "AttributeError", "said"),
-        ("raising", "RuntimeError", "RuntimeError", "said"),
-        ("raising", "TimeoutError", "TimeoutError", "said"),
-        ("raising", "HTTPException", "HTTPException", "418: said"),
-        ("raising", "UnboundLocalError", "UnboundLocalError", MASKED),
-        ("raising", "CancelledError", "NodeCancelledError", MASKED),
-    ],
-)
-def test_a_failure_is_shown_by_class_and_its_text_only_if_the_class_is_known(
-    http: httpx.Client, graph: str, given: str, error: str, message: str
-) -> None:
-    response = http.post("/runs/wait", json={"assistant_id": graph, "input": {"foo": given}})
-    assert response.json() == {"__error__": {"error": error, "message": message}}
-    outcome = detail(http, run_id_of(response))
-    assert (outcome["status"], outcome["error"]) == ("error", {"error": error, "message": message})
-
-
-@pytest.mark.parametrize(
-    ("given", "fields", "error", "message"),
-    [
-        (None, {}, "EmptyInputError", "Received no input for __start__"),
-        (5, {}, "InvalidUpdateError", "Expected dict, got 5\n"),
-        ({"foo": 1}, {"config": {"recursion_limit": 2}}, "GraphRecursionError", "Recursion limit of 2 reached"),
-        ({"foo": 1}, {"config": {"recursion_limit": 2.0}}, "GraphRecursionError", "Recursion limit of 2 reached"),
-        ({"foo": 1}, {"config": {"recursion_limit": 0}}, "ValueError", "recursion_limit must be at least 1"),
-        ({"foo": 1}, {"config": {"recursion_limit": -3}}, "ValueError", "recursion_limit must be at least 1"),
-        ({"foo": 1}, {"interrupt_before": 5}, "TypeError", "argument of type 'int' is not iterable"),
-        ({"foo": 1}, {"interrupt_after": True}, "TypeError", "argument of type 'bool' is not iterable"),
-        ({"foo": 1}, {"command": {"resume": False}}, "RuntimeError", "Cannot use Command(resume=...) without"),
-        ({"foo": 1}, {"command": {"resume": 0}}, "RuntimeError", "Cannot use Command(resume=...) without"),
-    ],
-)
-def test_what_langgraph_refuses_is_the_runs_error(
-    http: httpx.Client, given: Any, fields: Any, error: str, message: str
-) -> None:
-    failure = wait(http, "simple", given, **fields)["__error__"]
-    assert failure["error"] == error
-    assert failure["message"].startswith(message)
-
-
-def test_pydantic_tells_what_it_misses(http: httpx.Client) -> None:
-    failure = wait(http, "raising", {"foo": "ValidationError"})["__error__"]
-    assert failure["error"] == "ValidationError"
-    assert "Field required" in failure["message"]
-
-
-@pytest.mark.parametrize("given", ["exit", "async exit"])
-def test_sys_exit_in_a_node_ends_that_run_only(http: httpx.Client, given: str) -> None:
-    bystander = create(http, "slow", {"seconds": 0.2})
-    assert wait(http, "failing", {"foo": given}) == {"__error__": {"error": "SystemExit", "message": MASKED}}
-    assert http.get("/ok").json()["ok"]
-    assert ended(http, bystander["run_id"])["status"] == "success"
-
-
-# Values that JSON does not have
-
-
-def test_odd_values_have_the_recorded_forms(http: httpx.Client) -> None:
-    response = http.post("/runs/wait", json={"assistant_id": "odd", "input": {"foo": 1}})
-    assert response.text == (
-        '{"foo":{"datetime":"2026-01-02T03:04:05+00:00","timedelta":1.5,"pydantic":{"when":"2026-01-02"},'
-        '"dataclass":{"size":3},"set":[1],"bytes":"AAE=","decimal":1.5,"path":"/a","nan":null,'
-        '"big":1180591620717411303424,"surrogate":"?","object":null,"1":"int key","null":"null key"},"items":[]}'
-    )
-
-
-def test_more_odd_values_have_the_recorded_forms(http: httpx.Client) -> None:
-    foo = wait(http, "odder", {"foo": 1})["foo"]
-    message = foo.pop("message")
-    assert (message["type"], message["content"], message["id"]) == ("ai", "hi", "m")
-    assert foo == {
-        "date": "2026-01-02",
-        "time": "03:04:05",
-        "frozenset": [1],
-        "deque": [1, 2],
-        "tuple": [1, 2],
-        "bytearray": "AAE=",
-        "uuid": "00000000-0000-0000-0000-000000000001",
-        "ip": "127.0.0.1",
-        "enum": "red",
-        "pattern": "a+",
-        "zone": "Europe/Berlin",
-        "exception": {"error": "ValueError", "message": "boom"},
-        "infinity": None,
-        "whole": 2.0,
-        "complex": None,
-        "function": None,
-        "class": None,
-        "generator": None,
-        "memoryview": None,
-        "true": "true key",
-    }
 
 
 # The response

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import treadle_api.operations as op
-from treadle.errors import InvalidRequest, RunNotFound
+from treadle.errors import RunNotFound
 from treadle.runs.lifecycle import Runs
 from treadle.storage.base import CancelAction, RunRecord
 from treadle.web.binding import Call
@@ -45,8 +45,6 @@ class RunControl:
         document, action = call.document, call.parameters.action
         reason = REQUESTED_FOR_MANY.format(action=action)
         if "status" in document:
-            if "thread_id" in document:
-                raise InvalidRequest("thread_id: goes with run_ids; a status picks runs of every thread")
             status: Literal["pending", "running"] | None = None if document["status"] == "all" else document["status"]
             for run in await self._runs.unfinished(status):
                 await self._runs.cancel(run.run_id, action, reason)

@@ -7,7 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import treadle_api.operations as op
-from treadle.errors import InvalidRequest, RunNotFound
+from treadle.errors import RunNotFound
 from treadle.runs.lifecycle import FROM_NOW, Runs
 from treadle.runs.views import Deployment, run_detail, run_view, wait_body
 from treadle.storage.base import RunRecord
@@ -86,8 +86,6 @@ class RunAccess:
     ) -> Reply[op.ListThreadRunsResult]:
         """Answer with a page of the thread's runs, the newest first, whole or with some of their keys."""
         parameters, thread_id = call.parameters, str(call.parameters.thread_id)
-        if parameters.limit < 0 or parameters.offset < 0:
-            raise InvalidRequest("limit, offset: must not be negative")
         if not await self._runs.of_thread(thread_id):
             raise RunNotFound(f"Thread with ID {thread_id} not found")
         runs = await self._runs.of_thread(thread_id, status=parameters.status)
