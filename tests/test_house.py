@@ -13,7 +13,9 @@ import treadle_api.operations as op
 from treadle.settings import _VARIABLES, Settings
 
 ROOT = Path(__file__).parent.parent
-WRITTEN = sorted(path for folder in ("handlers", "codegen", "examples") for path in (ROOT / folder).rglob("*.py"))
+WRITTEN = sorted(
+    path for folder in ("handlers", "codegen", "examples", "tests") for path in (ROOT / folder).rglob("*.py")
+)
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:

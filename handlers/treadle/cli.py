@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -20,6 +21,15 @@ cli = typer.Typer(
 )
 DEFAULT_PORT = 2024
 DEFAULT_CONFIG = Path("langgraph.json")
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
 
 
 @cli.callback(invoke_without_command=True)
@@ -39,7 +49,7 @@ def serve(
     database_uri: Annotated[str | None, typer.Option(help="Where runs live (DATABASE_URI).")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Runs at once (N_JOBS_PER_WORKER).", min=1)] = None,
     reload: Annotated[bool, typer.Option(help="Start anew when a file beside the configuration changes.")] = False,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: Annotated[LogLevel, typer.Option(help="What to log.")] = LogLevel.info,
 ) -> None:
     """Serve the graphs of a langgraph.json until interrupted."""
     from treadle.server import Listener, serve_forever, serve_reloading
@@ -61,7 +71,7 @@ def run(
     input: Annotated[typer.FileBinaryRead, typer.Option(help="File with the input as JSON; - for standard input.")],
     stream_mode: Annotated[list[str] | None, typer.Option(help="Print these events as they come; repeatable.")] = None,
     config: Annotated[Path, typer.Option(help="A langgraph.json.")] = DEFAULT_CONFIG,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "warning",
+    log_level: Annotated[LogLevel, typer.Option(help="What to log.")] = LogLevel.warning,
 ) -> None:
     """Run one graph once, as the server would, and print what comes of it; exit with 1 if the run fails."""
     from treadle.oneshot import run_once

@@ -155,16 +155,24 @@ def _tune_interpreter() -> None:
 
 
 def _announce(graphs: Graphs, settings: Settings, listener: Listener) -> None:
-    volatile = " (runs end with this process)" if settings.database_uri.startswith("memory:") else ""
+    store = "runs end with this process" if settings.database_uri.startswith("memory:") else None
+    port = "the default port is taken" if listener.moved else None
     if not sys.stderr.isatty():
-        log.info("serving", url=listener.url, graphs=graphs.ids, store=settings.database_uri, version=__version__)
+        notes = [note for note in (store, port) if note]
+        log.info(
+            "serving",
+            url=listener.url,
+            graphs=graphs.ids,
+            store=settings.database_uri,
+            notes=notes,
+            version=__version__,
+        )
         return
-    moved = "  (the default port is taken)" if listener.moved else ""
     lines = [
         f"Treadle {__version__}",
         f"  graphs  {', '.join(graphs.ids)}",
-        f"  store   {settings.database_uri}{volatile}",
-        f"  runs    {listener.url}/runs/wait{moved}",
+        f"  store   {settings.database_uri}" + (f" ({store})" if store else ""),
+        f"  runs    {listener.url}/runs/wait" + (f" ({port})" if port else ""),
         f"  spec    {listener.url}/openapi.json",
     ]
     print("\n".join(lines), file=sys.stderr, flush=True)

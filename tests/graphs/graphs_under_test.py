@@ -5,22 +5,13 @@ from __future__ import annotations
 import asyncio
 import builtins
 import operator
-import re
 import sys
 import time
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as time_of_day
-from decimal import Decimal
-from enum import Enum
-from ipaddress import ip_address
-from pathlib import PurePosixPath
+from datetime import date
 from typing import Annotated, Any
-from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, AnyMessage
@@ -159,40 +150,6 @@ _nested_chat.add_edge(START, "child")
 nested_chat = _nested_chat.compile()
 
 
-class Model(BaseModel):
-    when: date
-
-
-@dataclass
-class Record:
-    size: int
-
-
-def oddities(state: Items) -> dict[str, Any]:
-    """Values that JSON does not have."""
-    return {
-        "foo": {
-            "datetime": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-            "timedelta": timedelta(seconds=1.5),
-            "pydantic": Model(when=date(2026, 1, 2)),
-            "dataclass": Record(size=3),
-            "set": {1},
-            "bytes": b"\x00\x01",
-            "decimal": Decimal("1.5"),
-            "path": PurePosixPath("/a"),
-            "nan": float("nan"),
-            "big": 2**70,
-            "surrogate": "\ud800",
-            "object": object(),
-            1: "int key",
-            None: "null key",
-        }
-    }
-
-
-odd = _line(oddities).compile()
-
-
 @dataclass
 class Context:
     user: str = "nobody"
@@ -259,6 +216,10 @@ _nested_slow = StateGraph(Pause)
 _nested_slow.add_node("child", _line(pause, state=Pause).compile())
 _nested_slow.add_edge(START, "child")
 nested_slow = _nested_slow.compile()
+
+
+class Model(BaseModel):
+    when: date
 
 
 async def raise_it(state: Items) -> dict[str, Any]:
@@ -342,39 +303,3 @@ _nested_asking = StateGraph(Items)
 _nested_asking.add_node("child", _line(ask).compile())
 _nested_asking.add_edge(START, "child")
 nested_asking = _nested_asking.compile()
-
-
-class Colour(Enum):
-    RED = "red"
-
-
-def more_oddities(state: Items) -> dict[str, Any]:
-    """More values that JSON does not have."""
-    return {
-        "foo": {
-            "date": date(2026, 1, 2),
-            "time": time_of_day(3, 4, 5),
-            "frozenset": frozenset({1}),
-            "deque": deque([1, 2]),
-            "tuple": (1, 2),
-            "bytearray": bytearray(b"\x00\x01"),
-            "uuid": UUID(int=1),
-            "ip": ip_address("127.0.0.1"),
-            "enum": Colour.RED,
-            "pattern": re.compile("a+"),
-            "zone": ZoneInfo("Europe/Berlin"),
-            "exception": ValueError("boom"),
-            "message": AIMessage("hi", id="m"),
-            "infinity": float("-inf"),
-            "whole": 2.0,
-            "complex": 1j,
-            "function": more_oddities,
-            "class": Colour,
-            "generator": (letter for letter in "ab"),
-            "memoryview": memoryview(b"a"),
-            True: "true key",
-        }
-    }
-
-
-odder = _line(more_oddities).compile()

@@ -23,13 +23,14 @@ def http() -> Iterator[httpx.Client]:
 
 
 def running(http: httpx.Client, **fields: Any) -> Run:
-    run = create(http, "slow", {"seconds": 30}, **fields)
+    run: Run = create(http, "slow", {"seconds": 30}, **fields)
     until(lambda: http.get(f"/runs/{run['run_id']}").json()["status"] == "running")
     return run
 
 
 def pending(http: httpx.Client, **fields: Any) -> Run:
-    return create(http, "slow", {"seconds": 0}, after_seconds=60, **fields)
+    run: Run = create(http, "slow", {"seconds": 0}, after_seconds=60, **fields)
+    return run
 
 
 def of_thread(run: Run) -> str:

@@ -60,7 +60,7 @@ def _load(config: GraphsConfig, graph_id: str, spec: str) -> AnyPregel | Callabl
         module = _module(config.folder, location)
         value = getattr(module, attribute)
     except (Exception, SystemExit) as error:  # the author's code runs here, and may raise anything
-        raise GraphError(f"{where}: {type(error).__name__}: {error}") from error
+        raise GraphError(f"{where}: {type(error).__name__}: {' '.join(str(error).split())}") from error
     if isinstance(value, (Pregel, StateGraph)):
         return _runnable(graph_id, value)
     if callable(value):

@@ -72,9 +72,9 @@ class GraphLoop:
         while not self._stopping:
             try:
                 self.loop.run_forever()
-            except SystemExit:
-                # asyncio lets it escape from a node's task; the run ends in error, the server goes on.
-                log.warning("a node called sys.exit", hint="raise an exception instead")
+            except (SystemExit, KeyboardInterrupt) as error:
+                # asyncio lets these escape from a node's task; the run ends in error, the server goes on.
+                log.warning(f"a node raised {type(error).__name__}", hint="raise another exception instead")
         pending = asyncio.all_tasks(self.loop)
         for task in pending:
             task.cancel()

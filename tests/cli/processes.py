@@ -1,0 +1,135 @@
+"""`python -m treadle` in a process of its own, or its commands in this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from tests.live import GRAPHS, until
+from treadle.cli import cli
+from treadle.logs import configure_logs
+
+# Whatever the caller's environment sets must not decide what these tests see.
+SETTINGS = [
+    "DATABASE_URI",
+    "N_JOBS_PER_WORKER",
+    "BG_JOB_TIMEOUT_SECS",
+    "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS",
+    "HTTP_MAX_REQUEST_BODY_BYTES",
+    "RUN_TTL_SECONDS",
+    "RUN_RETENTION_BYTES",
+    "RESUMABLE_STREAM_TTL_SECONDS",
+    "EVENT_BUFFER_BYTES",
+    "HEARTBEAT_SECONDS",
+    "CORS_ALLOW_ORIGINS",
+]
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """The command line that runs Treadle with this interpreter."""
+    return [sys.executable, "-m", "treadle", *map(str, arguments)]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's environment without Treadle's settings, and with `variables`."""
+    return {name: value for name, value in os.environ.items() if name not in SETTINGS} | variables
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What came of a command."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def treadle(
+    *arguments: str | Path, given: str = "", env: dict[str, str] | None = None, cwd: Path | None = None
+) -> Finished:
+    """Run Treadle to its end in a process of its own."""
+    process = subprocess.run(
+        command(*arguments),
+        input=given,
+        env=environment(**(env or {})),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    return Finished(process.returncode, process.stdout, process.stderr)
+
+
+def invoke(*arguments: str | Path, given: str = "") -> Finished:
+    """Run Treadle to its end in this process, which saves a second; not for `serve`, which might not end."""
+    assert arguments[0] != "serve"
+    result = CliRunner().invoke(cli, [str(argument) for argument in arguments], input=given)
+    configure_logs("critical")  # off the output that is gone now
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return Finished(result.exit_code, result.stdout, result.stderr)
+
+
+class Serving:
+    """A `treadle serve` that has said where it listens."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self._log = log
+        self.announcement: dict[str, Any] = until(self._announced, within=30)
+        self.url: str = self.announcement["url"]
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The log so far: one JSON object a line."""
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def _announced(self) -> dict[str, Any] | None:
+        assert self.process.poll() is None, self._log.read_text()
+        text = self._log.read_text()
+        complete = text[: text.rfind("\n") + 1].splitlines()
+        return next((line for line in map(json.loads, complete) if line.get("event") == "serving"), None)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, and wait for the exit code."""
+        self.process.send_signal(how)
+        return self.process.wait(15)
+
+
+@contextmanager
+def serve(*arguments: str | Path, config: Path = GRAPHS, **variables: str) -> Iterator[Serving]:
+    """`treadle serve` until the block is left."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
+        with log.open("wb") as stderr:
+            process = subprocess.Popen(
+                command("serve", config, *arguments),
+                env=environment(**{"BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "1", **variables}),
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+        try:
+            yield Serving(process, log)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait(15)
+
+
+def check_refusal(refusal: Finished, *said: str) -> None:
+    """Exit code 2, and one line that says what is wrong."""
+    assert refusal.returncode == 2, refusal.stderr
+    assert refusal.stdout == ""
+    [line] = refusal.stderr.splitlines()
+    assert line.startswith("treadle: ")
+    for part in said:
+        assert part in line
