@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import builtins
 import operator
 import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, Any
 
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
@@ -22,8 +20,6 @@ from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
-from pydantic import BaseModel
-from starlette.exceptions import HTTPException
 from typing_extensions import TypedDict
 
 
@@ -216,25 +212,6 @@ _nested_slow = StateGraph(Pause)
 _nested_slow.add_node("child", _line(pause, state=Pause).compile())
 _nested_slow.add_edge(START, "child")
 nested_slow = _nested_slow.compile()
-
-
-class Model(BaseModel):
-    when: date
-
-
-async def raise_it(state: Items) -> dict[str, Any]:
-    """Raise the exception class that `foo` names, with the text `said`."""
-    name = state["foo"]
-    if name == "ValidationError":
-        Model.model_validate({})
-    if name == "CancelledError":
-        raise asyncio.CancelledError("said")
-    if name == "HTTPException":
-        raise HTTPException(418, "said")
-    raise getattr(builtins, name)("said")
-
-
-raising = _line(raise_it).compile()
 
 
 async def right(state: Items) -> None:
