@@ -197,12 +197,13 @@ def number(schema: Schema, _: Document) -> Schema | None:
 
 
 def free_form(schema: Schema, _: Document) -> Schema | None:
-    """An object of which nothing is known, alone or in a type list, as `{}`."""
+    """An object of whose properties nothing is known, alone or in a type list, as `{}`."""
     if "object" not in types(schema):
         return None
     if schema.get("additionalProperties") not in (None, True, {}):
         return None
-    if not set(schema) <= ANNOTATIONS | {"type", "additionalProperties"} | {"items"}:
+    about_keys = {"propertyNames", "minProperties", "maxProperties"}
+    if not set(schema) <= ANNOTATIONS | about_keys | {"type", "additionalProperties", "items"}:
         return None
     return described(schema)
 

@@ -518,7 +518,7 @@ join_run_stream: Final[Operation[JoinRunStreamBody, JoinRunStreamParameters, Joi
 
 
 ListThreadRunsBody: TypeAlias = None
-ListThreadRunsResult: TypeAlias = list[results.Run]
+ListThreadRunsResult: TypeAlias = list[results.ListedRun]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,53 @@ class Interrupt(TypedDict):
     """
 
 
+class ListedRun(TypedDict):
+    """
+    A run, or those of its keys that `select` names.
+    """
+
+    run_id: NotRequired[str]
+    """
+    The run's id.
+    """
+    thread_id: NotRequired[str]
+    """
+    The id of its thread.
+    """
+    assistant_id: NotRequired[str]
+    """
+    The id of its assistant.
+    """
+    created_at: NotRequired[str]
+    """
+    When it was created or is to start (UTC).
+    """
+    updated_at: NotRequired[str]
+    """
+    When it last changed (UTC).
+    """
+    status: NotRequired[Literal["pending", "running", "error", "success", "timeout", "interrupted"]]
+    """
+    Where the run is in its life.
+    """
+    metadata: NotRequired[dict[str, Any]]
+    """
+    Its metadata.
+    """
+    kwargs: NotRequired[dict[str, Any]]
+    """
+    What it was created with, defaults filled in.
+    """
+    multitask_strategy: NotRequired[Any]
+    """
+    As it was sent, any JSON.
+    """
+    langsmith_session_name: NotRequired[str | None]
+    """
+    Always null.
+    """
+
+
 class Run(TypedDict):
     """
     Record of a run. It holds no output: that belongs to the thread.

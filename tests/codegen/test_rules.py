@@ -74,6 +74,7 @@ CASES: list[tuple[Rewrite, Schema, Schema]] = [
     (shapes.deprecated, {"type": "string", "deprecated": True}, {"type": "string"}),
     (shapes.free_form, {"type": "object", "description": "d"}, {"description": "d"}),
     (shapes.free_form, {"type": ["object", "array", "null"], "items": {}}, {}),
+    (shapes.free_form, {"type": "object", "propertyNames": {"pattern": "^a"}}, {}),
     (shapes.default, {"type": "string", "default": "a"}, {"type": "string"}),
 ]
 

@@ -6,7 +6,6 @@ from .cancel_run_action import CancelRunAction
 from .cancel_runs_action import CancelRunsAction
 from .cancel_thread_run_action import CancelThreadRunAction
 from .command import Command
-from .config import Config
 from .error_response import ErrorResponse
 from .health_check_check_db import HealthCheckCheckDb
 from .health_check_response import HealthCheckResponse
@@ -15,8 +14,11 @@ from .join_run_stream_stream_mode import JoinRunStreamStreamMode
 from .join_thread_run_stream_stream_mode import JoinThreadRunStreamStreamMode
 from .list_thread_runs_select import ListThreadRunsSelect
 from .list_thread_runs_status import ListThreadRunsStatus
+from .listed_run import ListedRun
+from .listed_run_status import ListedRunStatus
 from .run import Run
 from .run_create_stateless import RunCreateStateless
+from .run_create_stateless_config import RunCreateStatelessConfig
 from .run_create_stateless_durability import RunCreateStatelessDurability
 from .run_create_stateless_on_completion import RunCreateStatelessOnCompletion
 from .run_create_stateless_stream_mode import RunCreateStatelessStreamMode
@@ -35,17 +37,19 @@ __all__ = (
     "CancelRunsAction",
     "CancelThreadRunAction",
     "Command",
-    "Config",
     "ErrorResponse",
     "HealthCheckCheckDb",
     "HealthCheckResponse",
     "Interrupt",
     "JoinRunStreamStreamMode",
     "JoinThreadRunStreamStreamMode",
+    "ListedRun",
+    "ListedRunStatus",
     "ListThreadRunsSelect",
     "ListThreadRunsStatus",
     "Run",
     "RunCreateStateless",
+    "RunCreateStatelessConfig",
     "RunCreateStatelessDurability",
     "RunCreateStatelessOnCompletion",
     "RunCreateStatelessStreamMode",

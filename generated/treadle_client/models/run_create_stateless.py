@@ -21,7 +21,7 @@ from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
     from ..models.command import Command
-    from ..models.config import Config
+    from ..models.run_create_stateless_config import RunCreateStatelessConfig
 
 
 T = TypeVar("T", bound="RunCreateStateless")
@@ -48,8 +48,7 @@ class RunCreateStateless:
     """ Merged over `config.metadata` and the metadata of the assistant, key by key, and stored with run and thread;
     the graph sees it in its config. `thread_id`, `assistant_id`, `run_id`, `cron_id` and
     `counters_since_delta_snapshot` are dropped without notice. """
-    config: Config | Unset = UNSET
-    """ LangGraph config as sent with a run or stored with an assistant. Other keys are passed on. """
+    config: RunCreateStatelessConfig | Unset = UNSET
     context: Any | Unset = UNSET
     """ Runtime context, shaped by the context schema of the graph; unknown keys do not reach it. Merged with
     `config.configurable`, and each sees the keys of both; one key with two different values is a 400 that names it.
@@ -194,7 +193,7 @@ class RunCreateStateless:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         from ..models.command import Command  # noqa: PLC0415
-        from ..models.config import Config  # noqa: PLC0415
+        from ..models.run_create_stateless_config import RunCreateStatelessConfig  # noqa: PLC0415
 
         d = dict(src_dict)
         assistant_id = d.pop("assistant_id")
@@ -221,11 +220,11 @@ class RunCreateStateless:
         metadata = d.pop("metadata", UNSET)
 
         _config = d.pop("config", UNSET)
-        config: Config | Unset
+        config: RunCreateStatelessConfig | Unset
         if isinstance(_config, Unset):
             config = UNSET
         else:
-            config = Config.from_dict(_config)
+            config = RunCreateStatelessConfig.from_dict(_config)
 
         context = d.pop("context", UNSET)
 

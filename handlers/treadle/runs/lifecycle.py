@@ -82,12 +82,10 @@ class Runs:
         return [run for each in wanted for run in await self._storage.runs.find(status=each)]
 
     async def delete(self, run: RunRecord) -> None:
-        """Forget the run; one that has not ended is cancelled."""
-        if run.ended_at is None:
-            await self.cancel(run.run_id, "rollback", "the run was deleted")
-        else:
-            await self._storage.runs.remove(run.run_id)
+        """Forget the run at once; one that has not ended is cancelled, and its followers end when it has."""
+        if not await self.cancel(run.run_id, "rollback", "the run was deleted"):
             self._storage.events.drop(run.run_id)
+        await self._storage.runs.remove(run.run_id)
 
     async def ended(self, run_id: str, follower: Follower) -> RunRecord:
         """The run at its end, for whoever followed it there, even if its retention was over at once."""

@@ -135,12 +135,14 @@ class Worker:
             outcome = cancelled(attempt.reason, outcome)
         try:
             ended = await runs.settle(run.run_id, run.claim or "", outcome)
-            if attempt.action == "rollback":
-                await runs.remove(run.run_id)
-            # Only now: whoever sees the end of the stream must find the run settled.
-            self._storage.events.close(run.run_id, ended)
         except LeaseLost:
-            log.warning("another worker took the run over", run_id=run.run_id)
+            ended = replace(run, status=outcome.status, outcome=outcome)
+            if attempt.action != "rollback":
+                log.warning("another worker took the run over", run_id=run.run_id)
+        if attempt.action == "rollback":
+            await runs.remove(run.run_id)
+        # Only now: whoever sees the end of the stream must find the run settled.
+        self._storage.events.close(run.run_id, ended)
         if run.resumable:
             asyncio.get_running_loop().call_later(self._resumable_ttl, self._storage.events.drop, run.run_id)
         self._ended.set()
@@ -161,9 +163,10 @@ class Worker:
                 self.run(record)
             due = await runs.next_due()
             now = self._clock()
-            self._backlog = due is not None and due <= now
+            # A run that became due since the claim is no backlog while there are slots: it is claimed right away.
+            self._backlog = due is not None and due <= now and len(self._attempts) >= self._concurrency
             # With a backlog, a slot that becomes free wakes us.
-            delay = None if due is None or self._backlog else due - now
+            delay = None if due is None or self._backlog else max(due - now, 0)
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._wake.wait()

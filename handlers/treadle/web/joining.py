@@ -91,10 +91,9 @@ class RunAccess:
         runs = await self._runs.of_thread(thread_id, status=parameters.status)
         page = runs[parameters.offset : parameters.offset + parameters.limit]
         views = [run_view(run, self._deployment) for run in page]
-        if parameters.select is None:
-            return Json(views)
-        selected = [{key: value for key, value in view.items() if key in parameters.select} for view in views]
-        return Json(cast(list[results.Run], selected))
+        keys = parameters.select
+        listed = [{key: value for key, value in view.items() if keys is None or key in keys} for view in views]
+        return Json(cast(list[results.ListedRun], listed))
 
     async def _of_thread(self, thread_id: UUID, run_id: UUID) -> RunRecord:
         return await run_of_thread(self._runs, thread_id, run_id)

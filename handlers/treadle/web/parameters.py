@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -16,6 +17,8 @@ from treadle_api.operations import Operation, Parameter
 # The spellings that real clients use for booleans: Python's, JavaScript's and plain 0 and 1.
 _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _NUMBERS: Final[dict[str, Callable[[str], Any]]] = {"integer": int, "number": float}
+# As JSON spells a number: Python would also take `1_0`, ` 1` and the digits of every script.
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 class ParameterReader:
@@ -60,7 +63,7 @@ def _value(parameter: Parameter, texts: list[str]) -> Any:
         return _list(texts)
     if parameter.kind == "boolean":
         return _BOOLEANS.get(text.lower(), text)
-    if parameter.kind in _NUMBERS:
+    if parameter.kind in _NUMBERS and _NUMBER.fullmatch(text):
         try:
             return _NUMBERS[parameter.kind](text)
         except ValueError:

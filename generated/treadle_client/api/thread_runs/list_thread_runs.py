@@ -11,7 +11,7 @@ from ...client import AuthenticatedClient, Client
 from ...models.error_response import ErrorResponse
 from ...models.list_thread_runs_select import ListThreadRunsSelect
 from ...models.list_thread_runs_status import ListThreadRunsStatus
-from ...models.run import Run
+from ...models.listed_run import ListedRun
 from ...types import UNSET, Response, Unset
 
 
@@ -60,12 +60,12 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> ErrorResponse | list[Run] | None:
+) -> ErrorResponse | list[ListedRun] | None:
     if response.status_code == 200:
         response_200 = []
         _response_200 = response.json()
         for response_200_item_data in _response_200:
-            response_200_item = Run.from_dict(response_200_item_data)
+            response_200_item = ListedRun.from_dict(response_200_item_data)
 
             response_200.append(response_200_item)
 
@@ -89,7 +89,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[ErrorResponse | list[Run]]:
+) -> Response[ErrorResponse | list[ListedRun]]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -106,7 +106,7 @@ def sync_detailed(
     offset: int | Unset = UNSET,
     status: ListThreadRunsStatus | Unset = UNSET,
     select: list[ListThreadRunsSelect] | Unset = UNSET,
-) -> Response[ErrorResponse | list[Run]]:
+) -> Response[ErrorResponse | list[ListedRun]]:
     """List runs of a thread
 
      Returns the runs of one thread, a page at a time. A temporary thread and its runs can be listed only
@@ -124,7 +124,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[ErrorResponse | list[Run]]
+        Response[ErrorResponse | list[ListedRun]]
     """
 
     kwargs = _get_kwargs(
@@ -150,7 +150,7 @@ def sync(
     offset: int | Unset = UNSET,
     status: ListThreadRunsStatus | Unset = UNSET,
     select: list[ListThreadRunsSelect] | Unset = UNSET,
-) -> ErrorResponse | list[Run] | None:
+) -> ErrorResponse | list[ListedRun] | None:
     """List runs of a thread
 
      Returns the runs of one thread, a page at a time. A temporary thread and its runs can be listed only
@@ -168,7 +168,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        ErrorResponse | list[Run]
+        ErrorResponse | list[ListedRun]
     """
 
     return sync_detailed(
@@ -189,7 +189,7 @@ async def asyncio_detailed(
     offset: int | Unset = UNSET,
     status: ListThreadRunsStatus | Unset = UNSET,
     select: list[ListThreadRunsSelect] | Unset = UNSET,
-) -> Response[ErrorResponse | list[Run]]:
+) -> Response[ErrorResponse | list[ListedRun]]:
     """List runs of a thread
 
      Returns the runs of one thread, a page at a time. A temporary thread and its runs can be listed only
@@ -207,7 +207,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[ErrorResponse | list[Run]]
+        Response[ErrorResponse | list[ListedRun]]
     """
 
     kwargs = _get_kwargs(
@@ -231,7 +231,7 @@ async def asyncio(
     offset: int | Unset = UNSET,
     status: ListThreadRunsStatus | Unset = UNSET,
     select: list[ListThreadRunsSelect] | Unset = UNSET,
-) -> ErrorResponse | list[Run] | None:
+) -> ErrorResponse | list[ListedRun] | None:
     """List runs of a thread
 
      Returns the runs of one thread, a page at a time. A temporary thread and its runs can be listed only
@@ -249,7 +249,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        ErrorResponse | list[Run]
+        ErrorResponse | list[ListedRun]
     """
 
     return (

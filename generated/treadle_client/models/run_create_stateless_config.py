@@ -10,19 +10,21 @@ from attrs import field as _attrs_field
 
 from ..types import UNSET, Unset
 
-T = TypeVar("T", bound="Config")
+T = TypeVar("T", bound="RunCreateStatelessConfig")
 
 
 @_attrs_define
-class Config:
-    """LangGraph config as sent with a run or stored with an assistant. Other keys are passed on."""
-
+class RunCreateStatelessConfig:
     tags: list[str] | Unset = UNSET
-    """ Tags for the runs. """
+    """ Tags for the run. They replace those of the assistant. """
     recursion_limit: int | Unset = UNSET
-    """ Most steps a graph may take; n steps need n + 1. Beyond it the run fails with `GraphRecursionError`. """
+    """ Most steps the graph may take; n steps need n + 1. Reaching it fails the run with `GraphRecursionError`, as
+    does a value below 1 with `ValueError`. Left out: that of the assistant, else the default of LangGraph (10007 at
+    version 1.2). """
     configurable: Any | Unset = UNSET
-    """ Free values that nodes read from their config. """
+    """ Free values that nodes read from their config. `run_id`, `thread_id`, `graph_id` and `assistant_id` are set
+    by the server; keys of its own, such as `langgraph_auth_user` and `langgraph_request_id`, are dropped. If
+    `context` is not given, these values are the runtime context too. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,14 +57,14 @@ class Config:
 
         configurable = d.pop("configurable", UNSET)
 
-        config = cls(
+        run_create_stateless_config = cls(
             tags=tags,
             recursion_limit=recursion_limit,
             configurable=configurable,
         )
 
-        config.additional_properties = d
-        return config
+        run_create_stateless_config.additional_properties = d
+        return run_create_stateless_config
 
     @property
     def additional_keys(self) -> list[str]:

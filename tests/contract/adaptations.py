@@ -1,0 +1,202 @@
+"""The document under test: the one that the server serves, adapted so that a fuzzer can judge the server by it."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.contract.document import Json, assistant_id, creates, operations, resolved, run_requests, stream_modes
+
+CREATE = "POST /runs"
+IDS = {"thread_id": "$response.body#/thread_id", "run_id": "$response.body#/run_id"}
+
+
+class StaleAdaptation(Exception):
+    """An adaptation found nothing to adapt: the served document has changed under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """One change to the served document; `apply` returns in how many places it was made."""
+
+    name: str
+    reason: str
+    apply: Callable[[Json], int]
+    gap: bool = False
+    """Whether the document itself should say it (codegen/overlay.yaml), and then nothing is left to adapt."""
+
+
+def under_test(served: Json, adaptations: Sequence[Adaptation]) -> tuple[Json, list[Adaptation]]:
+    """An adapted copy of the served document, and what was adapted in it. Raises StaleAdaptation."""
+    document = copy.deepcopy(served)
+    made = [adaptation for adaptation in adaptations if adaptation.apply(document)]
+    for adaptation in adaptations:
+        if adaptation not in made and not adaptation.gap:
+            raise StaleAdaptation(f"{adaptation.name}: nothing to adapt in the served document ({adaptation.reason})")
+    return document, made
+
+
+def adaptations(inputs: Mapping[str, Json]) -> list[Adaptation]:
+    """What is adapted, and why, given an input for each of the graphs that are served."""
+    return [
+        Adaptation(
+            "itemSchema",
+            "OpenAPI 3.1 cannot describe the events of a stream, so the document says it with x-itemSchema; 3.2 can",
+            lift_item_schemas,
+        ),
+        Adaptation(
+            "contentSchema",
+            "it says something only beside contentMediaType (JSON Schema 2020-12, 8.5), and the document has it apart",
+            pair_content_schemas,
+            gap=True,
+        ),
+        Adaptation(
+            "assistant_id",
+            "the contract takes any string, while only the served graphs and their assistants exist: "
+            "any other is a 404 or 422 by the wire, and no fuzzer guesses these",
+            lambda document: narrow_assistants(document, list(inputs)),
+        ),
+        Adaptation(
+            "input",
+            "any JSON is valid, and nearly all of it ends the graph at once; as further alternatives, inputs that a "
+            "graph runs on to its end are sent often. Nothing becomes valid or invalid by it",
+            lambda document: suggest_inputs(document, list(inputs.values())),
+        ),
+        Adaptation(
+            "propertyNames",
+            "a NUL in a key of config, config.configurable or context is a 422 by the wire",
+            refuse_nul_keys,
+            gap=True,
+        ),
+        Adaptation(
+            "allowEmptyValue",
+            "langgraph_sdk sends `?stream_mode=` for None, and so an empty value counts as an absent parameter",
+            allow_empty_values,
+            gap=True,
+        ),
+        Adaptation(
+            "links",
+            "a run's id and its thread's belong together: ids that are made up, or mixed, reach no run",
+            link_runs,
+            gap=True,
+        ),
+        Adaptation(
+            "examples",
+            "each stream mode is sent once with each graph that may have something to stream in it: "
+            "with ids and deleted at its end, and without ids and kept",
+            lambda document: add_examples(document, inputs),
+        ),
+    ]
+
+
+def lift_item_schemas(document: Json) -> int:
+    """Put `x-itemSchema` in the place where OpenAPI 3.2 looks for it."""
+    document["openapi"] = "3.2.0"
+    lifted = 0
+    for operation in operations(document).values():
+        for response in operation["responses"].values():
+            stream = resolved(document, response).get("content", {}).get("text/event-stream", {})
+            if "x-itemSchema" in stream:
+                stream["itemSchema"] = stream.pop("x-itemSchema")
+                lifted += 1
+    return lifted
+
+
+def pair_content_schemas(document: Json) -> int:
+    """Say of each `contentSchema` that the content is JSON; returns how many did not."""
+
+    def pair(value: Any) -> int:
+        children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        paired = sum(pair(child) for child in children)
+        if isinstance(value, dict) and "contentSchema" in value and "contentMediaType" not in value:
+            value["contentMediaType"] = "application/json"
+            paired += 1
+        return paired
+
+    return pair(document["components"])
+
+
+def narrow_assistants(document: Json, graphs: Sequence[str]) -> int:
+    """Let requests name only assistants that exist."""
+    known = [*graphs, *map(assistant_id, graphs)]
+    schemas = run_requests(document)
+    for schema in schemas:
+        schema["properties"]["assistant_id"] = {"type": "string", "enum": known}
+    return len(schemas)
+
+
+def suggest_inputs(document: Json, inputs: Sequence[Json]) -> int:
+    """Offer inputs beside the schema of `input`, which accepts them anyhow."""
+    schemas = run_requests(document)
+    for schema in schemas:
+        declared = schema["properties"]["input"]
+        schema["properties"]["input"] = {"anyOf": [{"enum": list(inputs)}, *declared.get("anyOf", [declared])]}
+    return len(schemas)
+
+
+def allow_empty_values(document: Json) -> int:
+    """Let optional query parameters be empty."""
+    optional = [
+        parameter
+        for operation in operations(document).values()
+        for parameter in (resolved(document, given) for given in operation.get("parameters", ()))
+        if parameter["in"] == "query" and not parameter.get("required") and not parameter.get("allowEmptyValue")
+    ]
+    for parameter in optional:
+        parameter["allowEmptyValue"] = True
+    return len(optional)
+
+
+def add_examples(document: Json, inputs: Mapping[str, Json]) -> int:
+    """Give each operation that creates runs one example per stream mode and graph."""
+    labels, modes = creates(document), stream_modes(document)
+    for label in labels:
+        body = resolved(document, operations(document)[label]["requestBody"])["content"]["application/json"]
+        several = resolved(document, body["schema"]).get("type") == "array"
+        examples = {
+            f"{graph} {mode}": {
+                "assistant_id": graph,
+                "input": value,
+                "stream_mode": [mode],
+                "stream_subgraphs": True,
+                "stream_resumable": position % 2 == 0,
+                "on_completion": "keep" if position % 2 else "delete",
+            }
+            for position, (graph, value) in enumerate(inputs.items())
+            for mode in modes
+        }
+        body["examples"] = {name: {"value": [value] if several else value} for name, value in examples.items()}
+    return len(labels)
+
+
+def refuse_nul_keys(document: Json) -> int:
+    """Let no key of the objects that the graph sees as configuration contain NUL."""
+    objects = [
+        schema
+        for request in run_requests(document)
+        for schema in (
+            request["properties"].get("context"),
+            request["properties"].get("config"),
+            request["properties"].get("config", {}).get("properties", {}).get("configurable"),
+        )
+        if schema is not None and "propertyNames" not in schema
+    ]
+    for schema in objects:
+        schema["propertyNames"] = {"pattern": "^[^\\u0000]*$"}
+    return len(objects)
+
+
+def link_runs(document: Json) -> int:
+    """Link a created run with the operations on it and on its thread that the document does not link."""
+    links: Json = operations(document)[CREATE]["responses"]["200"].setdefault("links", {})
+    linked = {link.get("operationId") for link in links.values()}
+    added = 0
+    for label, operation in operations(document).items():
+        ids = {name: IDS[name] for name in re.findall(r"\{([^}]+)\}", label) if name in IDS}
+        if ids and operation["operationId"] not in linked:
+            links[operation["operationId"]] = {"operationId": operation["operationId"], "parameters": ids}
+            added += 1
+    return added

@@ -1,0 +1,79 @@
+"""When a run of the fuzzer proves something: the verdicts over a report, and the table that shows what they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from tests.contract.report import OTHER, Report, Tally
+
+# Of the valid data of an operation that creates runs: how much has to reach 2xx, and of how many cases at least.
+LEAST_SHARE = 0.90
+LEAST_CASES = 20
+# Of the runs whose outcome was answered, how many have to succeed: a graph that never runs shows little of a server.
+LEAST_SUCCESS = 0.33
+# Schemathesis counts the events of both modes under one name.
+EVENT_OF_MODE = {"messages-tuple": "messages"}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One thing that was to be shown, and why it was not, if it was not."""
+
+    name: str
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was shown."""
+        return not self.reasons
+
+
+def verdicts(
+    report: Report, *, creates: Collection[str], links: Collection[tuple[str, str]], modes: Collection[str]
+) -> list[Verdict]:
+    """A verdict for each operation, and for the links and stream modes of the contract."""
+    judged = [
+        Verdict(label, tuple(_judge(tally, creates_runs=label in creates)))
+        for label, tally in report.tallies.items()
+        if label != OTHER
+    ]
+    unfollowed = [f"not followed: {name} of {label}" for label, name in sorted(set(links) - set(report.links))]
+    unseen = [f"no event of {mode}" for mode in modes if not report.events[EVENT_OF_MODE.get(mode, mode)]]
+    return [
+        *judged,
+        Verdict("methods that are not declared", tuple(_failed_checks(report.tallies[OTHER]))),
+        Verdict("links", tuple(unfollowed)),
+        Verdict("stream modes", tuple(unseen)),
+    ]
+
+
+def table(report: Report) -> Iterator[str]:
+    """The figures, one line per operation."""
+    width = max(map(len, report.tallies))
+    yield f"{'operation':<{width}}{'cases':>7}{'valid':>7}{'2xx':>8}{'success':>9}  statuses"
+    for label, tally in report.tallies.items():
+        share = f"{tally.share:.1%}" if tally.positive else "-"
+        success = f"{tally.succeeded / tally.ended:.0%}" if tally.ended else "-"
+        statuses = "  ".join(f"{status}: {count}" for status, count in sorted(tally.statuses.items()))
+        yield f"{label:<{width}}{tally.cases:>7}{tally.positive:>7}{share:>8}{success:>9}  {statuses}"
+
+
+def _judge(tally: Tally, *, creates_runs: bool) -> Iterator[str]:
+    yield from _failed_checks(tally)
+    if not tally.cases:
+        yield "never called"
+    elif not tally.reached:
+        yield "no valid data reached 2xx"
+    if not creates_runs:
+        return
+    if tally.positive < LEAST_CASES:
+        yield f"{tally.positive} cases of valid data are fewer than {LEAST_CASES}"
+    if tally.share < LEAST_SHARE:
+        yield f"{tally.reached} of {tally.positive} cases of valid data reached 2xx: less than {LEAST_SHARE:.0%}"
+    if tally.ended and tally.succeeded / tally.ended < LEAST_SUCCESS:
+        yield f"{tally.succeeded} of {tally.ended} runs succeeded: less than {LEAST_SUCCESS:.0%}"
+
+
+def _failed_checks(tally: Tally) -> Iterator[str]:
+    yield from (f"{name} failed in {count} cases" for name, count in tally.failed_checks.items())

@@ -1,0 +1,127 @@
+"""The server under test: `treadle serve` in a process of its own, cut off from everything outside this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+ROOT = Path(__file__).parent.parent.parent
+CONFIG = ROOT / "examples" / "langgraph.json"
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+# Nothing listens on the discard port: a request that tries to leave the machine fails at once.
+NOWHERE = "http://127.0.0.1:9"
+
+
+class Server:
+    """A running server: where it listens, and what it said."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.log = log
+        self.url = ""
+        self.faults: list[str] = []
+        self._process = process
+        self._started: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, name="server-log", daemon=True)
+
+    def start(self) -> None:
+        """Return when it serves. Raises RuntimeError with the end of its log when it does not."""
+        self._reader.start()
+        try:
+            url = self._started.get(timeout=START_SECONDS)
+        except queue.Empty:
+            url = None
+        if url is None:
+            raise RuntimeError(f"the server did not start; {self.log} ends with:\n{self.log.read_text()[-2000:]}")
+        self.url = url
+
+    def get(self, path: str) -> Any:
+        """A JSON document of the server's."""
+        with urlopen(self.url + path, timeout=10) as response:
+            return json.load(response)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still answers."""
+        try:
+            return self._process.poll() is None and self.get("/ok")["ok"] is True
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """End this process, by its id, and wait until its log is complete."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(STOP_SECONDS)
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        with self.log.open("wb") as log, self._process.stderr as lines:
+            for line in lines:
+                log.write(line)
+                log.flush()
+                entry = _entry(line)
+                if entry.get("event") == "serving":
+                    self._started.put(entry["url"])
+                elif is_fault(entry):
+                    self.faults.append(f"{entry.get('logger')}: {entry.get('event')}")
+        self._started.put(None)
+
+
+def is_fault(entry: Mapping[str, Any]) -> bool:
+    """Whether a line of the log tells of a failure of the server, as against one of a graph."""
+    return entry.get("level") in ("error", "critical") and entry.get("logger") != "treadle.runs"
+
+
+def _entry(line: bytes) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        # Not structured: a traceback past the logs, or a warning of a library.
+        return {"level": "error" if b"Traceback" in line else "info", "logger": "stderr", "event": line.decode()}
+    return entry if isinstance(entry, dict) else {}
+
+
+@contextmanager
+def serving(log: Path, *, module: str = "treadle", **environment: str) -> Iterator[Server]:
+    """Serve the examples on a free port; `module` is what is run in the place of `treadle`."""
+    command = [sys.executable, "-m", module, "serve", str(CONFIG), "--port", "0", "--database-uri", "memory://"]
+    process = subprocess.Popen(
+        command, cwd=log.parent, env=_environment() | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    server = Server(process, log)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def _environment() -> dict[str, str]:
+    """No key, no tracing, no chat model, no setting of the caller's; and no way out but loopback."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
+    return kept | {
+        # This checkout's server, whichever the interpreter has installed.
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "handlers", ROOT / "generated"))),
+        "LANGSMITH_TRACING": "false",
+        "HTTP_PROXY": NOWHERE,
+        "HTTPS_PROXY": NOWHERE,
+        "ALL_PROXY": NOWHERE,
+        "NO_PROXY": "127.0.0.1",
+        "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "1",
+        # Longer than the fuzzer's patience: kept up by heartbeats, a run that never ends would hold it for ever.
+        "HEARTBEAT_SECONDS": "60",
+    }

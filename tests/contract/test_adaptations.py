@@ -1,0 +1,92 @@
+"""The document under test stays the served one, but for what is adapted with a reason."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import pytest
+
+from tests.contract.adaptations import StaleAdaptation, adaptations, under_test
+from tests.contract.document import assistant_id, creates, operations, resolved, run_requests, stream_modes
+from tests.contract.inputs import example_inputs
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def served(http: httpx.Client) -> Json:
+    """The document as the server sends it."""
+    document: Json = http.get("/openapi.json").json()
+    return document
+
+
+def test_the_adapted_document_has_the_same_operations(served: Json) -> None:
+    before = copy.deepcopy(served)
+    tested, _ = under_test(served, adaptations(example_inputs()))
+    assert served == before
+    assert operations(tested).keys() == operations(served).keys()
+    assert tested["openapi"] == "3.2.0" and "x-itemSchema" not in str(tested)
+    assert {"POST /runs", "POST /runs/wait", "POST /runs/stream"} <= set(creates(tested))
+    assert {"values", "events", "messages-tuple"} <= set(stream_modes(tested))
+
+
+def test_requests_name_graphs_that_are_served_and_answers_name_any(served: Json) -> None:
+    tested, _ = under_test(served, adaptations(example_inputs()))
+    (request,) = run_requests(tested)
+    graphs = request["properties"]["assistant_id"]["enum"]
+    assert graphs == ["agent", "triage", "fe096781-5601-53d2-b2f6-0d3403f7e9ca", assistant_id("triage")]
+    assert tested["components"]["schemas"]["Run"] == served["components"]["schemas"]["Run"]
+
+
+def test_suggested_inputs_and_examples_are_valid_by_the_served_document(served: Json) -> None:
+    tested, _ = under_test(served, adaptations(example_inputs()))
+    for label in creates(tested):
+        content = operations(tested)[label]["requestBody"]["content"]["application/json"]
+        schema = operations(served)[label]["requestBody"]["content"]["application/json"]["schema"]
+        judge = jsonschema_rs.validator_for({**schema, "components": served["components"]})
+        assert content["examples"]
+        for example in content["examples"].values():
+            judge.validate(example["value"])
+
+
+def test_empty_values_and_nul_keys_are_declared(served: Json) -> None:
+    tested, _ = under_test(served, adaptations(example_inputs()))
+    parameters = operations(tested)["GET /ok"]["parameters"]
+    assert all(resolved(tested, parameter)["allowEmptyValue"] for parameter in parameters)
+    (request,) = run_requests(tested)
+    judge = jsonschema_rs.validator_for(request["properties"]["context"])
+    assert judge.is_valid({"a\n": "\0"}) and not judge.is_valid({"a\0": 1})
+
+
+def test_a_created_run_leads_to_every_operation_on_it(served: Json) -> None:
+    tested, _ = under_test(served, adaptations(example_inputs()))
+    links = operations(tested)["POST /runs"]["responses"]["200"]["links"].values()
+    reached = {link["operationId"] for link in links}
+    assert reached >= {operation["operationId"] for label, operation in operations(tested).items() if "_id}" in label}
+
+
+def test_a_gap_that_was_closed_is_none(served: Json) -> None:
+    adapted = adaptations(example_inputs())
+    tested, made = under_test(served, adapted)
+    gaps = [adaptation for adaptation in adapted if adaptation.gap]
+    assert under_test(tested, gaps) == (tested, [])
+    assert {adaptation.name for adaptation in made} >= {"itemSchema", "assistant_id", "input", "examples"}
+
+
+def test_an_adaptation_without_a_target_says_so(served: Json) -> None:
+    tested, _ = under_test(served, adaptations(example_inputs()))
+    with pytest.raises(StaleAdaptation, match="itemSchema"):
+        under_test(tested, adaptations(example_inputs()))
+
+
+def test_a_new_example_needs_an_input(tmp_path: Path) -> None:
+    for name in ("greeting.json", "emails/budget_review.eml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "langgraph.json").write_text('{"graphs": {"agent": "a:b", "new": "c:d"}}')
+    with pytest.raises(KeyError, match="new"):
+        example_inputs(tmp_path)

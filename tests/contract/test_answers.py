@@ -1,0 +1,57 @@
+"""The own checks of single answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract import answers
+
+RUN = "01a1fcc4-be40-7503-a98b-f479b877e3b9"
+SERVED = ["/runs", "/runs/{run_id}", "/runs/{run_id}/stream"]
+
+
+def test_an_error_has_a_detail_and_nothing_else() -> None:
+    answers.verify_error(422, b'{"detail":"webhook: it is not carried out"}')
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"Internal Server Error", b'{"error":"x"}', b'{"detail":""}', b'{"detail":[1]}', b'{"detail":"x","y":1}', b"null"],
+)
+def test_any_other_error_is_seen(content: bytes) -> None:
+    with pytest.raises(AssertionError):
+        answers.verify_error(500, content)
+
+
+def test_answers_are_json_or_streams() -> None:
+    answers.verify_media_type("application/json", b"{}")
+    answers.verify_media_type("text/event-stream; charset=utf-8", b"")
+    answers.verify_media_type(None, b"")
+    for content_type in ("text/plain", "application/json; charset=utf-8", None):
+        with pytest.raises(AssertionError):
+            answers.verify_media_type(content_type, b"x")
+
+
+def test_locations_are_followed_where_they_are_served() -> None:
+    stream = {"content-location": f"/runs/{RUN}", "location": f"/runs/{RUN}/stream"}
+    assert answers.links(stream, SERVED) == [
+        ("content-location", f"/runs/{RUN}"),
+        ("location", f"/runs/{RUN}/stream"),
+        ("location", f"/runs/{RUN}"),
+    ]
+    wait = {"content-location": f"/threads/t/runs/{RUN}", "location": None}
+    assert answers.links(wait, SERVED) == [("content-location", f"/runs/{RUN}")]
+    under_thread = [*SERVED, "/threads/{thread_id}/runs/{run_id}"]
+    assert answers.links(wait, under_thread)[0] == ("content-location", f"/threads/t/runs/{RUN}")
+
+
+def test_only_the_place_under_a_deleted_thread_may_be_gone() -> None:
+    answers.verify_link("location", f"/runs/{RUN}", 200, kept=False)
+    answers.verify_link("location", f"/threads/t/runs/{RUN}", 404, kept=False)
+    for path, kept in (
+        (f"/runs/{RUN}", False),
+        (f"/threads/t/runs/{RUN}", True),
+        (f"/threads/t/runs/{RUN}/join", False),
+    ):
+        with pytest.raises(AssertionError):
+            answers.verify_link("location", path, 404, kept=kept)
