@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 CONFIG ?= examples/langgraph.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock serve demo generate generate-check format lint types test contract check ci wheel clean
+.PHONY: help install lock serve demo generate generate-check format lint types test js contract check ci wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ types: $(INSTALLED) ## mypy --strict
 test: $(INSTALLED) ## Run the tests
 	@$(BIN)/python -m pytest
 
+js: $(INSTALLED) ## Run the JavaScript SDK against the server (needs Node 20)
+	@cd tests/js && npm ci --silent --no-audit --no-fund && npm test --silent
+
 contract: $(INSTALLED) ## Fuzz a running server against the contract (about a minute)
 	@$(BIN)/python -m tests.contract
 
@@ -63,7 +66,7 @@ wheel: $(INSTALLED) ## Build the wheel and try its client in a clean environment
 	@build/clean/bin/python -m pip install --disable-pip-version-check --quiet dist/*.whl
 	@build/clean/bin/python tests/wheel/try_client.py
 
-ci: lint types generate-check wheel contract test ## Everything CI runs; the tests last
+ci: lint types generate-check wheel js contract test ## Everything CI runs; the tests last
 
 lock: ## Resolve requirements.lock anew, for every Python from 3.11 on (needs uv)
 	uv pip compile pyproject.toml --extra server --group dev --universal --python-version 3.11 \

@@ -9,6 +9,65 @@ from pydantic import BaseModel, ConfigDict, RootModel
 from treadle_api.numbers import Integer
 
 
+class AssistantSearchRequest(BaseModel):
+    """
+    Filters, order and page of an assistant search. All optional; filters add up.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        arbitrary_types_allowed=True,
+    )
+    metadata: dict[str, Any] | None = None
+    """
+    Only assistants whose metadata have these entries. Absent: any.
+    """
+    graph_id: str | None = None
+    """
+    Only assistants of this graph. Absent: any. A name that no graph has is answered with 404.
+    """
+    name: str | None = None
+    """
+    Only assistants matched by this name. Absent: any.
+    """
+    limit: Integer = 10
+    """
+    Page size, 1 to 1000; default 10.
+    """
+    offset: Integer = 0
+    """
+    How many matches to skip; default 0. Take it from `x-pagination-next` for the next page.
+    """
+    sort_by: Literal["assistant_id", "created_at", "updated_at", "name", "graph_id"] | None = None
+    """
+    Field that orders the result. Absent: the server's own order.
+    """
+    sort_order: Literal["asc", "desc"] | None = None
+    """
+    `asc` for ascending, `desc` for descending.
+    """
+    select: (
+        list[
+            Literal[
+                "assistant_id",
+                "graph_id",
+                "name",
+                "description",
+                "config",
+                "context",
+                "created_at",
+                "updated_at",
+                "metadata",
+                "version",
+            ]
+        ]
+        | None
+    ) = None
+    """
+    Fields to return of each assistant. Absent: all.
+    """
+
+
 class Config(BaseModel):
     """
     LangGraph config as sent with a run or stored with an assistant. Other keys are passed on.

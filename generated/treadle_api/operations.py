@@ -64,6 +64,67 @@ def _no_body(body: Any) -> None:
     return None
 
 
+SearchAssistantsBody: TypeAlias = models.AssistantSearchRequest
+SearchAssistantsResult: TypeAlias = list[results.ListedAssistant]
+SearchAssistantsParameters: TypeAlias = NoParameters
+search_assistants: Final[Operation[SearchAssistantsBody, SearchAssistantsParameters, SearchAssistantsResult]] = (
+    Operation(
+        name="search_assistants",
+        operation_id="search_assistants_assistants_search_post",
+        method="POST",
+        path="/assistants/search",
+        tag="Assistants",
+        load_body=models.AssistantSearchRequest.model_validate,
+        body_pointer="#/paths/~1assistants~1search/post/requestBody/content/application~1json/schema",
+        body_required=True,
+        make_parameters=SearchAssistantsParameters,
+        parameters=(),
+        status=200,
+        media_type="application/json",
+        statuses=frozenset({200, 404, 413, 422}),
+    )
+)
+"""POST /assistants/search: Search assistants by filter"""
+
+
+GetAssistantBody: TypeAlias = None
+GetAssistantResult: TypeAlias = results.Assistant
+
+
+@dataclass(frozen=True, slots=True)
+class GetAssistantParameters:
+    """Parameters of GET /assistants/{assistant_id}."""
+
+    assistant_id: UUID
+
+
+get_assistant: Final[Operation[GetAssistantBody, GetAssistantParameters, GetAssistantResult]] = Operation(
+    name="get_assistant",
+    operation_id="get_assistant_assistants__assistant_id__get",
+    method="GET",
+    path="/assistants/{assistant_id}",
+    tag="Assistants",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=GetAssistantParameters,
+    parameters=(
+        Parameter(
+            name="assistant_id",
+            field="assistant_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1assistants~1{assistant_id}/get/parameters/0/schema",
+            kind="uuid",
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 404, 422}),
+)
+"""GET /assistants/{assistant_id}: Get an assistant"""
+
+
 ServerInfoBody: TypeAlias = None
 ServerInfoResult: TypeAlias = results.ServerInfoResponse
 ServerInfoParameters: TypeAlias = NoParameters
@@ -906,6 +967,8 @@ join_thread_run_stream: Final[
 
 
 ALL: Final[tuple[Operation[Any, Any, Any], ...]] = (
+    search_assistants,
+    get_assistant,
     server_info,
     health_check,
     openapi_document,

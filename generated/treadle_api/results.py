@@ -5,6 +5,25 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+class Config(TypedDict):
+    """
+    LangGraph config as sent with a run or stored with an assistant. Other keys are passed on.
+    """
+
+    tags: NotRequired[list[str]]
+    """
+    Tags for the runs.
+    """
+    recursion_limit: NotRequired[int]
+    """
+    Most steps a graph may take; n steps need n + 1. Beyond it the run fails with `GraphRecursionError`.
+    """
+    configurable: NotRequired[dict[str, Any]]
+    """
+    Free values that nodes read from their config.
+    """
+
+
 class HealthCheckResponse(TypedDict):
     ok: Literal[True]
     """
@@ -32,6 +51,53 @@ class Interrupt(TypedDict):
     response_schema: NotRequired[dict[str, Any] | None]
     """
     Schema of the answer expected. Null or absent if the graph gives none; present in streams and waiting answers, absent in the stored state of a thread.
+    """
+
+
+class ListedAssistant(TypedDict):
+    """
+    An assistant, or those of its keys that `select` names.
+    """
+
+    assistant_id: NotRequired[str]
+    """
+    The assistant's id.
+    """
+    graph_id: NotRequired[str]
+    """
+    The graph that it runs.
+    """
+    config: NotRequired[dict[str, Any]]
+    """
+    Its config.
+    """
+    context: NotRequired[dict[str, Any]]
+    """
+    Its context.
+    """
+    metadata: NotRequired[dict[str, Any]]
+    """
+    Its metadata.
+    """
+    name: NotRequired[str]
+    """
+    Its name.
+    """
+    created_at: NotRequired[str]
+    """
+    When it was created (UTC).
+    """
+    updated_at: NotRequired[str]
+    """
+    When it last changed (UTC).
+    """
+    version: NotRequired[int]
+    """
+    Its version.
+    """
+    description: NotRequired[str | None]
+    """
+    What it is for, if anyone said.
     """
 
 
@@ -198,6 +264,53 @@ class StreamEvent(TypedDict):
     id: NotRequired[str]
     """
     Position of the event in the run, sent only for resumable streams; the value for `Last-Event-ID`.
+    """
+
+
+class Assistant(TypedDict):
+    """
+    A graph together with a stored configuration. Each graph of the configuration has one from the start, with metadata `{"created_by": "system"}` and the graph's name; more can be created.
+    """
+
+    assistant_id: str
+    """
+    UUID. For the assistant that belongs to a configured graph it is `uuid5(6ba7b821-9dad-11d1-80b4-00c04fd430c8, graph_id)`, hence the same on each server and start.
+    """
+    graph_id: str
+    """
+    Name of the graph in the server's configuration.
+    """
+    config: Config
+    """
+    Run configuration that runs of this assistant start from.
+    """
+    context: NotRequired[dict[str, Any]]
+    """
+    Static values for the graph's runtime context; a run's values win key by key. Mirrors `config.configurable`.
+    """
+    created_at: str
+    """
+    Time of creation, ISO 8601 with microseconds and `+00:00`.
+    """
+    updated_at: str
+    """
+    Time of the last change, ISO 8601 with microseconds and `+00:00`.
+    """
+    metadata: dict[str, Any]
+    """
+    Free key/value data. Runs of the assistant inherit it; a run's own keys win.
+    """
+    version: NotRequired[int]
+    """
+    Version number, 1 for a new assistant.
+    """
+    name: NotRequired[str]
+    """
+    Display name: that of the graph for configured graphs, `Untitled` for assistants created without one.
+    """
+    description: NotRequired[str | None]
+    """
+    Free text, or `null` if there is none.
     """
 
 

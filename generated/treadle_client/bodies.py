@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from . import models
 
+SearchAssistantsBody: TypeAlias = models.AssistantSearchRequest
 CreateRunBody: TypeAlias = models.RunCreateStateless
 CreateRunBatchBody: TypeAlias = list[models.RunCreateStateless]
 CancelRunsBody: TypeAlias = models.RunsCancel
@@ -14,6 +15,7 @@ StreamRunBody: TypeAlias = models.RunCreateStreamingStateless
 WaitRunBody: TypeAlias = models.RunCreateStreamingStateless
 
 __all__ = [
+    "SearchAssistantsBody",
     "CreateRunBody",
     "CreateRunBatchBody",
     "CancelRunsBody",

@@ -26,6 +26,7 @@ from treadle.runs.views import Deployment
 from treadle.runs.worker import Worker
 from treadle.settings import Settings
 from treadle.storage import open_storage
+from treadle.web.assistants import AssistantAccess
 from treadle.web.binding import Contract
 from treadle.web.cancelling import RunControl
 from treadle.web.joining import RunAccess
@@ -65,7 +66,7 @@ async def services(
     runs = Runs(storage, worker, clock)
     worker.start()
     try:
-        yield Services(runs, Assistants(graphs.ids), deployment, settings)
+        yield Services(runs, Assistants(graphs.ids, clock()), deployment, settings)
     finally:
         runs.close()
         await worker.stop(settings.shutdown_grace)
@@ -79,6 +80,7 @@ def application(services: Services) -> Starlette:
         StatelessRuns(services.runs, services.assistants, deployment, heartbeat=settings.heartbeat),
         RunAccess(services.runs, deployment, heartbeat=settings.heartbeat),
         RunControl(services.runs, heartbeat=settings.heartbeat),
+        AssistantAccess(services.assistants),
         System(deployment, contract.document),
     )
     cors = Middleware(

@@ -160,8 +160,8 @@ def test_each_operation_needs_its_handler(tmp_path: Path, project: Made) -> None
     [
         ("treadle_client/api/stateless_runs/create_run.py", "operation create_run has no client function"),
         ("treadle_client/streams.py", "operation join_run_stream has no entry in the client's streams.py"),
-        ("treadle_api/models.py", "operation create_run has no model RunCreateStateless in models.py"),
-        ("treadle_api/operations.py", "operation server_info has no row in operations.py"),
+        ("treadle_api/models.py", r"operation \w+ has no model \w+ in models\.py"),
+        ("treadle_api/operations.py", r"operation \w+ has no row in operations\.py"),
     ],
 )
 def test_each_operation_needs_what_is_generated_for_it(tmp_path: Path, project: Made, lost: str, message: str) -> None:
@@ -195,6 +195,6 @@ def test_the_command_writes_and_then_misses_the_handlers(
     assert main([], inputs, workshop.out) == 1
     printed = capsys.readouterr()
     left_out = len({operation["operationId"] for _, _, operation in operations(contract())} - set(scope()))
-    assert printed.err == f"codegen: operation server_info has no handler in {ROUTES}\n"
+    assert re.fullmatch(rf"codegen: operation \w+ has no handler in {re.escape(ROUTES)}\n", printed.err)
     assert f"in the contract, not in scope: {left_out} operations" in printed.out
     assert (workshop.generated / "treadle_api" / "models.py").exists()

@@ -2,10 +2,16 @@
 # mypy: disable-error-code="redundant-cast"
 """Contains all the data models used in inputs/outputs"""
 
+from .assistant import Assistant
+from .assistant_search_request import AssistantSearchRequest
+from .assistant_search_request_select import AssistantSearchRequestSelect
+from .assistant_search_request_sort_by import AssistantSearchRequestSortBy
+from .assistant_search_request_sort_order import AssistantSearchRequestSortOrder
 from .cancel_run_action import CancelRunAction
 from .cancel_runs_action import CancelRunsAction
 from .cancel_thread_run_action import CancelThreadRunAction
 from .command import Command
+from .config import Config
 from .error_response import ErrorResponse
 from .health_check_check_db import HealthCheckCheckDb
 from .health_check_response import HealthCheckResponse
@@ -14,6 +20,7 @@ from .join_run_stream_stream_mode import JoinRunStreamStreamMode
 from .join_thread_run_stream_stream_mode import JoinThreadRunStreamStreamMode
 from .list_thread_runs_select import ListThreadRunsSelect
 from .list_thread_runs_status import ListThreadRunsStatus
+from .listed_assistant import ListedAssistant
 from .listed_run import ListedRun
 from .listed_run_status import ListedRunStatus
 from .run import Run
@@ -33,16 +40,23 @@ from .send import Send
 from .server_info_response import ServerInfoResponse
 
 __all__ = (
+    "Assistant",
+    "AssistantSearchRequest",
+    "AssistantSearchRequestSelect",
+    "AssistantSearchRequestSortBy",
+    "AssistantSearchRequestSortOrder",
     "CancelRunAction",
     "CancelRunsAction",
     "CancelThreadRunAction",
     "Command",
+    "Config",
     "ErrorResponse",
     "HealthCheckCheckDb",
     "HealthCheckResponse",
     "Interrupt",
     "JoinRunStreamStreamMode",
     "JoinThreadRunStreamStreamMode",
+    "ListedAssistant",
     "ListedRun",
     "ListedRunStatus",
     "ListThreadRunsSelect",

@@ -18,14 +18,38 @@ class Assistant:
 
     assistant_id: str
     graph_id: str
+    created_at: float
+    """Seconds since the epoch."""
 
 
 class Assistants:
     """The default assistants of the graphs."""
 
-    def __init__(self, graph_ids: Iterable[str]) -> None:
-        self._by_graph = {graph_id: Assistant(str(uuid5(NAMESPACE, graph_id)), graph_id) for graph_id in graph_ids}
+    def __init__(self, graph_ids: Iterable[str], created_at: float) -> None:
+        self._by_graph = {
+            graph_id: Assistant(str(uuid5(NAMESPACE, graph_id)), graph_id, created_at) for graph_id in graph_ids
+        }
         self._by_id = {assistant.assistant_id: assistant for assistant in self._by_graph.values()}
+
+    @property
+    def all(self) -> list[Assistant]:
+        """Every assistant, in the order of the configuration."""
+        return list(self._by_id.values())
+
+    def get(self, assistant_id: UUID) -> Assistant:
+        """The assistant with this id. Raises AssistantNotFound (404)."""
+        assistant = self._by_id.get(str(assistant_id))
+        if assistant is None:
+            raise AssistantNotFound(f"assistant_id: there is no assistant {assistant_id}")
+        return assistant
+
+    def of_graph(self, graph_id: str) -> Assistant:
+        """The default assistant of a graph. Raises AssistantNotFound (404)."""
+        assistant = self._by_graph.get(graph_id)
+        if assistant is None:
+            known = ", ".join(sorted(self._by_graph))
+            raise AssistantNotFound(f"graph_id: no graph is called {graph_id!r}; there are: {known}")
+        return assistant
 
     def find(self, assistant_id: str) -> Assistant:
         """The assistant for a graph id or a UUID in any spelling.
@@ -35,10 +59,8 @@ class Assistants:
         if assistant := self._by_graph.get(assistant_id) or self._by_id.get(assistant_id):
             return assistant
         try:
-            assistant = self._by_id.get(str(UUID(assistant_id)))
+            spelled = UUID(assistant_id)
         except ValueError:
             known = ", ".join(self._by_graph)
             raise InvalidRequest(f"assistant_id: no graph is called {assistant_id!r}; there are: {known}") from None
-        if assistant is None:
-            raise AssistantNotFound(f"assistant_id: there is no assistant {assistant_id}")
-        return assistant
+        return self.get(spelled)

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 import treadle_api.operations as op
+from treadle.web.assistants import AssistantAccess
 from treadle.web.binding import Binding, Contract, Endpoint, bind
 from treadle.web.cancelling import RunControl
 from treadle.web.joining import RunAccess
@@ -17,12 +18,20 @@ from treadle.web.stateless import StatelessRuns
 from treadle.web.system import System
 
 
-def bindings(stateless: StatelessRuns, joining: RunAccess, control: RunControl, system: System) -> list[Binding]:
+def bindings(
+    stateless: StatelessRuns,
+    joining: RunAccess,
+    control: RunControl,
+    assistants: AssistantAccess,
+    system: System,
+) -> list[Binding]:
     """Every operation that is served, in routing order: literal path segments before parameters."""
     return [
         bind(op.health_check, system.health_check),
         bind(op.server_info, system.server_info),
         bind(op.openapi_document, system.openapi_document),
+        bind(op.search_assistants, assistants.search_assistants),
+        bind(op.get_assistant, assistants.get_assistant),
         bind(op.create_run, stateless.create_run),
         bind(op.wait_run, stateless.wait_run),
         bind(op.stream_run, stateless.stream_run),
