@@ -36,11 +36,11 @@ class Assistants:
         """Every assistant, in the order of the configuration."""
         return list(self._by_id.values())
 
-    def get(self, assistant_id: UUID) -> Assistant:
-        """The assistant with this id. Raises AssistantNotFound (404)."""
+    def get(self, assistant_id: UUID, spelled: str | None = None) -> Assistant:
+        """The assistant with this id. Raises AssistantNotFound (404), with the id as the caller spelled it."""
         assistant = self._by_id.get(str(assistant_id))
         if assistant is None:
-            raise AssistantNotFound(f"assistant_id: there is no assistant {assistant_id}")
+            raise AssistantNotFound(f"assistant_id: there is no assistant {spelled or assistant_id}")
         return assistant
 
     def of_graph(self, graph_id: str) -> Assistant:
@@ -63,4 +63,4 @@ class Assistants:
         except ValueError:
             known = ", ".join(self._by_graph)
             raise InvalidRequest(f"assistant_id: no graph is called {assistant_id!r}; there are: {known}") from None
-        return self.get(spelled)
+        return self.get(spelled, assistant_id)
