@@ -29,7 +29,7 @@ async def run_once(config: Path, graph: str, given: bytes, stream_modes: list[st
     configure_logs(log_level)
     graphs_config = read_config(config)
     graphs_config.enter()
-    settings = Settings.from_environment(os.environ, database_uri="memory://")
+    settings = Settings.from_environment(os.environ, database_uri="memory://", shutdown_grace=0.0)
     async with services(Graphs(graphs_config), settings) as running:
         document: dict[str, Any] = {
             "assistant_id": graph,
@@ -44,7 +44,7 @@ async def run_once(config: Path, graph: str, given: bytes, stream_modes: list[st
             for event in await follower.next():
                 if stream_modes:
                     print(f"{event.name} {event.data.decode()}", flush=True)
-        ended = await running.runs.get(run.run_id)
+        ended = await running.runs.ended(run.run_id, follower)
         if not stream_modes:
             print(orjson.dumps(orjson.loads(wait_body(ended)), option=orjson.OPT_INDENT_2).decode())
         return ended.status == "success"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import logging
+import math
 import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ from treadle.errors import ConfigError
 from treadle.graphs.config import read_config
 from treadle.graphs.loading import Graphs
 from treadle.logs import configure_logs
-from treadle.runs.graph_loop import loop_factory
+from treadle.runs.graph_loop import NODE_THREADS, loop_factory
 from treadle.settings import Settings
 
 log = structlog.get_logger("treadle")
@@ -88,10 +91,8 @@ def serve_forever(config: Path, listener: Listener, overrides: dict[str, Any], l
     graphs = Graphs(graphs_config)
     _tune_interpreter()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        try:
-            runner.run(_serve(graphs, settings, listener))
-        except asyncio.CancelledError:
-            raise SystemExit(1) from None  # told twice to stop: runs were cut off
+        runner.run(_serve(graphs, settings, listener))
+    _leave_blocked_threads()
 
 
 async def _serve(graphs: Graphs, settings: Settings, listener: Listener) -> None:
@@ -102,7 +103,7 @@ async def _serve(graphs: Graphs, settings: Settings, listener: Listener) -> None
                 lifespan="off",
                 log_config=None,
                 access_log=False,
-                timeout_graceful_shutdown=max(1, round(settings.shutdown_grace)),
+                timeout_graceful_shutdown=math.ceil(settings.shutdown_grace),
             )
         )
         _stop_on_signals(server, running)
@@ -119,17 +120,31 @@ class _Server(uvicorn.Server):
 
 
 def _stop_on_signals(server: uvicorn.Server, running: Services) -> None:
-    """The first SIGINT or SIGTERM stops new runs and lets the others end; the second one does not wait for them."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    """The first SIGINT or SIGTERM lets runs end within the grace period; the second one does not wait for them."""
+    loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        if server.should_exit and task is not None:
-            task.cancel()
+        if server.should_exit:
+            # Connections first: clients must see a break, and not the end of a run that was cut off.
+            for task in list(server.server_state.tasks):
+                task.cancel()
+            running.runs.hurry()
         server.should_exit = True
         running.runs.close()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
+
+
+def _leave_blocked_threads() -> None:
+    """End the process if a synchronous node still blocks its thread: Python would wait for it for ever."""
+    blocked = [thread for thread in threading.enumerate() if thread.name.startswith(NODE_THREADS)]
+    for thread in blocked:
+        thread.join(timeout=0.5 / len(blocked))
+    if any(thread.is_alive() for thread in blocked):
+        log.warning("leaving nodes behind that block their threads")
+        logging.shutdown()
+        os._exit(0)
 
 
 def serve_reloading(config: Path, listener: Listener, overrides: dict[str, Any], log_level: str) -> None:

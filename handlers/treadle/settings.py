@@ -8,6 +8,9 @@ from typing import Any
 
 from treadle.errors import ConfigError
 
+MOST = {"seconds": 1e10, "bytes": 1e15, "runs": 1e6}
+"""The largest number of each unit: later than three centuries from now, no time can be shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -55,8 +58,9 @@ def _number(kind: Callable[[str], Any], least: float, unit: str) -> Callable[[st
             value = kind(text)
         except ValueError:
             value = None
-        if value is None or not value >= least:
-            raise ConfigError(f"{name}={text!r}: set it to a number of {unit}, at least {least:g}")
+        if value is None or not least <= value <= MOST[unit]:
+            bounds = f"at least {least:g} and at most {MOST[unit]:g}"
+            raise ConfigError(f"{name}={text!r}: set it to a number of {unit}, {bounds}")
         return value
 
     return read

@@ -76,6 +76,15 @@ async def pause(state: Pause) -> dict[str, Any]:
 slow = _line(pause, state=Pause).compile()
 
 
+def sleep(state: Pause) -> dict[str, Any]:
+    """As `pause`, in a thread."""
+    time.sleep(state["seconds"])
+    return {"done": True}
+
+
+sleeping = _line(sleep, state=Pause).compile()
+
+
 class OwnError(Exception):
     """An exception class that the server does not know."""
 
@@ -102,11 +111,11 @@ async def fail_async(state: Items) -> dict[str, Any]:
 failing = _line(fail_async).compile()
 
 
-def ask(state: Items) -> dict[str, Any]:
+async def ask(state: Items) -> dict[str, Any]:
     return {"items": [interrupt({"question": "sure?"})]}
 
 
-def ask_more(state: Items) -> dict[str, Any]:
+async def ask_more(state: Items) -> dict[str, Any]:
     return {"items": [interrupt("and you?")]}
 
 

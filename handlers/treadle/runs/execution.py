@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -41,12 +41,12 @@ class Execution:
         try:
             async with limit:
                 await attempt.run_graph()
+            return attempt.outcome("success"), None
         except asyncio.CancelledError:
-            return attempt.outcome("interrupted"), None
+            return attempt.interrupted(), None
         except BaseException as error:  # the one place where a graph's exceptions end, SystemExit included
             status: Status = "timeout" if limit.expired() and isinstance(error, TimeoutError) else "error"
-            return await attempt.fail(status, error), error
-        return attempt.outcome("success"), None
+            return attempt.fail(status, error), error
 
 
 class _Attempt:
@@ -113,16 +113,31 @@ class _Attempt:
         if pending is not None:
             await pending
 
-    async def fail(self, status: Status, error: BaseException) -> Outcome:
-        """The outcome of an attempt that ended in `error`, after telling its followers."""
+    def fail(self, status: Status, error: BaseException) -> Outcome:
+        """The outcome of an attempt that ended in `error`, after telling its followers.
+
+        It does not wait for them: one that has stopped reading must not keep the run from ending.
+        """
         self._error = encode(failure(error))
-        await self._emit("error", self._error)
-        return self.outcome(status)
+        credit = self._emit_event("error", self._error)
+        if isinstance(credit, Coroutine):
+            credit.close()
+        return self._so_far(status)
+
+    def interrupted(self) -> Outcome:
+        """The outcome of a cancelled attempt, whatever its values are like."""
+        try:
+            return self.outcome("interrupted")
+        except Exception:  # a value that cannot be encoded: the graph's own code raised
+            return self._so_far("interrupted")
 
     def outcome(self, status: Status) -> Outcome:
-        """What has come of the attempt so far, under `status`."""
+        """What has come of the attempt, under `status`."""
         if self._values_json is None and self._values is not None:
             self._values_json = encode(self._values)
+        return self._so_far(status)
+
+    def _so_far(self, status: Status) -> Outcome:
         return Outcome(
             status=status,
             values=self._values_json,

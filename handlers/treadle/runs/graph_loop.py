@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import AsyncGeneratorType, CoroutineType, FrameType
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +17,8 @@ import structlog
 from treadle.runs.tracebacks import is_own
 
 T = TypeVar("T")
+NODE_THREADS = "treadle-nodes"
+"""How the names of the threads begin that synchronous nodes run in."""
 log = structlog.get_logger("treadle.graphs")
 
 
@@ -48,8 +51,11 @@ class Handoff(Generic[T]):
 class GraphLoop:
     """An event loop in a daemon thread, from `start` to `stop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int) -> None:
         self.loop: asyncio.AbstractEventLoop = loop_factory()()
+        # Nodes that are plain functions run here: with Python's default of a few threads they would queue up.
+        self._nodes = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=NODE_THREADS)
+        self.loop.set_default_executor(self._nodes)
         self._thread = threading.Thread(target=self._run, name="treadle-graphs", daemon=True)
         self._stopping = False
         self._answered = True
@@ -62,6 +68,7 @@ class GraphLoop:
     def stop(self) -> None:
         """Stop the loop; a graph that blocks it is left to end with the process."""
         self._stopping = True
+        self._nodes.shutdown(wait=False, cancel_futures=True)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=1)
         if not self._thread.is_alive():

@@ -25,8 +25,13 @@ class Runs:
         self._closing = False
 
     def close(self) -> None:
-        """Refuse new runs from now on, with ShuttingDown (503)."""
+        """Refuse new runs from now on, with ShuttingDown (503), and start none that waits."""
         self._closing = True
+        self._worker.close()
+
+    def hurry(self) -> None:
+        """Do not wait for runs to end when the worker stops."""
+        self._worker.hurry()
 
     async def create(self, records: Sequence[RunRecord]) -> None:
         """Commit new pending runs, all or none, and see to their start."""
@@ -83,9 +88,10 @@ class Runs:
 
     async def delete(self, run: RunRecord) -> None:
         """Forget the run at once; one that has not ended is cancelled, and its followers end when it has."""
-        if not await self.cancel(run.run_id, "rollback", "the run was deleted"):
-            self._storage.events.drop(run.run_id)
+        await self.cancel(run.run_id, "rollback", "the run was deleted")
         await self._storage.runs.remove(run.run_id)
+        if not self._worker.holds(run.run_id):
+            self._storage.events.drop(run.run_id)
 
     async def ended(self, run_id: str, follower: Follower) -> RunRecord:
         """The run at its end, for whoever followed it there, even if its retention was over at once."""
@@ -104,7 +110,7 @@ class Runs:
         ended = await self._storage.runs.cancel_pending(run_id, cancelled(reason))
         if ended is None:
             return self._worker.cancel(run_id, action, reason)
-        self._storage.events.close(run_id, ended)
+        self._worker.retire(ended, forget=action == "rollback")
         if action == "rollback":
             await self._storage.runs.remove(run_id)
         return True

@@ -56,11 +56,12 @@ class Runner:
         *,
         on_events: Callable[[Attempt, list[tuple[str, bytes]]], None],
         on_end: Callable[[Attempt, End], None],
+        threads: int,
     ) -> None:
         self._execution = execution
         self._on_events = on_events
         self._on_end = on_end
-        self._graphs = GraphLoop()
+        self._graphs = GraphLoop(threads)
         self._to_graphs = Handoff(self._graphs.loop, self._begin)
         self._from_graphs: Handoff[_Item] = Handoff(asyncio.get_running_loop(), self._take)
 

@@ -47,8 +47,10 @@ class Worker:
         self._idle = asyncio.Event()
         self._ended = asyncio.Event()
         self._backlog = False
-        self._runner = Runner(execution, on_events=self._append, on_end=self._end)
+        self._runner = Runner(execution, on_events=self._append, on_end=self._end, threads=max(32, concurrency))
         self._tasks: list[asyncio.Task[None]] = []
+        self._closed_at: float | None = None
+        self._hurry = False
 
     @property
     def busy(self) -> int:
@@ -66,23 +68,36 @@ class Worker:
         forever = (self._claim_forever, self._sweep_forever, self._watch_forever)
         self._tasks = [asyncio.create_task(work()) for work in forever]
 
+    def close(self) -> None:
+        """Claim no more runs; the grace period of `stop` begins."""
+        if self._closed_at is None:
+            self._closed_at = monotonic()
+            self._tasks[0].cancel()
+
+    def hurry(self) -> None:
+        """Let `stop` wait no longer for runs to end."""
+        self._hurry = True
+        self._idle.set()
+
     async def stop(self, grace: float) -> None:
-        """Take no more runs; let those under way end within `grace` seconds, then cancel them."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._attempts:
-            log.info("waiting for runs to end", runs=len(self._attempts), grace_seconds=grace)
-            await self._drain(grace)
+        """Take no more runs; let those under way end within `grace` seconds of `close`, then cancel them."""
+        self.close()
+        left = grace - (monotonic() - (self._closed_at or 0))
+        if self._attempts and left > 0 and not self._hurry:
+            log.info("waiting for runs to end", runs=len(self._attempts), grace_seconds=round(left, 1))
+            await self._drain(left, until_hurried=True)
         for run_id in list(self._attempts):
             self.cancel(run_id, "interrupt", "the server shut down")
         await self._drain(2.0)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._runner.stop()
 
-    async def _drain(self, seconds: float) -> None:
+    async def _drain(self, seconds: float, *, until_hurried: bool = False) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._attempts:
+                while self._attempts and not (until_hurried and self._hurry):
                     self._idle.clear()
                     await self._idle.wait()
 
@@ -98,13 +113,32 @@ class Worker:
         self._runner.run(attempt)
 
     def cancel(self, run_id: str, action: CancelAction, reason: str) -> bool:
-        """Cancel a run under way here, once; its awaiting node gets the cancellation. False if there is no such run."""
+        """Cancel a run under way here, once; its awaiting node gets the cancellation. False if there is no such run,
+        or if it is being cancelled already.
+        """
         attempt = self._attempts.get(run_id)
-        if attempt is None or attempt.reason:
+        if attempt is None:
             return False
-        attempt.action, attempt.reason = action, reason
-        self._runner.cancel(attempt)
-        return True
+        first = not attempt.reason
+        attempt.reason = attempt.reason or reason
+        if first or action == "rollback":
+            attempt.action = action
+        self._runner.cancel(attempt)  # again, if it was cancelled before: a node may have swallowed that
+        return first
+
+    def holds(self, run_id: str) -> bool:
+        """Whether the run is under way here."""
+        return run_id in self._attempts
+
+    def retire(self, ended: RunRecord, *, forget: bool = False) -> None:
+        """A run has ended: its followers end, and the events of a resumable one stay for a while, unless forgotten."""
+        events = self._storage.events
+        events.close(ended.run_id, ended)
+        if forget:
+            events.drop(ended.run_id)
+        elif ended.resumable:
+            asyncio.get_running_loop().call_later(self._resumable_ttl, events.drop, ended.run_id)
+        self._ended.set()
 
     def _append(self, attempt: Attempt, ready: list[tuple[str, bytes]]) -> None:
         log, run_id = self._storage.events, attempt.run.run_id
@@ -142,10 +176,7 @@ class Worker:
         if attempt.action == "rollback":
             await runs.remove(run.run_id)
         # Only now: whoever sees the end of the stream must find the run settled.
-        self._storage.events.close(run.run_id, ended)
-        if run.resumable:
-            asyncio.get_running_loop().call_later(self._resumable_ttl, self._storage.events.drop, run.run_id)
-        self._ended.set()
+        self.retire(ended, forget=attempt.action == "rollback")
         del self._attempts[run.run_id]
         if self._backlog:
             self._wake.set()

@@ -27,6 +27,8 @@ from treadle_api.operations import Operation
 B = TypeVar("B")
 P = TypeVar("P")
 R = TypeVar("R")
+QUOTED = 1000
+"""Characters of a long value that an error message quotes."""
 RETRY_LATER = {"retry-after": "1"}
 log = structlog.get_logger("treadle.web")
 
@@ -125,8 +127,16 @@ def judge(validator: Validator, document: Any) -> Any:
     try:
         validator.validate(document)
     except ValidationError as error:
-        raise InvalidRequest(str(error)) from None
+        raise InvalidRequest(_shortened(str(error))) from None
     return document
+
+
+def _shortened(text: str) -> str:
+    """The validator quotes the value whole, before and after it names the field, which stands in the middle."""
+    if len(text) <= 4 * QUOTED:
+        return text
+    before, separator, after = text.partition("\n\nFailed validating")
+    return f"{before[:QUOTED]}…{separator}{after[:QUOTED]}…"
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:

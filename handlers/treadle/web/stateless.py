@@ -16,6 +16,8 @@ from treadle.web.binding import Call
 from treadle.web.replies import Json, Later, Reply
 from treadle.web.sse import EventStream
 
+MOST_IGNORED = 1000
+"""Characters of the header `Treadle-Ignored`: many proxies refuse long ones."""
 DISCONNECTED = "client disconnected from the run stream (on_disconnect=cancel)"
 
 
@@ -105,4 +107,7 @@ def ignored(document: dict[str, Any], body: op.CreateRunBody) -> list[str]:
 
 def ignored_header(names: Iterable[str]) -> dict[str, str]:
     """The header that tells the caller of them, if there are any."""
-    return {"treadle-ignored": text} if (text := ", ".join(names)) else {}
+    text = ", ".join(names)
+    if len(text) > MOST_IGNORED:
+        text = text[:MOST_IGNORED].rpartition(",")[0] + ", ..."
+    return {"treadle-ignored": text} if text else {}
