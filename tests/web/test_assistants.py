@@ -41,7 +41,7 @@ def test_an_assistant_has_every_key_in_the_recorded_order(http: httpx.Client) ->
 
 def test_a_search_without_conditions_finds_the_graphs_in_order(http: httpx.Client) -> None:
     found = search(http, limit=1000)
-    assert [assistant["graph_id"] for assistant in found][:3] == ["simple", "slow", "sleeping"]
+    assert [assistant["graph_id"] for assistant in found][:3] == ["simple", "slow", "failing"]
     assert search(http, limit=10, offset=0) == found[:10]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 from urllib.parse import quote
@@ -18,12 +19,12 @@ JSON = b"application/json"
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-class Reply(Generic[R_co]):
+class Reply(ABC, Generic[R_co]):
     """What a handler returns: an answer whose content has the operation's result type."""
 
+    @abstractmethod
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer."""
-        raise NotImplementedError
 
 
 class Json(Reply[R_co]):
@@ -86,13 +87,13 @@ class Following(Reply[R_co]):
         self._beat_is_due = False
         self._client_left = False
 
+    @abstractmethod
     def render(self, events: Sequence[Event]) -> bytes:
         """The bytes for some events."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def last(self) -> bytes:
         """The bytes after the run has ended."""
-        raise NotImplementedError
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
