@@ -159,8 +159,8 @@ def serve_reloading(config: Path, listener: Listener, overrides: dict[str, Any],
 def _tune_interpreter() -> None:
     """Trade a little memory for latency.
 
-    What start-up made stays: freezing it spares the collector from walking it, and a collection every 20,000
-    allocations instead of 700 leaves a busy server about a fifth more throughput (docs/adr/0004). The graphs' thread
+    What start-up made stays: freezing it spares the collector from walking it, and it collects every 20,000 allocations
+    instead of Python's default, since most of what a run makes is gone by itself. The graphs' thread
     must not hold the interpreter for the default 5 ms while the HTTP edge has something to answer.
     """
     gc.collect()
