@@ -40,6 +40,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     for variable, (field, _) in _VARIABLES.items():
         default = getattr(Settings(), field)
         shown = ",".join(default) if isinstance(default, tuple) else str(default).removesuffix(".0")
+        shown = shown.lower() if isinstance(default, bool) else shown
         assert re.search(rf"^\| `{variable}` \|[^|]*\| `?{re.escape(shown)}`? \|", rows, re.MULTILINE), variable
 
 

@@ -68,6 +68,32 @@ class AssistantSearchRequest(BaseModel):
     """
 
 
+class CheckpointConfig(BaseModel):
+    """
+    Address of a checkpoint.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    thread_id: str | None = None
+    """
+    Thread of the checkpoint.
+    """
+    checkpoint_ns: str | None = None
+    """
+    Namespace: empty for the root graph, else the path of the subgraph, levels joined by `|`.
+    """
+    checkpoint_id: str | None = None
+    """
+    Id of the checkpoint, a UUID. Left out: the latest.
+    """
+    checkpoint_map: dict[str, Any] | None = None
+    """
+    Checkpoint ids by namespace, for a checkpoint inside a subgraph.
+    """
+
+
 class Config(BaseModel):
     """
     LangGraph config as sent with a run or stored with an assistant. Other keys are passed on.
@@ -128,6 +154,73 @@ class Send(BaseModel):
     input: Any
     """
     What the node gets in place of the shared state; any JSON, also null.
+    """
+
+
+class ThreadCreateTtl(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    strategy: Literal["delete", "keep_latest"] = "delete"
+    """
+    What happens at expiry: `delete` (default) removes the thread. `keep_latest` is refused with 422 by this version.
+    """
+    ttl: int | float | None = None
+    """
+    Lifetime in minutes; the thread reports it as `ttl.ttl_minutes`.
+    """
+
+
+class ThreadStateCheckpointRequest(BaseModel):
+    """
+    Which checkpoint to read the state at.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    checkpoint: CheckpointConfig
+    """
+    The checkpoint. Its thread is that of the path.
+    """
+    subgraphs: bool | None = None
+    """
+    Whether `tasks[].state` carries the states of subgraphs. Absent: not asked for.
+    """
+    select: list[str] | None = None
+    """
+    Keys of the state to return, all by default. `values.KEY` is one key of the values.
+    """
+
+
+class ThreadStateSearch(BaseModel):
+    """
+    Filters of a search through past states; every field is optional.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        arbitrary_types_allowed=True,
+    )
+    limit: Integer = 1
+    """
+    Most states to return, 1 to 1000; default 1.
+    """
+    metadata: dict[str, Any] | None = None
+    """
+    Only states whose checkpoint metadata have these entries. Absent: any.
+    """
+    checkpoint: CheckpointConfig | None = None
+    """
+    Checkpoint that the search refers to, for instance one in the `checkpoint_ns` of a subgraph. Absent: the thread itself.
+    """
+    before: CheckpointConfig | str | None = None
+    """
+    Only states before this checkpoint: its id or its address. Absent: no bound.
+    """
+    select: list[str] | None = None
+    """
+    Keys of each state to return, all by default. `values.KEY` is one key of the values.
     """
 
 
@@ -258,6 +351,28 @@ class RunCreateStreamingStateless(RunCreateStateless):
     """
 
 
+class ThreadSuperstepUpdate(BaseModel):
+    """
+    One node's contribution to a step written from outside.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    values: list[dict[str, Any]] | dict[str, Any] | None = None
+    """
+    Values written for the node; may be `null`.
+    """
+    command: Command | None = None
+    """
+    Command issued for the node; `null` or absent: none.
+    """
+    as_node: str
+    """
+    Node in whose name the update is made.
+    """
+
+
 class RunBatchCreate(RootModel[list[RunCreateStateless]]):
     """
     At least one stateless run. Items are independent of each other and may name different graphs.
@@ -266,4 +381,44 @@ class RunBatchCreate(RootModel[list[RunCreateStateless]]):
     root: list[RunCreateStateless]
     """
     At least one stateless run. Items are independent of each other and may name different graphs.
+    """
+
+
+class ThreadCreateSupersteps(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    updates: list[ThreadSuperstepUpdate]
+    """
+    Updates of this step, each in the name of a node.
+    """
+
+
+class ThreadCreate(BaseModel):
+    """
+    A thread to create; every field is optional.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    thread_id: str | None = None
+    """
+    UUID to use. Absent: the server picks one.
+    """
+    metadata: dict[str, Any] | None = None
+    """
+    Free key/value data. Absent: none.
+    """
+    if_exists: Literal["raise", "do_nothing"] = "raise"
+    """
+    If `thread_id` is taken: `raise` (default) answers 409, `do_nothing` returns the existing thread.
+    """
+    ttl: ThreadCreateTtl | None = None
+    """
+    Lifetime of the thread. Absent: none is asked for.
+    """
+    supersteps: list[ThreadCreateSupersteps] | None = None
+    """
+    State updates to apply at once, in order; those of one item form one step. Needs `metadata.graph_id`, the graph whose nodes they name. Absent: the thread starts without state.
     """

@@ -280,7 +280,7 @@ cancel_runs: Final[Operation[CancelRunsBody, CancelRunsParameters, CancelRunsRes
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 404, 422}),
+    statuses=frozenset({204, 404, 413, 422}),
 )
 """POST /runs/cancel: Cancel several runs"""
 
@@ -576,6 +576,210 @@ join_run_stream: Final[Operation[JoinRunStreamBody, JoinRunStreamParameters, Joi
     statuses=frozenset({200, 404, 422}),
 )
 """GET /runs/{run_id}/stream: Join the stream of a run"""
+
+
+CreateThreadBody: TypeAlias = models.ThreadCreate
+CreateThreadResult: TypeAlias = results.Thread
+CreateThreadParameters: TypeAlias = NoParameters
+create_thread: Final[Operation[CreateThreadBody, CreateThreadParameters, CreateThreadResult]] = Operation(
+    name="create_thread",
+    operation_id="create_thread_threads_post",
+    method="POST",
+    path="/threads",
+    tag="Threads",
+    load_body=models.ThreadCreate.model_validate,
+    body_pointer="#/paths/~1threads/post/requestBody/content/application~1json/schema",
+    body_required=True,
+    make_parameters=CreateThreadParameters,
+    parameters=(),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 409, 413, 422}),
+)
+"""POST /threads: Create a thread"""
+
+
+DeleteThreadBody: TypeAlias = None
+DeleteThreadResult: TypeAlias = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteThreadParameters:
+    """Parameters of DELETE /threads/{thread_id}."""
+
+    thread_id: UUID
+
+
+delete_thread: Final[Operation[DeleteThreadBody, DeleteThreadParameters, DeleteThreadResult]] = Operation(
+    name="delete_thread",
+    operation_id="delete_thread_threads__thread_id__delete",
+    method="DELETE",
+    path="/threads/{thread_id}",
+    tag="Threads",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=DeleteThreadParameters,
+    parameters=(
+        Parameter(
+            name="thread_id",
+            field="thread_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1threads~1{thread_id}/delete/parameters/0/schema",
+            kind="uuid",
+        ),
+    ),
+    status=204,
+    media_type=None,
+    statuses=frozenset({204, 404, 422}),
+)
+"""DELETE /threads/{thread_id}: Delete a thread"""
+
+
+GetThreadBody: TypeAlias = None
+GetThreadResult: TypeAlias = results.Thread
+
+
+@dataclass(frozen=True, slots=True)
+class GetThreadParameters:
+    """Parameters of GET /threads/{thread_id}."""
+
+    thread_id: UUID
+    include: Literal["ttl"] | None = None
+
+
+get_thread: Final[Operation[GetThreadBody, GetThreadParameters, GetThreadResult]] = Operation(
+    name="get_thread",
+    operation_id="get_thread_threads__thread_id__get",
+    method="GET",
+    path="/threads/{thread_id}",
+    tag="Threads",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=GetThreadParameters,
+    parameters=(
+        Parameter(
+            name="thread_id",
+            field="thread_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1threads~1{thread_id}/get/parameters/0/schema",
+            kind="uuid",
+        ),
+        Parameter(
+            name="include",
+            field="include",
+            location="query",
+            required=False,
+            pointer="#/paths/~1threads~1{thread_id}/get/parameters/1/schema",
+            kind="string",
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 404, 422}),
+)
+"""GET /threads/{thread_id}: Get a thread"""
+
+
+ListThreadHistoryBody: TypeAlias = None
+ListThreadHistoryResult: TypeAlias = list[results.ThreadState]
+
+
+@dataclass(frozen=True, slots=True)
+class ListThreadHistoryParameters:
+    """Parameters of GET /threads/{thread_id}/history."""
+
+    thread_id: UUID
+    limit: int = 10
+    before: str | None = None
+
+
+list_thread_history: Final[Operation[ListThreadHistoryBody, ListThreadHistoryParameters, ListThreadHistoryResult]] = (
+    Operation(
+        name="list_thread_history",
+        operation_id="get_thread_history_threads__thread_id__history_get",
+        method="GET",
+        path="/threads/{thread_id}/history",
+        tag="Threads",
+        load_body=_no_body,
+        body_pointer=None,
+        body_required=False,
+        make_parameters=ListThreadHistoryParameters,
+        parameters=(
+            Parameter(
+                name="thread_id",
+                field="thread_id",
+                location="path",
+                required=True,
+                pointer="#/paths/~1threads~1{thread_id}~1history/get/parameters/0/schema",
+                kind="uuid",
+            ),
+            Parameter(
+                name="limit",
+                field="limit",
+                location="query",
+                required=False,
+                pointer="#/paths/~1threads~1{thread_id}~1history/get/parameters/1/schema",
+                kind="integer",
+            ),
+            Parameter(
+                name="before",
+                field="before",
+                location="query",
+                required=False,
+                pointer="#/paths/~1threads~1{thread_id}~1history/get/parameters/2/schema",
+                kind="string",
+            ),
+        ),
+        status=200,
+        media_type="application/json",
+        statuses=frozenset({200, 404, 422}),
+    )
+)
+"""GET /threads/{thread_id}/history: List past thread states"""
+
+
+SearchThreadHistoryBody: TypeAlias = models.ThreadStateSearch
+SearchThreadHistoryResult: TypeAlias = list[results.SelectedThreadState]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchThreadHistoryParameters:
+    """Parameters of POST /threads/{thread_id}/history."""
+
+    thread_id: UUID
+
+
+search_thread_history: Final[
+    Operation[SearchThreadHistoryBody, SearchThreadHistoryParameters, SearchThreadHistoryResult]
+] = Operation(
+    name="search_thread_history",
+    operation_id="get_thread_history_post_threads__thread_id__history_post",
+    method="POST",
+    path="/threads/{thread_id}/history",
+    tag="Threads",
+    load_body=models.ThreadStateSearch.model_validate,
+    body_pointer="#/paths/~1threads~1{thread_id}~1history/post/requestBody/content/application~1json/schema",
+    body_required=True,
+    make_parameters=SearchThreadHistoryParameters,
+    parameters=(
+        Parameter(
+            name="thread_id",
+            field="thread_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1threads~1{thread_id}~1history/post/parameters/0/schema",
+            kind="uuid",
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 404, 413, 422}),
+)
+"""POST /threads/{thread_id}/history: Search past thread states"""
 
 
 ListThreadRunsBody: TypeAlias = None
@@ -966,6 +1170,169 @@ join_thread_run_stream: Final[
 """GET /threads/{thread_id}/runs/{run_id}/stream: Follow a run as stream"""
 
 
+GetThreadStateBody: TypeAlias = None
+GetThreadStateResult: TypeAlias = results.SelectedThreadState
+
+
+@dataclass(frozen=True, slots=True)
+class GetThreadStateParameters:
+    """Parameters of GET /threads/{thread_id}/state."""
+
+    thread_id: UUID
+    subgraphs: bool | None = None
+    select: list[str] | None = None
+
+
+get_thread_state: Final[Operation[GetThreadStateBody, GetThreadStateParameters, GetThreadStateResult]] = Operation(
+    name="get_thread_state",
+    operation_id="get_latest_thread_state_threads__thread_id__state_get",
+    method="GET",
+    path="/threads/{thread_id}/state",
+    tag="Threads",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=GetThreadStateParameters,
+    parameters=(
+        Parameter(
+            name="thread_id",
+            field="thread_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1threads~1{thread_id}~1state/get/parameters/0/schema",
+            kind="uuid",
+        ),
+        Parameter(
+            name="subgraphs",
+            field="subgraphs",
+            location="query",
+            required=False,
+            pointer="#/paths/~1threads~1{thread_id}~1state/get/parameters/1/schema",
+            kind="boolean",
+        ),
+        Parameter(
+            name="select",
+            field="select",
+            location="query",
+            required=False,
+            pointer="#/paths/~1threads~1{thread_id}~1state/get/parameters/2/schema",
+            kind="array",
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 404, 422}),
+)
+"""GET /threads/{thread_id}/state: Get the current thread state"""
+
+
+SearchThreadStateBody: TypeAlias = models.ThreadStateCheckpointRequest
+SearchThreadStateResult: TypeAlias = results.SelectedThreadState
+
+
+@dataclass(frozen=True, slots=True)
+class SearchThreadStateParameters:
+    """Parameters of POST /threads/{thread_id}/state/checkpoint."""
+
+    thread_id: UUID
+
+
+search_thread_state: Final[Operation[SearchThreadStateBody, SearchThreadStateParameters, SearchThreadStateResult]] = (
+    Operation(
+        name="search_thread_state",
+        operation_id="post_thread_state_at_checkpoint_threads__thread_id__state__checkpoint_id__get",
+        method="POST",
+        path="/threads/{thread_id}/state/checkpoint",
+        tag="Threads",
+        load_body=models.ThreadStateCheckpointRequest.model_validate,
+        body_pointer="#/paths/~1threads~1{thread_id}~1state~1checkpoint/post/requestBody/content/application~1json/schema",
+        body_required=True,
+        make_parameters=SearchThreadStateParameters,
+        parameters=(
+            Parameter(
+                name="thread_id",
+                field="thread_id",
+                location="path",
+                required=True,
+                pointer="#/paths/~1threads~1{thread_id}~1state~1checkpoint/post/parameters/0/schema",
+                kind="uuid",
+            ),
+        ),
+        status=200,
+        media_type="application/json",
+        statuses=frozenset({200, 404, 413, 422}),
+    )
+)
+"""POST /threads/{thread_id}/state/checkpoint: Get state by checkpoint config"""
+
+
+GetThreadStateAtBody: TypeAlias = None
+GetThreadStateAtResult: TypeAlias = results.SelectedThreadState
+
+
+@dataclass(frozen=True, slots=True)
+class GetThreadStateAtParameters:
+    """Parameters of GET /threads/{thread_id}/state/{checkpoint_id}."""
+
+    thread_id: UUID
+    checkpoint_id: UUID
+    subgraphs: bool | None = None
+    select: list[str] | None = None
+
+
+get_thread_state_at: Final[Operation[GetThreadStateAtBody, GetThreadStateAtParameters, GetThreadStateAtResult]] = (
+    Operation(
+        name="get_thread_state_at",
+        operation_id="get_thread_state_at_checkpoint_threads__thread_id__state__checkpoint_id__get",
+        method="GET",
+        path="/threads/{thread_id}/state/{checkpoint_id}",
+        tag="Threads",
+        load_body=_no_body,
+        body_pointer=None,
+        body_required=False,
+        make_parameters=GetThreadStateAtParameters,
+        parameters=(
+            Parameter(
+                name="thread_id",
+                field="thread_id",
+                location="path",
+                required=True,
+                pointer="#/paths/~1threads~1{thread_id}~1state~1{checkpoint_id}/get/parameters/0/schema",
+                kind="uuid",
+            ),
+            Parameter(
+                name="checkpoint_id",
+                field="checkpoint_id",
+                location="path",
+                required=True,
+                pointer="#/paths/~1threads~1{thread_id}~1state~1{checkpoint_id}/get/parameters/1/schema",
+                kind="uuid",
+            ),
+            Parameter(
+                name="subgraphs",
+                field="subgraphs",
+                location="query",
+                required=False,
+                pointer="#/paths/~1threads~1{thread_id}~1state~1{checkpoint_id}/get/parameters/2/schema",
+                kind="boolean",
+            ),
+            Parameter(
+                name="select",
+                field="select",
+                location="query",
+                required=False,
+                pointer="#/paths/~1threads~1{thread_id}~1state~1{checkpoint_id}/get/parameters/3/schema",
+                kind="array",
+            ),
+        ),
+        status=200,
+        media_type="application/json",
+        statuses=frozenset({200, 404, 422}),
+    )
+)
+"""GET /threads/{thread_id}/state/{checkpoint_id}: Get state at a checkpoint"""
+
+
 ALL: Final[tuple[Operation[Any, Any, Any], ...]] = (
     search_assistants,
     get_assistant,
@@ -982,11 +1349,19 @@ ALL: Final[tuple[Operation[Any, Any, Any], ...]] = (
     cancel_run,
     join_run,
     join_run_stream,
+    create_thread,
+    delete_thread,
+    get_thread,
+    list_thread_history,
+    search_thread_history,
     list_thread_runs,
     delete_thread_run,
     get_thread_run,
     cancel_thread_run,
     join_thread_run,
     join_thread_run_stream,
+    get_thread_state,
+    search_thread_state,
+    get_thread_state_at,
 )
 """Every operation, literal path segments before parameters."""

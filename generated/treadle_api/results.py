@@ -5,6 +5,29 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+class CheckpointConfig(TypedDict):
+    """
+    Address of a checkpoint.
+    """
+
+    thread_id: NotRequired[str]
+    """
+    Thread of the checkpoint.
+    """
+    checkpoint_ns: NotRequired[str]
+    """
+    Namespace: empty for the root graph, else the path of the subgraph, levels joined by `|`.
+    """
+    checkpoint_id: NotRequired[str | None]
+    """
+    Id of the checkpoint, a UUID. Left out: the latest.
+    """
+    checkpoint_map: NotRequired[dict[str, Any] | None]
+    """
+    Checkpoint ids by namespace, for a checkpoint inside a subgraph.
+    """
+
+
 class Config(TypedDict):
     """
     LangGraph config as sent with a run or stored with an assistant. Other keys are passed on.
@@ -225,6 +248,53 @@ class RunStarted(TypedDict):
     """
 
 
+class SelectedThreadState(TypedDict):
+    """
+    A ThreadState, or those of its keys that `select` names.
+    """
+
+    values: NotRequired[Any]
+    """
+    The graph's state.
+    """
+    next: NotRequired[list[str]]
+    """
+    The nodes due next.
+    """
+    tasks: NotRequired[list[dict[str, Any]]]
+    """
+    The tasks at this checkpoint.
+    """
+    metadata: NotRequired[dict[str, Any] | None]
+    """
+    How the checkpoint came about.
+    """
+    created_at: NotRequired[str | None]
+    """
+    When the checkpoint was made.
+    """
+    checkpoint: NotRequired[CheckpointConfig | None]
+    """
+    Which checkpoint this is; null if the thread has none.
+    """
+    parent_checkpoint: NotRequired[dict[str, Any] | None]
+    """
+    The one before it.
+    """
+    interrupts: NotRequired[list[Interrupt]]
+    """
+    Open interrupts.
+    """
+    checkpoint_id: NotRequired[str | None]
+    """
+    The id in `checkpoint`.
+    """
+    parent_checkpoint_id: NotRequired[str | None]
+    """
+    The id in `parent_checkpoint`.
+    """
+
+
 class ServerInfoResponse(TypedDict):
     version: str
     """
@@ -264,6 +334,21 @@ class StreamEvent(TypedDict):
     id: NotRequired[str]
     """
     Position of the event in the run, sent only for resumable streams; the value for `Last-Event-ID`.
+    """
+
+
+class ThreadTtl(TypedDict):
+    strategy: NotRequired[Literal["delete", "keep_latest"]]
+    """
+    What expiry does: `delete` removes the thread, `keep_latest` keeps only its latest state.
+    """
+    ttl_minutes: NotRequired[float]
+    """
+    Lifetime in minutes.
+    """
+    expires_at: NotRequired[str]
+    """
+    Time of expiry, ISO 8601.
     """
 
 
@@ -358,4 +443,141 @@ class RunDetail(Run):
     attempts: int
     """
     How often the run was started; more than 1 after a crash.
+    """
+
+
+class Thread(TypedDict):
+    """
+    A line of state that runs work on, one after another. Beside the fields below, a thread whose run has ended carries `error`: an object with the exception's class name (`error`) and text (`message`) if the run failed or was cancelled while running.
+    """
+
+    thread_id: str
+    """
+    UUID; version 7 where the server picks it.
+    """
+    created_at: str
+    """
+    Time of creation, ISO 8601 with microseconds and `+00:00`.
+    """
+    updated_at: str
+    """
+    Time of the last change to the thread, ISO 8601 with microseconds and `+00:00`.
+    """
+    state_updated_at: NotRequired[str]
+    """
+    Time of the last change to its state, ISO 8601 with microseconds and `+00:00`.
+    """
+    metadata: dict[str, Any]
+    """
+    Free key/value data. After a run it also holds `graph_id`, `assistant_id` and the run's metadata.
+    """
+    config: NotRequired[dict[str, Any]]
+    """
+    Configuration stored with the thread, `{"configurable": {}}` for that of a stateless run.
+    """
+    status: Literal["idle", "busy", "interrupted", "error"]
+    """
+    One of `idle` (nothing to do), `busy` (a run is pending or running), `interrupted` (waits to be resumed, or its running run was cancelled), `error` (the last run failed or timed out).
+    """
+    values: NotRequired[Any]
+    """
+    State after the last run; after a failure, the state reached so far. `null` while the thread is busy.
+    """
+    interrupts: NotRequired[dict[str, Any]]
+    """
+    Open interrupts by task id, each a list of `{value, id}`. Absent while the thread is busy and after a rollback.
+    """
+    ttl: NotRequired[ThreadTtl]
+    """
+    When and how the thread expires. Absent: it does not report an expiry.
+    """
+    extracted: NotRequired[dict[str, Any]]
+    """
+    What a search took out of the thread, under the names its `extract` gave.
+    """
+    error: NotRequired[RunFailure | None]
+    """
+    Why the last run failed or was cancelled; null if it did not, absent while the thread is busy.
+    """
+
+
+class ThreadState(TypedDict):
+    """
+    State of a thread at one checkpoint.
+    """
+
+    values: Any
+    """
+    The graph's state, normally an object with a key per channel; `{}` if there is no checkpoint.
+    """
+    next: list[str]
+    """
+    Names of the nodes due next; empty if the graph has finished, `["__start__"]` before the first step.
+    """
+    tasks: NotRequired[list[ThreadStateTasks]]
+    """
+    Tasks at this checkpoint, each an execution of a node; empty if there are none.
+    """
+    metadata: dict[str, Any] | None
+    """
+    How the checkpoint came about: `source` (such as `input` or `loop`), `step` (-1 at the input), `parents`. `null` if the thread has no checkpoint.
+    """
+    created_at: str | None
+    """
+    Time of the checkpoint, ISO 8601. `null` if the thread has no checkpoint.
+    """
+    parent_checkpoint: NotRequired[dict[str, Any] | None]
+    """
+    The checkpoint that came before this one; `null` if there is none.
+    """
+    interrupts: NotRequired[list[Interrupt]]
+    """
+    Open interrupts of all tasks, each `{value, id}`.
+    """
+    checkpoint: CheckpointConfig | None
+    """
+    Which checkpoint this is; null if the thread has none.
+    """
+    checkpoint_id: NotRequired[str | None]
+    """
+    The id in `checkpoint`.
+    """
+    parent_checkpoint_id: NotRequired[str | None]
+    """
+    The id in `parent_checkpoint`.
+    """
+
+
+class ThreadStateTasks(TypedDict):
+    id: str
+    """
+    Id of the task; key of its interrupts in `Thread.interrupts`.
+    """
+    name: str
+    """
+    Name of the node.
+    """
+    error: NotRequired[str | None]
+    """
+    The exception as Python writes it, such as `ValueError('boom2')`. Absent or `null` if the task did not fail.
+    """
+    interrupts: NotRequired[list[Interrupt]]
+    """
+    Interrupts that the task raised, each `{value, id}`; `response_schema` is not given here.
+    """
+    checkpoint: NotRequired[CheckpointConfig | None]
+    """
+    Where the task's subgraph keeps its state; null if the task is no subgraph.
+    """
+    state: NotRequired[ThreadState | None]
+    """
+    The state of the task's subgraph; null unless it was asked for with `subgraphs`.
+    """
+    path: NotRequired[list[Any]]
+    """
+    How the task came about, such as `["__pregel_pull", "node"]`.
+    """
+    result: NotRequired[Any]
+    """
+    What the task wrote; null if it has not ended.
     """

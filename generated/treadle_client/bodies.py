@@ -13,6 +13,9 @@ CreateRunBatchBody: TypeAlias = list[models.RunCreateStateless]
 CancelRunsBody: TypeAlias = models.RunsCancel
 StreamRunBody: TypeAlias = models.RunCreateStreamingStateless
 WaitRunBody: TypeAlias = models.RunCreateStreamingStateless
+CreateThreadBody: TypeAlias = models.ThreadCreate
+SearchThreadHistoryBody: TypeAlias = models.ThreadStateSearch
+SearchThreadStateBody: TypeAlias = models.ThreadStateCheckpointRequest
 
 __all__ = [
     "SearchAssistantsBody",
@@ -21,4 +24,7 @@ __all__ = [
     "CancelRunsBody",
     "StreamRunBody",
     "WaitRunBody",
+    "CreateThreadBody",
+    "SearchThreadHistoryBody",
+    "SearchThreadStateBody",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -20,12 +21,16 @@ from treadle import __version__
 from treadle.encoding import encode
 from treadle.graphs.assistants import Assistants
 from treadle.graphs.loading import Graphs
+from treadle.runs.checkpoints import Checkpoints
 from treadle.runs.execution import Execution
+from treadle.runs.graph_loop import GraphLoops
 from treadle.runs.lifecycle import Runs
 from treadle.runs.views import Deployment
 from treadle.runs.worker import Worker
 from treadle.settings import Settings
 from treadle.storage import open_storage
+from treadle.storage.base import Storage
+from treadle.threads.lifecycle import Threads
 from treadle.web.assistants import AssistantAccess
 from treadle.web.binding import Contract
 from treadle.web.cancelling import RunControl
@@ -33,17 +38,28 @@ from treadle.web.joining import RunAccess
 from treadle.web.routes import bindings, routes
 from treadle.web.stateless import StatelessRuns
 from treadle.web.system import System
+from treadle.web.threads import ThreadAccess
 
 # What browsers may read of a reply beside its body; `location` too, since it resolves here.
-EXPOSED_HEADERS = ("x-pagination-total", "x-pagination-next", "content-location", "location", "treadle-ignored")
+EXPOSED_HEADERS = (
+    "x-pagination-total",
+    "x-pagination-next",
+    "content-location",
+    "location",
+    "treadle-ignored",
+    "server-timing",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Runs and what they need, alive for as long as `services` is open."""
+    """Runs, threads and what they need, alive for as long as `services` is open."""
 
     runs: Runs
+    threads: Threads
     assistants: Assistants
+    storage: Storage
+    checkpoints: Checkpoints
     deployment: Deployment
     settings: Settings
 
@@ -55,20 +71,25 @@ async def services(
     """Runs over the configured storage, with a worker; on leaving, runs under way get the grace period to end."""
     deployment = Deployment(__version__, version("langgraph"), api_url)
     storage = open_storage(settings, clock)
-    execution = Execution(graphs, InMemorySaver(), deployment, settings.run_timeout, clock)
+    checkpoints = Checkpoints(graphs, InMemorySaver(serde=JsonPlusSerializer(pickle_fallback=True)))
+    loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
     worker = Worker(
         storage,
-        execution,
+        Execution(checkpoints, deployment, settings.run_timeout, clock),
+        loops,
         concurrency=settings.concurrency,
         resumable_ttl=settings.resumable_ttl,
         clock=clock,
     )
     runs = Runs(storage, worker, clock)
+    threads = Threads(storage, runs, checkpoints, loops.home, clock)
     worker.start()
+    threads.start()
     try:
-        yield Services(runs, Assistants(graphs.ids, clock()), deployment, settings)
+        yield Services(runs, threads, Assistants(graphs.ids, clock()), storage, checkpoints, deployment, settings)
     finally:
         runs.close()
+        await threads.stop()
         await worker.stop(settings.shutdown_grace)
 
 
@@ -78,8 +99,9 @@ def application(services: Services) -> Starlette:
     contract = Contract.load()
     bound = bindings(
         StatelessRuns(services.runs, services.assistants, deployment, heartbeat=settings.heartbeat),
-        RunAccess(services.runs, deployment, heartbeat=settings.heartbeat),
+        RunAccess(services.runs, services.threads, deployment, heartbeat=settings.heartbeat),
         RunControl(services.runs, heartbeat=settings.heartbeat),
+        ThreadAccess(services.threads, services.checkpoints.graphs.ids),
         AssistantAccess(services.assistants),
         System(deployment, contract.document),
     )

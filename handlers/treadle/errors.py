@@ -51,6 +51,30 @@ class RunNotFound(TreadleError):
     status = 404
 
 
+class ThreadNotFound(TreadleError):
+    """There is no such thread."""
+
+    status = 404
+
+
+class CheckpointNotFound(TreadleError):
+    """The thread has no such checkpoint."""
+
+    status = 404
+
+
+class ThreadConflict(TreadleError):
+    """There is a thread with this id already."""
+
+    status = 409
+
+
+class StorageUnavailable(TreadleError):
+    """The run store cannot be read or written."""
+
+    status = 503
+
+
 class ShuttingDown(TreadleError):
     """The server is shutting down and takes no new runs."""
 

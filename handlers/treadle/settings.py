@@ -20,6 +20,8 @@ class Settings:
     """DATABASE_URI: where runs live. `memory://` ends with the process."""
     concurrency: int = 100
     """N_JOBS_PER_WORKER: runs executed at once by this process."""
+    isolated_loops: bool = False
+    """BG_JOB_ISOLATED_LOOPS: whether each run gets an event loop of its own, so that no run can hold up another."""
     run_timeout: float = 3600.0
     """BG_JOB_TIMEOUT_SECS: seconds after which a run ends with status `timeout`."""
     shutdown_grace: float = 180.0
@@ -72,13 +74,21 @@ def _text(name: str, text: str) -> str:
     return text
 
 
+def _switch(name: str, text: str) -> bool:
+    if text.lower() not in _SWITCH:
+        raise ConfigError(f"{name}={text!r}: set it to true or false")
+    return _SWITCH[text.lower()]
+
+
 def _list(name: str, text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
+_SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "DATABASE_URI": ("database_uri", _text),
     "N_JOBS_PER_WORKER": ("concurrency", _number(int, 1, "runs")),
+    "BG_JOB_ISOLATED_LOOPS": ("isolated_loops", _switch),
     "BG_JOB_TIMEOUT_SECS": ("run_timeout", _number(float, 0.001, "seconds")),
     "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": ("shutdown_grace", _number(float, 0, "seconds")),
     "HTTP_MAX_REQUEST_BODY_BYTES": ("max_body_bytes", _number(int, 1, "bytes")),

@@ -24,6 +24,7 @@ from treadle.logs import configure_logs
 SETTINGS = [
     "DATABASE_URI",
     "N_JOBS_PER_WORKER",
+    "BG_JOB_ISOLATED_LOOPS",
     "BG_JOB_TIMEOUT_SECS",
     "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS",
     "HTTP_MAX_REQUEST_BODY_BYTES",

@@ -12,6 +12,7 @@ from tests.web.calls import ended
 GOOD = {"assistant_id": "simple", "input": {"foo": 1}}
 
 
+@pytest.mark.shows("create_run_batch", "input 200")
 def test_the_runs_come_back_in_the_order_of_the_request(http: httpx.Client) -> None:
     items = [{**GOOD, "input": {"foo": number}} for number in range(5)]
     response = http.post("/runs/batch", json=items)
@@ -23,6 +24,7 @@ def test_the_runs_come_back_in_the_order_of_the_request(http: httpx.Client) -> N
     assert [ended(http, run["run_id"])["values"]["foo"] for run in runs] == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.shows("create_run_batch", "400 404 422")
 @pytest.mark.parametrize(
     ("bad", "status", "named"),
     [

@@ -40,6 +40,8 @@ def of_thread(run: Run) -> str:
 PATHS = [lambda run: f"/runs/{run['run_id']}", of_thread]
 
 
+@pytest.mark.shows("cancel_run cancel_thread_run", "run_id 202")
+@pytest.mark.shows("cancel_thread_run", "thread_id")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("make", [running, pending])
 def test_a_cancelled_run_is_interrupted(http: httpx.Client, path: Any, make: Any) -> None:
@@ -52,6 +54,7 @@ def test_a_cancelled_run_is_interrupted(http: httpx.Client, path: Any, make: Any
     assert detail["error"]["message"].startswith("interrupt requested via POST ")
 
 
+@pytest.mark.shows("cancel_run cancel_thread_run", "action=rollback 200")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("make", [running, pending])
 def test_a_rolled_back_run_is_not_found(http: httpx.Client, path: Any, make: Any) -> None:
@@ -62,6 +65,7 @@ def test_a_rolled_back_run_is_not_found(http: httpx.Client, path: Any, make: Any
     assert http.get(of_thread(run)).status_code == 404
 
 
+@pytest.mark.shows("cancel_run cancel_thread_run", "wait 200")
 @pytest.mark.parametrize("path", PATHS)
 def test_cancel_can_wait_for_the_end(http: httpx.Client, path: Any) -> None:
     run = running(http)
@@ -71,6 +75,7 @@ def test_cancel_can_wait_for_the_end(http: httpx.Client, path: Any) -> None:
     assert http.get(f"/runs/{run['run_id']}").json()["status"] == "interrupted"
 
 
+@pytest.mark.shows("cancel_run cancel_thread_run", "404")
 @pytest.mark.parametrize("path", PATHS)
 def test_an_ended_run_cannot_be_cancelled(http: httpx.Client, path: Any) -> None:
     run = running(http)
@@ -78,12 +83,14 @@ def test_an_ended_run_cannot_be_cancelled(http: httpx.Client, path: Any) -> None
     assert http.post(f"{path(run)}/cancel").status_code == 404
 
 
+@pytest.mark.shows("cancel_run", "422")
 def test_an_unknown_action_is_refused_by_name(http: httpx.Client) -> None:
     response = http.post(f"/runs/{uuid4()}/cancel", params={"action": "bogus"})
     assert response.status_code == 422
     assert response.json()["detail"].startswith("action: ")
 
 
+@pytest.mark.shows("cancel_runs", "thread_id run_ids 204 404")
 def test_runs_are_cancelled_by_their_ids(http: httpx.Client) -> None:
     run = running(http)
     body = {"thread_id": run["thread_id"], "run_ids": [run["run_id"], str(uuid4())]}
@@ -92,6 +99,7 @@ def test_runs_are_cancelled_by_their_ids(http: httpx.Client) -> None:
     assert http.post("/runs/cancel", json=body).status_code == 404
 
 
+@pytest.mark.shows("cancel_runs", "status=pending,running,all 204")
 @pytest.mark.parametrize(("status", "left"), [("pending", "running"), ("running", "pending"), ("all", None)])
 def test_runs_are_cancelled_by_status(http: httpx.Client, status: str, left: str | None) -> None:
     runs = {"pending": pending(http), "running": running(http)}
@@ -103,6 +111,7 @@ def test_runs_are_cancelled_by_status(http: httpx.Client, status: str, left: str
             assert ended(http, run["run_id"])["status"] == "interrupted"
 
 
+@pytest.mark.shows("cancel_runs", "422")
 @pytest.mark.parametrize(
     "body",
     [
@@ -119,6 +128,8 @@ def test_a_choice_of_runs_that_is_none_is_refused(http: httpx.Client, body: Any)
     assert http.post("/runs/cancel", json=body).status_code == 422
 
 
+@pytest.mark.shows("delete_run delete_thread_run", "run_id 204 404")
+@pytest.mark.shows("delete_thread_run", "thread_id")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("make", [running, pending])
 def test_a_deleted_run_is_gone_at_once(http: httpx.Client, path: Any, make: Any) -> None:
@@ -137,6 +148,7 @@ def test_an_ended_run_is_deleted_by_its_id(http: httpx.Client) -> None:
     assert http.get(f"/runs/{run['run_id']}").status_code == 404
 
 
+@pytest.mark.shows("list_thread_runs", "thread_id limit offset select 200 404")
 def test_the_runs_of_a_thread_are_listed(http: httpx.Client) -> None:
     run = pending(http)
     path = f"/threads/{run['thread_id']}/runs"
@@ -150,6 +162,7 @@ def test_the_runs_of_a_thread_are_listed(http: httpx.Client) -> None:
     assert http.get(path).status_code == 404
 
 
+@pytest.mark.shows("list_thread_runs", "422")
 @pytest.mark.parametrize("query", [{"status": "bogus"}, {"limit": -1}, {"offset": "x"}, {"select": "bogus"}])
 def test_a_wrong_page_is_refused(http: httpx.Client, query: Any) -> None:
     assert http.get(f"/threads/{uuid4()}/runs", params=query).status_code == 422

@@ -20,6 +20,7 @@ def configurable_of(run: Any) -> Any:
     return run["kwargs"]["config"]["configurable"]
 
 
+@pytest.mark.shows("create_run", "input 200")
 def test_a_run_has_every_key_in_the_recorded_order(http: httpx.Client) -> None:
     """Byte for byte: key order, defaults and compact encoding."""
     response = accepted(http.post("/runs", json={"assistant_id": "simple", "input": {"foo": "x"}}))
@@ -89,6 +90,7 @@ def test_headers_name_the_run_and_nothing_else(http: httpx.Client) -> None:
     assert not {"location", "treadle-ignored", "transfer-encoding"} & set(response.headers)
 
 
+@pytest.mark.shows("create_run", "assistant_id")
 @pytest.mark.parametrize(
     "spelling",
     ["simple", SIMPLE, SIMPLE.upper(), SIMPLE.replace("-", ""), f"{{{SIMPLE}}}"],
@@ -126,6 +128,7 @@ def test_a_field_shows_in_kwargs(http: httpx.Client, fields: Any, kwargs: Any) -
     assert {key: shown[key] for key in kwargs} == kwargs
 
 
+@pytest.mark.shows("create_run", "multitask_strategy")
 @pytest.mark.parametrize("strategy", ["reject", "bogus", 5, {}, None])
 def test_multitask_strategy_is_echoed_and_not_judged(http: httpx.Client, strategy: Any) -> None:
     assert create(http, "simple", multitask_strategy=strategy)["multitask_strategy"] == strategy
@@ -172,6 +175,7 @@ def test_the_last_of_two_equal_keys_wins(http: httpx.Client) -> None:
 # Metadata
 
 
+@pytest.mark.shows("create_run", "metadata config")
 def test_metadata_wins_over_config_metadata_and_both_are_merged(http: httpx.Client) -> None:
     run = create(http, "simple", metadata={"a": 1, "b": 1}, config={"metadata": {"b": 2, "c": 2}})
     expected = {"created_by": "system", "a": 1, "b": 1, "c": 2, "assistant_id": SIMPLE}
@@ -187,6 +191,7 @@ def test_reserved_metadata_is_dropped_and_the_rest_may_be_overridden(http: httpx
     assert run["metadata"] == {"created_by": "me", "graph_id": "lie", "assistant_id": SIMPLE}
 
 
+@pytest.mark.shows("wait_run", "metadata config.tags")
 def test_metadata_reaches_the_graph_with_what_the_server_adds(http: httpx.Client) -> None:
     version = http.get("/info").json()
     body = {"assistant_id": "echo", "input": {}, "metadata": {"mine": 1}, "config": {"tags": ["t"]}}

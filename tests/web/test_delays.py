@@ -32,6 +32,7 @@ def test_a_run_without_real_delay_starts_now(http: httpx.Client, delay: float) -
     assert ended(http, run["run_id"])["status"] == "success"
 
 
+@pytest.mark.shows("create_run", "after_seconds")
 def test_a_delayed_run_starts_within_50_ms_of_its_time(http: httpx.Client) -> None:
     runs = [create(http, "simple", {"foo": 1}, after_seconds=delay) for delay in (0.4, 0.2, 0.3)]
     for run in runs:

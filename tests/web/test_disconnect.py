@@ -23,6 +23,7 @@ def leave_while_running(http: httpx.Client, path: str, body: dict[str, Any]) -> 
     return run_id_of(response)
 
 
+@pytest.mark.shows("wait_run stream_run", "on_disconnect=cancel")
 @CREATE
 @pytest.mark.parametrize("graph", ["slow", "nested_slow"])
 def test_cancel_reaches_the_awaiting_node(http: httpx.Client, path: str, graph: str) -> None:
@@ -38,6 +39,7 @@ def test_cancel_reaches_the_awaiting_node(http: httpx.Client, path: str, graph: 
     assert http.get(f"/runs/{run['run_id']}/join").json() == {"seconds": 60}
 
 
+@pytest.mark.shows("wait_run stream_run", "on_disconnect=continue")
 @CREATE
 @pytest.mark.parametrize("fields", [{"on_disconnect": "continue"}, {}], ids=["continue", "default"])
 def test_continue_lets_the_run_end(http: httpx.Client, path: str, fields: Any) -> None:
@@ -66,6 +68,7 @@ def test_a_client_that_reads_to_the_end_cancels_nothing(http: httpx.Client, path
     assert ended(http, run_id)["status"] == "success"
 
 
+@pytest.mark.shows("join_run join_run_stream", "cancel_on_disconnect")
 @JOIN
 @pytest.mark.parametrize("spelling", ["true", "1", "yes", "True"])
 def test_a_joined_run_is_cancelled_when_asked(http: httpx.Client, part: str, spelling: str) -> None:
@@ -78,6 +81,7 @@ def test_a_joined_run_is_cancelled_when_asked(http: httpx.Client, part: str, spe
     assert until(lambda: cancelled["slow"] - before) == 1
 
 
+@pytest.mark.shows("join_run join_run_stream", "cancel_on_disconnect")
 @JOIN
 @pytest.mark.parametrize(
     "query", ["?cancel_on_disconnect=false", "?cancel_on_disconnect=0", "?cancel_on_disconnect=", ""]

@@ -38,6 +38,7 @@ def test_a_failure_is_shown_by_class_and_its_text_only_if_the_class_is_known(
     assert (outcome["status"], outcome["error"]) == ("error", {"error": error, "message": message})
 
 
+@pytest.mark.shows("wait_run", "config.recursion_limit")
 @pytest.mark.parametrize(
     ("given", "fields", "error", "message"),
     [

@@ -32,6 +32,7 @@ TIMES = ["started_at", "ended_at", "expires_at", "queued_ms", "first_event_ms", 
 PARTS = pytest.mark.parametrize("part", ["", "/join", "/stream"])
 
 
+@pytest.mark.shows("get_run", "200")
 def test_a_run_detail_has_the_runs_keys_then_the_outcome_then_the_times(http: httpx.Client) -> None:
     run = ended(http, create(http, "simple", {"foo": 1})["run_id"])
     assert [key for key in run if key not in LATER] == RUN + OUTCOME + TIMES
@@ -108,6 +109,7 @@ def test_values_are_kept_whatever_was_streamed(http: httpx.Client) -> None:
 # Join
 
 
+@pytest.mark.shows("join_run", "200")
 @pytest.mark.parametrize(
     ("graph", "given", "fields"),
     [
@@ -158,6 +160,7 @@ def test_the_headers_of_a_join(http: httpx.Client) -> None:
 # Which run
 
 
+@pytest.mark.shows("get_run join_run join_run_stream", "404")
 @PARTS
 def test_an_unknown_run_is_a_404_by_name(http: httpx.Client, part: str) -> None:
     unknown = str(uuid4())
@@ -167,6 +170,7 @@ def test_an_unknown_run_is_a_404_by_name(http: httpx.Client, part: str) -> None:
     assert unknown in response.json()["detail"]
 
 
+@pytest.mark.shows("get_run join_run join_run_stream", "422")
 @PARTS
 @pytest.mark.parametrize(
     "malformed", ["abc", "5", "%7B%7D", "0" * 31, "0" * 5000, "%00", "%ff"], ids=lambda text: text[:6]
@@ -177,6 +181,7 @@ def test_a_malformed_id_is_a_422_by_name(http: httpx.Client, part: str, malforme
     assert "run_id" in response.json()["detail"]
 
 
+@pytest.mark.shows("get_run join_run join_run_stream", "run_id 200")
 @PARTS
 def test_an_id_in_another_spelling_is_the_same_run(http: httpx.Client, part: str) -> None:
     run_id = create(http, "simple", {"foo": 1})["run_id"]

@@ -80,6 +80,8 @@ def test_by_default_a_running_run_is_followed_from_now_on(http: httpx.Client, he
     assert [name for name, _, _ in events] == ["updates", "values"]
 
 
+@pytest.mark.shows("join_run_stream", "Last-Event-ID")
+@pytest.mark.shows("stream_run", "stream_resumable")
 @pytest.mark.parametrize(("last", "missed"), [("-1", 3), ("0", 3), ("1", 2), ("3", 0)])
 def test_a_resumable_run_goes_on_after_an_id(http: httpx.Client, last: str, missed: int) -> None:
     held = Held(http, resumable=True)
@@ -133,6 +135,7 @@ def finished() -> Iterator[tuple[httpx.Client, str, bytes]]:
 Finished = tuple[httpx.Client, str, bytes]
 
 
+@pytest.mark.shows("join_run_stream", "Last-Event-ID 200")
 @pytest.mark.parametrize("last", ["-1", "0"])
 def test_a_replay_is_the_live_stream_byte_for_byte(finished: Finished, last: str) -> None:
     http, run_id, content = finished
@@ -169,6 +172,7 @@ def test_a_failed_or_interrupted_run_is_replayed_too(http: httpx.Client, graph: 
     assert replay(http, run_id_of(response)).content == response.content
 
 
+@pytest.mark.shows("create_run", "stream_resumable")
 def test_a_background_run_is_replayed_too(http: httpx.Client) -> None:
     run_id = create(http, "simple", {"foo": 1}, stream_resumable=True)["run_id"]
     ended(http, run_id)
@@ -187,6 +191,7 @@ def test_a_buffer_is_freed_before_the_outcome_is() -> None:
 # stream_mode
 
 
+@pytest.mark.shows("join_run_stream", "stream_mode stream_mode=values,updates,messages")
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -225,6 +230,7 @@ def test_stream_mode_selects_live_events_too(http: httpx.Client) -> None:
     assert [name for name, _, _ in sse(response.content)] == ["updates", "updates"]
 
 
+@pytest.mark.shows("join_run_stream", "422")
 @pytest.mark.parametrize("value", ["bogus", '["bogus"]', "values,bogus", "VALUES", "[", "[1]", "{}", "metadata"])
 def test_an_unknown_mode_is_refused_by_name(finished: Finished, value: str) -> None:
     http, run_id, _ = finished

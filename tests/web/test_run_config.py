@@ -59,6 +59,7 @@ def test_other_keys_in_configurable_are_the_callers(http: httpx.Client, key: str
     assert configurable_of(create(http, "simple", config={"configurable": {key: "mine"}}))[key] == "mine"
 
 
+@pytest.mark.shows("create_run", "context config.configurable")
 def test_context_and_configurable_are_merged_into_each_other(http: httpx.Client) -> None:
     run = create(http, "simple", config={"configurable": {"a": 1, "same": [1]}}, context={"b": 2, "same": [1]})
     assert run["kwargs"]["context"] == {"a": 1, "b": 2, "same": [1]}
@@ -66,6 +67,7 @@ def test_context_and_configurable_are_merged_into_each_other(http: httpx.Client)
     assert (shown["a"], shown["b"], shown["same"], shown["__context_provided__"]) == (1, 2, [1], True)
 
 
+@pytest.mark.shows("create_run", "400")
 @pytest.mark.parametrize(("one", "other"), [("u", "v"), (1, "1"), (None, {}), (1, True), ({"a": 0}, {"a": False})])
 def test_two_different_values_of_one_key_are_refused_by_name(http: httpx.Client, one: Any, other: Any) -> None:
     body = {"assistant_id": "simple", "config": {"configurable": {"user": one}}, "context": {"user": other}}
@@ -74,6 +76,7 @@ def test_two_different_values_of_one_key_are_refused_by_name(http: httpx.Client,
     assert "context.user" in response.json()["detail"]
 
 
+@pytest.mark.shows("wait_run", "context config.configurable")
 @pytest.mark.parametrize(
     ("fields", "seen"),
     [

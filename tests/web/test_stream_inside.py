@@ -22,6 +22,7 @@ def qualified(events: list[Event]) -> list[tuple[str, list[str]]]:
     return [(mode, [part.partition(":")[0] for part in namespace]) for mode, *namespace in split]
 
 
+@pytest.mark.shows("stream_run", "stream_subgraphs")
 @pytest.mark.parametrize(
     ("mode", "expected"),
     [
@@ -87,6 +88,7 @@ def test_an_interrupted_task_says_so(http: httpx.Client) -> None:
     assert list(item) == ["value", "id", "response_schema"]
 
 
+@pytest.mark.shows("stream_run", "interrupt_before interrupt_after")
 @pytest.mark.parametrize("fields", [{"interrupt_before": ["second"]}, {"interrupt_after": ["first"]}], ids=str)
 def test_a_static_interrupt_shows_in_updates_alone(http: httpx.Client, fields: Any) -> None:
     updates = stream(http, "simple", {"foo": 1}, stream_mode="updates", **fields)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.web.calls import names, payloads, stream
 
 HELLO = {"messages": [{"role": "user", "content": "hi"}]}
 
 
+@pytest.mark.shows("stream_run", "stream_mode=values")
 def test_values_are_the_whole_state_after_the_input_and_each_step(http: httpx.Client) -> None:
     events = stream(http, "simple", {"foo": 1}, stream_mode="values")
     assert names(events) == ["values"] * 3
@@ -21,6 +23,7 @@ def test_an_empty_input_gives_no_values(http: httpx.Client) -> None:
     assert payloads(stream(http, "simple", {})) == [{"items": ["a"]}, {"items": ["a", "b"]}]
 
 
+@pytest.mark.shows("stream_run", "stream_mode=updates")
 def test_updates_are_one_event_for_each_node(http: httpx.Client) -> None:
     events = stream(http, "simple", {"foo": 1}, stream_mode="updates")
     assert names(events) == ["updates", "updates"]
@@ -32,6 +35,7 @@ def test_updates_of_parallel_nodes_come_singly_and_none_is_null(http: httpx.Clie
     assert sorted(updates, key=str) == [{"first": {"items": ["a"]}}, {"right": None}]
 
 
+@pytest.mark.shows("stream_run", "stream_mode=custom")
 def test_custom_is_whatever_was_written(http: httpx.Client) -> None:
     written: list[Any] = [None, 1, 1.5, "text", True, [], {"a": [{}]}]
     events = stream(http, "writing", {"foo": written}, stream_mode="custom")
@@ -49,6 +53,7 @@ METADATA = {
 }
 
 
+@pytest.mark.shows("stream_run", "stream_mode=tasks metadata")
 def test_tasks_are_a_start_and_a_result_for_each_node(http: httpx.Client) -> None:
     events = stream(http, "builder", {"foo": 1}, stream_mode="tasks", metadata={"mine": 1})
     assert names(events) == ["tasks", "tasks"]
@@ -66,6 +71,7 @@ def test_a_failed_task_says_so(http: httpx.Client) -> None:
     assert (result["error"], result["result"]) == ({"error": "ValueError", "message": "boom"}, {})
 
 
+@pytest.mark.shows("stream_run", "stream_mode=debug")
 def test_debug_wraps_tasks(http: httpx.Client) -> None:
     events = stream(http, "builder", {"foo": 1}, stream_mode="debug")
     assert names(events) == ["debug", "debug"]
@@ -80,6 +86,7 @@ def test_a_run_without_thread_has_no_checkpoints(http: httpx.Client) -> None:
     assert names(stream(http, "simple", {"foo": 1}, stream_mode="checkpoints")) == []
 
 
+@pytest.mark.shows("stream_run", "stream_mode=checkpoints on_completion=keep")
 def test_a_kept_run_has_checkpoints(http: httpx.Client) -> None:
     events = stream(http, "builder", {"foo": 1}, stream_mode="checkpoints", on_completion="keep")
     assert names(events) == ["checkpoints"] * 3
@@ -101,6 +108,7 @@ def test_debug_of_a_kept_run_has_checkpoints_too(http: httpx.Client) -> None:
     assert list(payload["checkpoint"]) == ["checkpoint_id", "checkpoint_ns", "thread_id"]
 
 
+@pytest.mark.shows("stream_run", "stream_mode=events")
 def test_events_are_langchains(http: httpx.Client) -> None:
     events = stream(http, "chat", HELLO, stream_mode="events")
     assert set(names(events)) == {"events"}
@@ -118,6 +126,7 @@ def test_events_are_langchains(http: httpx.Client) -> None:
 # Messages
 
 
+@pytest.mark.shows("stream_run", "stream_mode=messages")
 def test_messages_grow_chunk_by_chunk(http: httpx.Client) -> None:
     """A streamed message is never sent again as a whole; one that a node returns is `complete` at once."""
     events = stream(http, "chat", HELLO, stream_mode="messages")
@@ -170,6 +179,7 @@ ON_EACH_MESSAGE = {
 ON_EACH_TOKEN = {"checkpoint_ns", "ls_provider", "ls_model_type", "lc_versions"}
 
 
+@pytest.mark.shows("stream_run", "stream_mode=messages-tuple")
 def test_messages_tuple_is_each_chunk_with_its_metadata(http: httpx.Client) -> None:
     events = stream(http, "chat", HELLO, stream_mode="messages-tuple")
     assert names(events) == ["messages"] * 4
@@ -193,6 +203,7 @@ def test_of_both_message_modes_only_the_tuples_are_sent(http: httpx.Client) -> N
 # Several modes
 
 
+@pytest.mark.shows("stream_run", "stream_mode")
 def test_modes_interleave_in_the_graphs_order(http: httpx.Client) -> None:
     modes = ["values", "updates", "tasks", "debug", "custom"]
     expected = ["values", "tasks", "debug", "custom", "updates", "tasks", "debug", "values"]

@@ -20,6 +20,7 @@ FRAMES = (
 )
 
 
+@pytest.mark.shows("stream_run", "input stream_resumable 200")
 @pytest.mark.parametrize("resumable", [False, True])
 def test_the_stream_byte_for_byte(http: httpx.Client, resumable: bool) -> None:
     """CRLF, `event`, one line of `data`, `id` only if resumable, counting from 1, and no closing event."""
@@ -128,6 +129,7 @@ def test_comments_come_by_the_clock_even_while_events_flow(beating: httpx.Client
         assert moment == pytest.approx(0.2 * number, abs=0.06)
 
 
+@pytest.mark.shows("stream_run", "after_seconds")
 def test_headers_and_comments_come_before_the_run_starts(beating: httpx.Client) -> None:
     body = {"assistant_id": "simple", "input": {"foo": 1}, "after_seconds": 0.5}
     start = monotonic()

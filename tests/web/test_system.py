@@ -39,6 +39,7 @@ def document(server: Any) -> Any:
     return httpx.get(f"{server.url}/openapi.json").json()
 
 
+@pytest.mark.shows("health_check", "check_db=0,1 200")
 @pytest.mark.parametrize("query", ["", "?check_db=0", "?check_db=1", "?unknown=1"])
 def test_ok(http: httpx.Client, query: str) -> None:
     response = http.get(f"/ok{query}")
@@ -47,6 +48,7 @@ def test_ok(http: httpx.Client, query: str) -> None:
     assert response.headers["vary"] == "Origin"
 
 
+@pytest.mark.shows("health_check", "422")
 @pytest.mark.parametrize("value", ["true", "2", "x", "1.5", "9" * 5000], ids=lambda text: text[:5])
 def test_ok_refuses_another_check_db_by_name(http: httpx.Client, value: str) -> None:
     response = http.get("/ok", params={"check_db": value})
@@ -54,6 +56,7 @@ def test_ok_refuses_another_check_db_by_name(http: httpx.Client, value: str) -> 
     assert "check_db" in response.json()["detail"]
 
 
+@pytest.mark.shows("server_info", "200")
 def test_info_says_what_is_served(http: httpx.Client) -> None:
     host = {
         "kind": "self-hosted",
@@ -79,11 +82,13 @@ def test_info_says_what_is_served(http: httpx.Client) -> None:
 # The served document
 
 
+@pytest.mark.shows("openapi_document", "200")
 def test_the_document_is_valid_openapi(document: Any) -> None:
     assert document["openapi"].startswith("3.1")
     OpenAPIV31SpecValidator(document).validate()
 
 
+@pytest.mark.shows("openapi_document", "200")
 def test_the_document_lists_exactly_what_is_served(http: httpx.Client, document: Any) -> None:
     assert all(method.lower() in document["paths"][path] for path, method in SERVED.items())
     for path, item in document["paths"].items():
@@ -97,13 +102,13 @@ def test_the_document_lists_exactly_what_is_served(http: httpx.Client, document:
 def test_the_document_names_every_header_of_a_created_run(http: httpx.Client, document: Any, path: str) -> None:
     response = http.post(path, json={"assistant_id": "simple", "input": {"foo": 1}, "unknown": 1})
     declared = {name.lower() for name in document["paths"][path]["post"]["responses"]["200"]["headers"]}
-    assert declared == {"content-location", "location", "treadle-ignored"} & set(response.headers)
+    assert declared == {"content-location", "location", "treadle-ignored", "server-timing"} & set(response.headers)
 
 
 # Any path and method
 
 
-@pytest.mark.parametrize("path", ["/nope", "/run", "/runs/x/y", "/threads/x", "/%00"])
+@pytest.mark.parametrize("path", ["/nope", "/run", "/runs/x/y", "/threads/x/y", "/%00"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_an_unknown_path(http: httpx.Client, method: str, path: str) -> None:
     response = http.request(method, path)
@@ -143,7 +148,14 @@ def test_a_key_is_accepted_where_none_is_asked_for(http: httpx.Client, headers: 
 # Browsers
 
 ORIGIN = {"origin": "https://app.example"}
-EXPOSED = {"x-pagination-total", "x-pagination-next", "content-location", "location", "treadle-ignored"}
+EXPOSED = {
+    "x-pagination-total",
+    "x-pagination-next",
+    "content-location",
+    "location",
+    "treadle-ignored",
+    "server-timing",
+}
 ASKED = {"access-control-request-method": "POST", "access-control-request-headers": "x-api-key,content-type"}
 
 

@@ -30,6 +30,7 @@ def test_a_join_names_itself_under_the_thread(http: httpx.Client) -> None:
         assert headers["content-location"] == path_of(run)
 
 
+@pytest.mark.shows("get_thread_run", "200")
 def test_a_live_run_is_a_plain_run(http: httpx.Client) -> None:
     name = str(uuid4())
     created = create(http, "held", {"foo": name})
@@ -40,6 +41,9 @@ def test_a_live_run_is_a_plain_run(http: httpx.Client) -> None:
     released.add(name)
 
 
+@pytest.mark.shows("get_thread_run", "404")
+@pytest.mark.shows("join_thread_run", "200")
+@pytest.mark.shows("join_thread_run_stream", "Last-Event-ID 200")
 def test_after_its_end_a_run_is_gone_with_its_thread_and_still_joined(http: httpx.Client) -> None:
     """`on_completion: delete`: 404 as on the official server, while join and stream answer from the kept outcome."""
     run = create(http, "simple", {"foo": 1}, stream_resumable=True)
@@ -52,12 +56,15 @@ def test_after_its_end_a_run_is_gone_with_its_thread_and_still_joined(http: http
     assert [event_id for _, _, event_id in sse(replay.content)] == ["1", "2", "3", "4"]
 
 
+@pytest.mark.shows("create_run", "on_completion=keep")
+@pytest.mark.shows("get_thread_run", "200")
 def test_a_kept_run_stays(http: httpx.Client) -> None:
     run = create(http, "simple", {"foo": 1}, on_completion="keep")
     ended(http, run["run_id"])
     assert accepted(http.get(path_of(run))).json()["status"] == "success"
 
 
+@pytest.mark.shows("get_thread_run join_thread_run join_thread_run_stream", "thread_id run_id 404 422")
 @pytest.mark.parametrize("part", ["", "/join", "/stream"])
 @pytest.mark.parametrize(("unknown", "status"), [(str(uuid4()), 404), ("bogus", 422)])
 def test_a_run_is_found_under_its_own_thread_only(http: httpx.Client, part: str, unknown: str, status: int) -> None:

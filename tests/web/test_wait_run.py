@@ -29,6 +29,7 @@ def interrupts_of(body: Any) -> list[Any]:
 # Success
 
 
+@pytest.mark.shows("wait_run", "input 200")
 @pytest.mark.parametrize(
     ("graph", "given", "values"),
     [
@@ -54,6 +55,10 @@ def test_every_durability_works_without_a_thread(http: httpx.Client, durability:
     assert wait(http, "simple", {"foo": 1}, durability=durability) == {"foo": 1, "items": ["a", "b"]}
 
 
+@pytest.mark.shows(
+    "wait_run",
+    "stream_mode=updates,messages,messages-tuple,tasks,checkpoints,events,debug,custom",
+)
 @pytest.mark.parametrize(
     "stream_mode",
     [
@@ -73,6 +78,7 @@ def test_without_values_among_the_modes_the_outcome_is_empty(http: httpx.Client,
     assert wait(http, "simple", {"foo": 1}, stream_mode=stream_mode) == {}
 
 
+@pytest.mark.shows("wait_run", "command command.goto command.update")
 @pytest.mark.parametrize(
     ("command", "values"),
     [
@@ -93,6 +99,7 @@ def test_a_command_runs_beside_the_normal_start_and_beats_the_input(
 # Interrupts
 
 
+@pytest.mark.shows("wait_run", "stream_mode stream_mode=values")
 @pytest.mark.parametrize("stream_mode", ["values", ["values", "updates"], ["values", "custom"]], ids=str)
 @pytest.mark.parametrize(
     ("graph", "state", "values"),
@@ -122,6 +129,7 @@ def test_other_modes_say_nothing_of_interrupts(http: httpx.Client, stream_mode: 
     assert wait(http, "asking", {"foo": 1}, stream_mode=stream_mode) == {}
 
 
+@pytest.mark.shows("wait_run", "interrupt_before interrupt_after")
 @pytest.mark.parametrize(
     ("fields", "items"),
     [
@@ -190,6 +198,7 @@ def test_newlines_keep_the_connection_until_the_json(beating: LiveServer) -> Non
     assert re.fullmatch(r'\n{4,5}\{"seconds":0\.9,"done":true\}', response.text)
 
 
+@pytest.mark.shows("wait_run", "after_seconds")
 def test_headers_and_newlines_come_before_the_run_starts(beating: LiveServer) -> None:
     body = {"assistant_id": "simple", "input": {"foo": 1}, "after_seconds": 0.5}
     start = monotonic()

@@ -10,9 +10,11 @@ from .assistant_search_request_sort_order import AssistantSearchRequestSortOrder
 from .cancel_run_action import CancelRunAction
 from .cancel_runs_action import CancelRunsAction
 from .cancel_thread_run_action import CancelThreadRunAction
+from .checkpoint_config import CheckpointConfig
 from .command import Command
 from .config import Config
 from .error_response import ErrorResponse
+from .get_thread_include import GetThreadInclude
 from .health_check_check_db import HealthCheckCheckDb
 from .health_check_response import HealthCheckResponse
 from .interrupt import Interrupt
@@ -36,8 +38,23 @@ from .run_failure import RunFailure
 from .run_status import RunStatus
 from .runs_cancel import RunsCancel
 from .runs_cancel_status import RunsCancelStatus
+from .selected_thread_state import SelectedThreadState
 from .send import Send
 from .server_info_response import ServerInfoResponse
+from .thread import Thread
+from .thread_create import ThreadCreate
+from .thread_create_if_exists import ThreadCreateIfExists
+from .thread_create_supersteps import ThreadCreateSupersteps
+from .thread_create_ttl import ThreadCreateTtl
+from .thread_create_ttl_strategy import ThreadCreateTtlStrategy
+from .thread_state import ThreadState
+from .thread_state_checkpoint_request import ThreadStateCheckpointRequest
+from .thread_state_search import ThreadStateSearch
+from .thread_state_tasks import ThreadStateTasks
+from .thread_status import ThreadStatus
+from .thread_superstep_update import ThreadSuperstepUpdate
+from .thread_ttl import ThreadTtl
+from .thread_ttl_strategy import ThreadTtlStrategy
 
 __all__ = (
     "Assistant",
@@ -48,9 +65,11 @@ __all__ = (
     "CancelRunAction",
     "CancelRunsAction",
     "CancelThreadRunAction",
+    "CheckpointConfig",
     "Command",
     "Config",
     "ErrorResponse",
+    "GetThreadInclude",
     "HealthCheckCheckDb",
     "HealthCheckResponse",
     "Interrupt",
@@ -74,6 +93,21 @@ __all__ = (
     "RunsCancel",
     "RunsCancelStatus",
     "RunStatus",
+    "SelectedThreadState",
     "Send",
     "ServerInfoResponse",
+    "Thread",
+    "ThreadCreate",
+    "ThreadCreateIfExists",
+    "ThreadCreateSupersteps",
+    "ThreadCreateTtl",
+    "ThreadCreateTtlStrategy",
+    "ThreadState",
+    "ThreadStateCheckpointRequest",
+    "ThreadStateSearch",
+    "ThreadStateTasks",
+    "ThreadStatus",
+    "ThreadSuperstepUpdate",
+    "ThreadTtl",
+    "ThreadTtlStrategy",
 )

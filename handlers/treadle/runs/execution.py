@@ -7,32 +7,45 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
+import structlog
+from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, Send
 from typing_extensions import is_typeddict
 
 from treadle.encoding import encode, failure
-from treadle.graphs.loading import AnyPregel, Graphs
+from treadle.graphs.loading import AnyPregel
+from treadle.runs.checkpoints import Checkpoints, left_in_thread
 from treadle.runs.stream_modes import StreamModes, langgraph_modes, stream_chunks
 from treadle.runs.views import Deployment, run_config
-from treadle.storage.base import Outcome, RunRecord, Status
+from treadle.storage.base import Outcome, RunRecord, Status, ThreadState
 
 Emit = Callable[[str, bytes], Awaitable[None] | None]
 """Takes an event's name and JSON; what it returns, if anything, is awaited: so a slow reader holds its graph up."""
+log = structlog.get_logger("treadle.runs")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class End:
+    """What came of an attempt."""
+
+    outcome: Outcome
+    error: BaseException | None = None
+    """The exception behind a failure, for the log."""
+    left: ThreadState | None = None
+    """What a kept run left in its thread, as far as the graph knows."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Execution:
-    """What it takes to run a run's graph. Used on the graphs' event loop only."""
+    """What it takes to run a run's graph. Used on the graphs' event loops only."""
 
-    graphs: Graphs
-    checkpointer: BaseCheckpointSaver[Any]
+    checkpoints: Checkpoints
     deployment: Deployment
     timeout: float
     clock: Callable[[], float]
 
-    async def __call__(self, run: RunRecord, emit: Emit) -> tuple[Outcome, BaseException | None]:
-        """Run the graph to its end: the outcome, and the exception behind a failure for the log. Never raises.
+    async def __call__(self, run: RunRecord, emit: Emit) -> End:
+        """Run the graph to its end. Never raises.
 
         A cancelled attempt ends as `interrupted`, one that takes longer than the timeout as `timeout`.
         """
@@ -41,12 +54,12 @@ class Execution:
         try:
             async with limit:
                 await attempt.run_graph()
-            return attempt.outcome("success"), None
+            return End(attempt.outcome("success"), None, attempt.left)
         except asyncio.CancelledError:
-            return attempt.interrupted(), None
+            return End(attempt.interrupted(), None, attempt.left)
         except BaseException as error:  # the one place where a graph's exceptions end, SystemExit included
             status: Status = "timeout" if limit.expired() and isinstance(error, TimeoutError) else "error"
-            return attempt.fail(status, error), error
+            return End(attempt.fail(status, error), error, attempt.left)
 
 
 class _Attempt:
@@ -63,35 +76,53 @@ class _Attempt:
         self._interrupts: list[Any] = []
         self._error: bytes | None = None
         self._first_event_at: float | None = None
+        self.left: ThreadState | None = None
 
     async def run_graph(self) -> None:
-        run, kwargs = self._run, self._run.kwargs
+        run = self._run
         pending = self._emit_event("metadata", encode({"run_id": run.run_id, "attempt": run.attempt}))
         if pending is not None:
             await pending
         config = run_config(run, self._execution.deployment)
-        async with self._execution.graphs.open(run.graph_id, config) as graph:
-            if not run.temporary:
-                graph = graph.copy(update={"checkpointer": self._execution.checkpointer})
-            chunks = stream_chunks(
-                graph,
-                _input(kwargs),
-                config,
-                events="events" in kwargs["stream_mode"],
-                subgraphs=kwargs["subgraphs"],
-                stream_mode=langgraph_modes(kwargs["stream_mode"]),
-                context=_context(graph, kwargs["context"]),
-                interrupt_before=kwargs["interrupt_before"],
-                interrupt_after=kwargs["interrupt_after"],
-                # Without a checkpointer there is nothing to make durable, and LangGraph warns or fails.
-                durability=None if run.temporary else kwargs["durability"],
-            )
-            async for namespace, mode, value in chunks:
-                if mode == "values" and not namespace:
-                    await self._take_values(value)
-                else:
-                    for name, payload in self._modes.events(namespace, mode, value):
-                        await self._emit(name, encode(payload))
+        checkpoints = self._execution.checkpoints
+        async with checkpoints.graphs.open(run.graph_id, config) as graph:
+            if run.temporary:
+                await self._follow(graph, config)
+                return
+            graph = checkpoints.keeping(graph)
+            try:
+                await self._follow(graph, config)
+            finally:
+                await self._look_back(graph)
+
+    async def _follow(self, graph: AnyPregel, config: RunnableConfig) -> None:
+        run, kwargs = self._run, self._run.kwargs
+        chunks = stream_chunks(
+            graph,
+            _input(kwargs),
+            config,
+            events="events" in kwargs["stream_mode"],
+            subgraphs=kwargs["subgraphs"],
+            stream_mode=langgraph_modes(kwargs["stream_mode"]),
+            context=_context(graph, kwargs["context"]),
+            interrupt_before=kwargs["interrupt_before"],
+            interrupt_after=kwargs["interrupt_after"],
+            # Without a checkpointer there is nothing to make durable, and LangGraph warns or fails.
+            durability=None if run.temporary else kwargs["durability"],
+        )
+        async for namespace, mode, value in chunks:
+            if mode == "values" and not namespace:
+                await self._take_values(value)
+            else:
+                for name, payload in self._modes.events(namespace, mode, value):
+                    await self._emit(name, encode(payload))
+
+    async def _look_back(self, graph: AnyPregel) -> None:
+        """Note what the run left in its thread, however it ended."""
+        try:
+            self.left = await left_in_thread(graph, self._run.thread_id)
+        except Exception as error:  # the author's own reducers and values are at work here
+            log.warning("the state of a thread cannot be read", run_id=self._run.run_id, error=repr(error))
 
     async def _take_values(self, value: Any) -> None:
         """Remember the graph's output, and send it if `values` was asked for: encoded once either way."""
@@ -149,12 +180,16 @@ class _Attempt:
 
 def _input(kwargs: dict[str, Any]) -> Any:
     """What the graph is given: a command beats an input (recorded)."""
-    command = kwargs["command"]
-    if command is None:
-        return kwargs["input"]
-    goto = command.get("goto")
+    return kwargs["input"] if kwargs["command"] is None else graph_command(kwargs["command"])
+
+
+def graph_command(command: dict[str, Any]) -> Command[Any]:
+    """LangGraph's Command for the API's: JSON has no tuples, which LangGraph wants for the pairs of an update."""
+    goto, update = command.get("goto"), command.get("update")
     return Command(
-        update=command.get("update"),
+        update=[tuple(pair) if isinstance(pair, list) else pair for pair in update]
+        if isinstance(update, list)
+        else update,
         resume=command.get("resume"),
         goto=[_destination(item) for item in (goto if isinstance(goto, list) else [goto] if goto else [])],
     )

@@ -1,4 +1,4 @@
-"""The event loop that graphs run on: a thread of its own, so that no graph can hold up the HTTP edge (ADR 4)."""
+"""The event loops that graphs run on: in threads of their own, so that no graph can hold up the HTTP edge (ADR 4)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gc
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import AsyncGeneratorType, CoroutineType, FrameType
 from typing import Any, Generic, TypeVar
@@ -48,14 +48,60 @@ class Handoff(Generic[T]):
             self._deliver(items)
 
 
+class GraphLoops:
+    """Where graphs run: all on the home loop or, isolated, each run on a loop of its own.
+
+    Isolated runs cannot hold each other up, but share nothing that belongs to a loop, such as an open HTTP client.
+    """
+
+    def __init__(self, runs: int, *, isolated: bool) -> None:
+        # Nodes that are plain functions run here: with Python's default of a few threads they would queue up.
+        self._nodes = ThreadPoolExecutor(max_workers=max(32, runs), thread_name_prefix=NODE_THREADS)
+        self._isolated = isolated
+        self._hint = "make the node a plain function" + ("" if isolated else ", or set BG_JOB_ISOLATED_LOOPS=true")
+        self.home = GraphLoop(self._nodes, self._hint)
+        self._free: list[GraphLoop] = []
+        self._all = [self.home]
+
+    def start(self) -> None:
+        """Begin to run what is handed to the home loop."""
+        self.home.start()
+
+    def stop(self) -> None:
+        """Stop all loops; a graph that blocks one is left to end with the process."""
+        self._nodes.shutdown(wait=False, cancel_futures=True)
+        for graph_loop in self._all:
+            graph_loop.stop()
+
+    def take(self) -> GraphLoop:
+        """The loop for one run."""
+        if not self._isolated:
+            return self.home
+        if self._free:
+            return self._free.pop()
+        graph_loop = GraphLoop(self._nodes, self._hint)
+        graph_loop.start()
+        self._all.append(graph_loop)
+        return graph_loop
+
+    def give_back(self, graph_loop: GraphLoop) -> None:
+        """The run has ended: its loop is free for another one."""
+        if graph_loop is not self.home:
+            self._free.append(graph_loop)
+
+    def watch(self, period: float) -> None:
+        """Called every `period` seconds: warns once of each loop that a graph has blocked for so long."""
+        for graph_loop in self._all:
+            graph_loop.watch(period)
+
+
 class GraphLoop:
     """An event loop in a daemon thread, from `start` to `stop`."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, nodes: ThreadPoolExecutor, hint: str) -> None:
+        self._hint = hint
         self.loop: asyncio.AbstractEventLoop = loop_factory()()
-        # Nodes that are plain functions run here: with Python's default of a few threads they would queue up.
-        self._nodes = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=NODE_THREADS)
-        self.loop.set_default_executor(self._nodes)
+        self.loop.set_default_executor(nodes)
         self._thread = threading.Thread(target=self._run, name="treadle-graphs", daemon=True)
         self._stopping = False
         self._answered = True
@@ -65,10 +111,13 @@ class GraphLoop:
         """Begin to run what is handed to the loop."""
         self._thread.start()
 
+    async def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What `work` comes to on this loop; awaited on another."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self.loop))
+
     def stop(self) -> None:
         """Stop the loop; a graph that blocks it is left to end with the process."""
         self._stopping = True
-        self._nodes.shutdown(wait=False, cancel_futures=True)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=1)
         if not self._thread.is_alive():
@@ -96,7 +145,7 @@ class GraphLoop:
         elif not self._warned:
             self._warned = True
             where = blocking_place(self.loop, self._thread.ident or 0)
-            log.warning("a graph blocks the event loop of all graphs", seconds=period, **where)
+            log.warning("a graph blocks its event loop", seconds=period, hint=self._hint, **where)
 
     def _answer(self) -> None:
         self._answered = True

@@ -8,8 +8,9 @@ from dataclasses import replace
 from uuid_utils import uuid4
 
 from treadle.errors import RunNotFound, ShuttingDown
+from treadle.runs.kept_threads import left_by_rollback, thread_of
 from treadle.runs.worker import Worker, cancelled
-from treadle.storage.base import END, CancelAction, Follower, RunRecord, Status, Storage
+from treadle.storage.base import END, CancelAction, Follower, RunRecord, Status, Storage, ThreadState
 
 FROM_NOW = None
 """Cursor of a follower that wants what comes from now on."""
@@ -53,16 +54,17 @@ class Runs:
 
     async def _add(self, records: Sequence[RunRecord]) -> None:
         now = self._clock()
+        threads = [thread_of(record) for record in records if not record.temporary]
         try:
             if len(records) == 1 and records[0].due <= now and self._worker.has_slot:
                 # No queue hop for a run that may start at once: it is committed already claimed, by this process.
                 claimed = replace(
                     records[0], status="running", claim=str(uuid4()), attempt=1, started_at=now, updated_at=now
                 )
-                await self._storage.runs.add([claimed])
+                await self._storage.runs.add([claimed], threads)
                 self._worker.run(claimed)
             else:
-                await self._storage.runs.add(records)
+                await self._storage.runs.add(records, threads)
                 self._worker.wake()
         except BaseException:
             for record in records:
@@ -88,8 +90,9 @@ class Runs:
 
     async def delete(self, run: RunRecord) -> None:
         """Forget the run at once; one that has not ended is cancelled, and its followers end when it has."""
-        await self.cancel(run.run_id, "rollback", "the run was deleted")
-        await self._storage.runs.remove(run.run_id)
+        reason = "the run was deleted"
+        unfinished = await self.cancel(run.run_id, "rollback", reason) or self._worker.holds(run.run_id)
+        await self._storage.runs.remove(run.run_id, left_by_rollback(reason) if unfinished else None)
         if not self._worker.holds(run.run_id):
             self._storage.events.drop(run.run_id)
 
@@ -107,7 +110,8 @@ class Runs:
 
     async def cancel(self, run_id: str, action: CancelAction, reason: str) -> bool:
         """End a pending run, or cancel a running one so that its awaiting node learns of it; False if it has ended."""
-        ended = await self._storage.runs.cancel_pending(run_id, cancelled(reason))
+        left = left_by_rollback(reason) if action == "rollback" else ThreadState()
+        ended = await self._storage.runs.cancel_pending(run_id, cancelled(reason), left)
         if ended is None:
             return self._worker.cancel(run_id, action, reason)
         self._worker.retire(ended, forget=action == "rollback")

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from uuid_utils import uuid4, uuid7
 
 from treadle.encoding import encode
 from treadle.errors import ContradictoryRequest, InvalidRequest
 from treadle.graphs.assistants import Assistant
+from treadle.runs.tracing import TRACE_EXAMPLE, TRACE_PROJECT
 from treadle.runs.views import NOT_FORWARDED
 from treadle.storage.base import RunRecord
 from treadle_api.operations import CreateRunBody
@@ -28,8 +30,8 @@ _RESERVED_CONFIGURABLE = frozenset(
         "langgraph_auth_user_id",
         "langgraph_auth_permissions",
         "langgraph_request_id",
-        "__langsmith_project__",
-        "__langsmith_example_id__",
+        TRACE_PROJECT,
+        TRACE_EXAMPLE,
         "__request_start_time_ms__",
         "__after_seconds__",
         "__dd_trace_headers__",
@@ -39,9 +41,23 @@ _RESERVED_CONFIGURABLE = frozenset(
 )
 _RESERVED_METADATA = frozenset({"thread_id", "assistant_id", "run_id", "cron_id", "counters_since_delta_snapshot"})
 # Fields that Treadle knows and does not carry out yet: refused by name rather than dropped.
-_REFUSED = ("webhook", "feedback_keys", "checkpoint", "checkpoint_id", "langsmith_tracer")
-# Fields that clients send beside the contract's. A stateless run always makes its thread, and queues on nobody's.
-_EXTENSIONS = frozenset({"interrupt_before", "interrupt_after", "multitask_strategy", "if_not_exists", *_REFUSED})
+_REFUSED = ("webhook", "feedback_keys")
+# Fields that clients send beside the contract's. A stateless run always makes its thread, queues on nobody's, and
+# resumes nothing: there is nothing more to do for `if_not_exists`, `multitask_strategy` and `strict_resume`.
+_EXTENSIONS = frozenset(
+    {
+        "interrupt_before",
+        "interrupt_after",
+        "multitask_strategy",
+        "if_not_exists",
+        "strict_resume",
+        "checkpoint",
+        "checkpoint_id",
+        "langsmith_tracer",
+    }
+)
+# What a request calls where LangSmith keeps a trace, and what the graph's config calls it.
+_TRACER_KEYS = {"project_name": TRACE_PROJECT, "example_id": TRACE_EXAMPLE}
 # The last moment that a timestamp can show, in seconds since the epoch.
 _LAST_MOMENT = 253402300799.0
 
@@ -96,6 +112,8 @@ def _refuse(document: Json) -> None:
             raise InvalidRequest(f"{field}: this version of Treadle does not carry it out; leave it out")
     config = document.get("config") or {}
     keyed = {"config": config, "config.configurable": config.get("configurable"), "context": document.get("context")}
+    if isinstance(checkpoint := document.get("checkpoint"), dict):
+        keyed["checkpoint"] = checkpoint
     for field, mapping in keyed.items():
         if any("\0" in key for key in mapping or ()):
             raise InvalidRequest(f"{field}: a key must not contain NUL")
@@ -131,6 +149,7 @@ def _kwargs(
     modes = document.get("stream_mode") or ["values"]
     config = document.get("config") or {}
     configurable, context = _merge_context(config.get("configurable") or {}, document.get("context") or {})
+    steering = {**_checkpoint(document), **_tracer(document)}
     checkpoint_during = document.get("checkpoint_during", True)
     return {
         "input": document.get("input"),
@@ -139,6 +158,7 @@ def _kwargs(
             **config,
             "configurable": {
                 **configurable,
+                **steering,
                 **({"__context_provided__": True} if document.get("context") else {}),
                 **_server_configurable(document, configurable, assistant, caller, ids),
             },
@@ -166,6 +186,41 @@ def _merge_context(configurable: Json, context: Json) -> tuple[Json, Json]:
         if encode(own[key]) != encode(given[key]):  # as JSON: 1 is not true
             raise ContradictoryRequest(f"context.{key} and config.configurable.{key} have different values")
     return {**own, **given}, {**own, **given}
+
+
+def _checkpoint(document: Json) -> Json:
+    """The checkpoint to start from, as the graph's config spells it (recorded); nothing is as good as none."""
+    checkpoint = document.get("checkpoint") or {}
+    if not isinstance(checkpoint, dict):
+        raise InvalidRequest(f"checkpoint: {checkpoint!r} is not an object")
+    address = {key: value for key, value in checkpoint.items() if not _is_reserved(key)}
+    if checkpoint_id := document.get("checkpoint_id"):
+        address["checkpoint_id"] = checkpoint_id
+    given = address.get("checkpoint_id")
+    if given and not (isinstance(given, str) and _is_uuid(given)):
+        raise InvalidRequest(f"checkpoint_id: {given!r} is not a UUID")
+    return address
+
+
+def _tracer(document: Json) -> Json:
+    """Where LangSmith is to keep the trace of the run, if the graphs are traced at all."""
+    tracer = document.get("langsmith_tracer") or {}
+    if not isinstance(tracer, dict):
+        raise InvalidRequest(f"langsmith_tracer: {tracer!r} is not an object")
+    for name in _TRACER_KEYS:
+        if not isinstance(tracer.get(name), str | None):
+            raise InvalidRequest(f"langsmith_tracer.{name}: {tracer[name]!r} is not a string")
+    if (example_id := tracer.get("example_id")) and not _is_uuid(example_id):
+        raise InvalidRequest(f"langsmith_tracer.example_id: {example_id!r} is not a UUID")
+    return {key: tracer[name] for name, key in _TRACER_KEYS.items() if tracer.get(name)}
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_reserved(key: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where claimed runs are executed: on the graphs' event loop, with their events on the way back in batches."""
+"""Where claimed runs are executed: on the graphs' event loops, with their events on the way back in batches."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from functools import partial
 from time import monotonic
 
 from treadle.encoding import encode, failure
-from treadle.runs.execution import Execution
-from treadle.runs.graph_loop import GraphLoop, Handoff
+from treadle.runs.execution import End, Execution
+from treadle.runs.graph_loop import GraphLoop, GraphLoops, Handoff
 from treadle.storage.base import CancelAction, Outcome, RunRecord
 
 # Bytes of events that a graph may be ahead of the event log before it has to wait.
 IN_FLIGHT = 1024 * 1024
 
-End = tuple[Outcome, BaseException | None]
-"""What came of an attempt, and the exception behind a failure, for the log."""
-
 
 @dataclass(eq=False, slots=True)
 class Attempt:
-    """A claimed run under way. Task, gate and `sent` belong to the graphs' loop, the rest to the server's."""
+    """A claimed run under way. Task, gate and `sent` belong to the graph's loop, the rest to the server's."""
 
     run: RunRecord
+    graph_loop: GraphLoop
     task: asyncio.Task[End] | None = None
     cancelled: bool = False
     action: CancelAction = "interrupt"
@@ -44,7 +42,7 @@ _Item = tuple[Attempt, str, bytes] | tuple[Attempt, None, End]
 
 
 class Runner:
-    """Executes attempts on the graphs' loop; the callbacks are called on the loop that made the runner.
+    """Executes attempts on the graphs' loops; the callbacks are called on the loop that made the runner.
 
     For each attempt `on_events` is called any number of times, in order, and then `on_end` exactly once, however the
     attempt ends.
@@ -53,52 +51,45 @@ class Runner:
     def __init__(
         self,
         execution: Execution,
+        loops: GraphLoops,
         *,
         on_events: Callable[[Attempt, list[tuple[str, bytes]]], None],
         on_end: Callable[[Attempt, End], None],
-        threads: int,
     ) -> None:
         self._execution = execution
+        self._loops = loops
         self._on_events = on_events
         self._on_end = on_end
-        self._graphs = GraphLoop(threads)
-        self._to_graphs = Handoff(self._graphs.loop, self._begin)
+        self._to_graphs: dict[GraphLoop, Handoff[Attempt]] = {}
         self._from_graphs: Handoff[_Item] = Handoff(asyncio.get_running_loop(), self._take)
 
-    def start(self) -> None:
-        """Start the graphs' loop."""
-        self._graphs.start()
-
-    def stop(self) -> None:
-        """Stop it, whatever still runs there."""
-        self._graphs.stop()
-
-    def watch(self, period: float) -> None:
-        """Warn if the graphs' loop has been blocked for `period` seconds, between two calls."""
-        self._graphs.watch(period)
-
-    def run(self, attempt: Attempt) -> None:
-        """Begin an attempt."""
-        self._to_graphs.put(attempt)
+    def run(self, record: RunRecord) -> Attempt:
+        """Begin an attempt at a claimed run."""
+        attempt = Attempt(record, self._loops.take())
+        handoff = self._to_graphs.get(attempt.graph_loop)
+        if handoff is None:
+            handoff = self._to_graphs[attempt.graph_loop] = Handoff(attempt.graph_loop.loop, self._begin)
+        handoff.put(attempt)
+        return attempt
 
     def cancel(self, attempt: Attempt) -> None:
         """Cancel an attempt: its awaiting node gets the cancellation."""
-        self._graphs.loop.call_soon_threadsafe(_cancel, attempt)
+        attempt.graph_loop.loop.call_soon_threadsafe(_cancel, attempt)
 
     def accept(self, attempt: Attempt) -> None:
         """The event log has taken what was appended: the graph may go on producing."""
         attempt.accepted = attempt.appended
         if attempt.gate is not None:
-            self._graphs.loop.call_soon_threadsafe(_open, attempt.gate)
+            attempt.graph_loop.loop.call_soon_threadsafe(_open, attempt.gate)
 
-    # On the graphs' loop.
+    # On the loop of the attempt's graph.
 
     def _begin(self, attempts: list[Attempt]) -> None:
         for attempt in attempts:
             if attempt.cancelled:
-                self._from_graphs.put((attempt, None, (Outcome("interrupted"), None)))
+                self._from_graphs.put((attempt, None, End(Outcome("interrupted"))))
             else:
-                attempt.task = self._graphs.loop.create_task(self._execute(attempt))
+                attempt.task = attempt.graph_loop.loop.create_task(self._execute(attempt))
                 attempt.task.add_done_callback(partial(self._finish, attempt))
 
     async def _execute(self, attempt: Attempt) -> End:
@@ -112,9 +103,9 @@ class Runner:
     def _finish(self, attempt: Attempt, task: asyncio.Task[End]) -> None:
         """Hand the outcome over however the task ended: one that is cancelled before its first step runs no code."""
         if task.cancelled():
-            end: End = Outcome("interrupted"), None
+            end = End(Outcome("interrupted"))
         elif (error := task.exception()) is not None:
-            end = Outcome("error", error=encode(failure(error))), error
+            end = End(Outcome("error", error=encode(failure(error))), error)
         else:
             end = task.result()
         self._from_graphs.put((attempt, None, end))
@@ -122,7 +113,7 @@ class Runner:
     async def _credit(self, attempt: Attempt) -> None:
         """Wait until the event log, and whoever follows it, has caught up with the graph."""
         while attempt.sent - attempt.accepted > IN_FLIGHT:
-            attempt.gate = self._graphs.loop.create_future()
+            attempt.gate = attempt.graph_loop.loop.create_future()
             if attempt.sent - attempt.accepted > IN_FLIGHT:  # not accepted just before there was a gate to open
                 await attempt.gate
         attempt.gate = None
@@ -138,6 +129,7 @@ class Runner:
                 continue
             if attempt in events:
                 self._on_events(attempt, events.pop(attempt))
+            self._loops.give_back(attempt.graph_loop)
             self._on_end(attempt, item[2])
         for attempt, ready in events.items():
             self._on_events(attempt, ready)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import orjson
 from langchain_core.runnables import RunnableConfig
 
+from treadle.runs.tracing import tracers
 from treadle.storage.base import Outcome, RunRecord
 from treadle_api.results import Run, RunDetail
 
@@ -47,6 +48,8 @@ def run_config(run: RunRecord, deployment: Deployment) -> RunnableConfig:
     config = {key: value for key, value in run.kwargs["config"].items() if key not in NOT_FORWARDED}
     config = {**config, "metadata": {**config["metadata"], **deployment.metadata(run.attempt)}}
     config["configurable"] = dict(config["configurable"])
+    if traces := tracers(config["configurable"]):
+        config["callbacks"] = traces
     if isinstance(limit := config.get("recursion_limit"), float):
         config["recursion_limit"] = int(limit)  # JSON Schema counts 7.0 as an integer
     return cast(RunnableConfig, config)
@@ -90,12 +93,20 @@ def run_detail(run: RunRecord, deployment: Deployment) -> RunDetail:
         "started_at": _when(run.started_at),
         "ended_at": _when(run.ended_at),
         "expires_at": _when(run.expires_at),
-        "queued_ms": _milliseconds(run.due, run.started_at),
-        "first_event_ms": _milliseconds(run.started_at, outcome.first_event_at),
-        "graph_ms": _milliseconds(run.started_at, run.ended_at),
+        **{f"{phase}_ms": duration for phase, duration in run_timings(run).items()},
         "attempts": run.attempt,
     }
     return cast(RunDetail, detail)
+
+
+def run_timings(run: RunRecord) -> dict[str, float | None]:
+    """How long the phases of a run took, in milliseconds; None until known."""
+    outcome = run.outcome or NO_OUTCOME
+    return {
+        "queued": _milliseconds(run.due, run.started_at),
+        "first_event": _milliseconds(run.started_at, outcome.first_event_at),
+        "graph": _milliseconds(run.started_at, run.ended_at),
+    }
 
 
 def wait_body(run: RunRecord) -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -13,8 +14,10 @@ import structlog
 
 from treadle.encoding import encode
 from treadle.errors import LeaseLost
-from treadle.runs.execution import Execution
-from treadle.runs.runner import Attempt, End, Runner
+from treadle.runs.execution import End, Execution
+from treadle.runs.graph_loop import GraphLoops
+from treadle.runs.kept_threads import left_by, left_by_rollback, thread_of
+from treadle.runs.runner import Attempt, Runner
 from treadle.runs.tracebacks import own_traceback
 from treadle.storage.base import CancelAction, Outcome, RunRecord, Storage
 
@@ -32,12 +35,15 @@ class Worker:
         self,
         storage: Storage,
         execution: Execution,
+        loops: GraphLoops,
         *,
         concurrency: int,
         resumable_ttl: float,
         clock: Callable[[], float],
     ) -> None:
         self._storage = storage
+        self._execution = execution
+        self._loops = loops
         self._concurrency = concurrency
         self._resumable_ttl = resumable_ttl
         self._clock = clock
@@ -47,7 +53,7 @@ class Worker:
         self._idle = asyncio.Event()
         self._ended = asyncio.Event()
         self._backlog = False
-        self._runner = Runner(execution, on_events=self._append, on_end=self._end, threads=max(32, concurrency))
+        self._runner = Runner(execution, loops, on_events=self._append, on_end=self._end)
         self._tasks: list[asyncio.Task[None]] = []
         self._closed_at: float | None = None
         self._hurry = False
@@ -64,7 +70,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin to claim runs."""
-        self._runner.start()
+        self._loops.start()
         forever = (self._claim_forever, self._sweep_forever, self._watch_forever)
         self._tasks = [asyncio.create_task(work()) for work in forever]
 
@@ -92,7 +98,7 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._runner.stop()
+        self._loops.stop()
 
     async def _drain(self, seconds: float, *, until_hurried: bool = False) -> None:
         with suppress(TimeoutError):
@@ -108,23 +114,20 @@ class Worker:
 
     def run(self, record: RunRecord) -> None:
         """Run a run that is already claimed."""
-        attempt = Attempt(record)
-        self._attempts[record.run_id] = attempt
-        self._runner.run(attempt)
+        self._attempts[record.run_id] = self._runner.run(record)
 
     def cancel(self, run_id: str, action: CancelAction, reason: str) -> bool:
-        """Cancel a run under way here, once; its awaiting node gets the cancellation. False if there is no such run,
-        or if it is being cancelled already.
+        """Cancel a run under way here; its awaiting node gets the cancellation. False if there is no such run, or if
+        it is being cancelled already: only a rollback may still take the place of an interrupt.
         """
         attempt = self._attempts.get(run_id)
         if attempt is None:
             return False
-        first = not attempt.reason
-        attempt.reason = attempt.reason or reason
-        if first or action == "rollback":
-            attempt.action = action
+        news = not attempt.reason or (action == "rollback" and attempt.action != "rollback")
+        if news:
+            attempt.reason, attempt.action = reason, action
         self._runner.cancel(attempt)  # again, if it was cancelled before: a node may have swallowed that
-        return first
+        return news
 
     def holds(self, run_id: str) -> bool:
         """Whether the run is under way here."""
@@ -151,7 +154,7 @@ class Worker:
             self._spawn(self._make_room(attempt))
 
     def _end(self, attempt: Attempt, end: End) -> None:
-        self._spawn(self._settle(attempt, *end))
+        self._spawn(self._settle(attempt, end))
 
     async def _make_room(self, attempt: Attempt) -> None:
         await self._storage.events.room(attempt.run.run_id)
@@ -163,26 +166,35 @@ class Worker:
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
 
-    async def _settle(self, attempt: Attempt, outcome: Outcome, error: BaseException | None) -> None:
-        run, runs = attempt.run, self._storage.runs
+    async def _settle(self, attempt: Attempt, end: End) -> None:
+        run, runs, rolled_back = attempt.run, self._storage.runs, attempt.action == "rollback"
+        outcome = end.outcome
         if outcome.status == "interrupted":
             outcome = cancelled(attempt.reason, outcome)
+        left = left_by_rollback(attempt.reason) if rolled_back else left_by(outcome, end.left)
         try:
-            ended = await runs.settle(run.run_id, run.claim or "", outcome)
+            ended = await runs.settle(run.run_id, run.claim or "", outcome, None if run.temporary else left)
         except LeaseLost:
             ended = replace(run, status=outcome.status, outcome=outcome)
-            if attempt.action != "rollback":
+            if not rolled_back:
                 log.warning("another worker took the run over", run_id=run.run_id)
-        if attempt.action == "rollback":
+        if rolled_back:
             await runs.remove(run.run_id)
+            await self._forget_checkpoints(run)
         # Only now: whoever sees the end of the stream must find the run settled.
-        self.retire(ended, forget=attempt.action == "rollback")
+        self.retire(ended, forget=rolled_back)
         del self._attempts[run.run_id]
         if self._backlog:
             self._wake.set()
         if not self._attempts:
             self._idle.set()
-        _report(run, outcome, error, monotonic() - attempt.started)
+        _report(run, outcome, end.error, monotonic() - attempt.started)
+
+    async def _forget_checkpoints(self, run: RunRecord) -> None:
+        """Delete what a kept run wrote, unless its thread was deleted and its id is another thread's by now."""
+        thread = await self._storage.threads.get(run.thread_id)
+        if not run.temporary and (thread is None or thread.created_at == thread_of(run).created_at):
+            await self._loops.home.call(partial(self._execution.checkpoints.delete, run.thread_id))
 
     async def _claim_forever(self) -> None:
         """Start what is due, then sleep until the next run is, or until woken."""
@@ -218,7 +230,7 @@ class Worker:
         while True:
             await asyncio.sleep(WATCH_PERIOD)
             if self._attempts:
-                self._runner.watch(WATCH_PERIOD)
+                self._loops.watch(WATCH_PERIOD)
 
 
 def cancelled(reason: str, outcome: Outcome | None = None) -> Outcome:

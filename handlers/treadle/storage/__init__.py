@@ -1,4 +1,4 @@
-"""Where runs and their events live; `open_storage` picks the backend by the scheme of `DATABASE_URI`."""
+"""Where runs, kept threads and events live; `open_storage` picks the backend by the scheme of `DATABASE_URI`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ def open_storage(settings: Settings, clock: Callable[[], float]) -> Storage:
     if scheme == "memory":
         from treadle.storage.memory_events import MemoryEventLog
         from treadle.storage.memory_runs import MemoryRunStore
+        from treadle.storage.memory_threads import MemoryThreadStore
 
-        runs = MemoryRunStore(clock, ttl=settings.run_ttl, retention_bytes=settings.run_retention_bytes)
-        return Storage(runs, MemoryEventLog(settings.event_buffer_bytes), durable=False)
+        threads = MemoryThreadStore(clock)
+        runs = MemoryRunStore(clock, threads, ttl=settings.run_ttl, retention_bytes=settings.run_retention_bytes)
+        return Storage(runs, threads, MemoryEventLog(settings.event_buffer_bytes), durable=False)
     raise ConfigError(f"DATABASE_URI={settings.database_uri!r}: no such kind of store; use memory://")

@@ -1,4 +1,4 @@
-"""The storage contract: a durable queue and record of runs, and an append-only log of each run's events.
+"""The storage contract: a durable queue and record of runs, the threads that are kept, and a log of each run's events.
 
 Every backend keeps these promises; `tests/storage` holds them to it. Times are seconds since the epoch by the
 store's own clock. Storage knows JSON, not the API's models: a change of the contract is never a schema migration.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 Status = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
+ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
 CancelAction = Literal["interrupt", "rollback"]
 
 END: Final = sys.maxsize
@@ -72,6 +73,43 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadState:
+    """Where a kept thread is: while a run is pending or running it is busy, afterwards it has what the run left."""
+
+    status: ThreadStatus = "idle"
+    values: bytes | None = None
+    """The graph's state, as JSON."""
+    error: bytes | None = None
+    """Why the last run failed or was cancelled, as JSON."""
+    interrupts: bytes | None = b"{}"
+    """Open interrupts by task id, as JSON; None after a rollback, when they are not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRecord:
+    """A thread that is kept. That of a temporary run is not stored: it is a fact of the run."""
+
+    thread_id: str
+    graph_id: str | None
+    """The graph whose checkpoints it has; None if no graph has written any."""
+    metadata: dict[str, Any]
+    config: dict[str, Any]
+    graph_config: dict[str, Any]
+    """What its graph was run with: a factory may need it to make the graph again."""
+    created_at: float
+    updated_at: float
+    state_updated_at: float
+    state: ThreadState = ThreadState()
+    ttl_minutes: float | None = None
+    """How long it lives after its last change."""
+
+    @property
+    def expires_at(self) -> float | None:
+        """When its time is over."""
+        return None if self.ttl_minutes is None else self.updated_at + self.ttl_minutes * 60
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One event of a run. `seq` counts 1, 2, 3, … across attempts without a gap; `data` is JSON."""
 
@@ -84,8 +122,8 @@ class RunStore(ABC):
     """Durable queue and record of runs."""
 
     @abstractmethod
-    async def add(self, records: Sequence[RunRecord]) -> None:
-        """Commit all of the records or none. A record may come already claimed by the process that adds it."""
+    async def add(self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = ()) -> None:
+        """Commit all of the runs and threads or none. A run may come already claimed by the process that adds it."""
 
     @abstractmethod
     async def get(self, run_id: str) -> RunRecord | None:
@@ -104,20 +142,47 @@ class RunStore(ABC):
         """When the next pending run is due, or None if none is pending."""
 
     @abstractmethod
-    async def settle(self, run_id: str, claim: str, outcome: Outcome) -> RunRecord:
-        """Write the outcome, once. Raises LeaseLost if the run is not running under `claim`."""
+    async def settle(self, run_id: str, claim: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord:
+        """Write the outcome, once, with what the run left in its thread if that is kept.
+
+        Raises LeaseLost if the run is not running under `claim`.
+        """
 
     @abstractmethod
-    async def cancel_pending(self, run_id: str, outcome: Outcome) -> RunRecord | None:
+    async def cancel_pending(self, run_id: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord | None:
         """End the run before it starts; None if it is not pending any more."""
 
     @abstractmethod
-    async def remove(self, run_id: str) -> None:
-        """Forget the run at once."""
+    async def remove(self, run_id: str, left: ThreadState | None = None) -> None:
+        """Forget the run at once; its thread, if it is kept, stays as the run left it."""
 
     @abstractmethod
     async def sweep(self) -> tuple[list[str], float | None]:
         """Forget ended runs whose retention is over: their ids, and when the next will be due for it."""
+
+
+class ThreadStore(ABC):
+    """The threads that are kept. What runs leave in them is written with the runs."""
+
+    @abstractmethod
+    async def add(self, record: ThreadRecord) -> bool:
+        """Commit the thread; False if there is one with its id."""
+
+    @abstractmethod
+    async def get(self, thread_id: str) -> ThreadRecord | None:
+        """The thread, or None if it is unknown or its time is over."""
+
+    @abstractmethod
+    async def leave(self, thread_id: str, state: ThreadState) -> None:
+        """Write what an update left in the thread."""
+
+    @abstractmethod
+    async def remove(self, thread_id: str) -> None:
+        """Forget the thread at once."""
+
+    @abstractmethod
+    async def expired(self) -> tuple[list[ThreadRecord], float | None]:
+        """The threads whose time is over, and when the next one's will be."""
 
 
 class Follower(ABC):
@@ -178,8 +243,9 @@ class EventLog(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The pair that a `DATABASE_URI` names, and whether it outlives the process."""
+    """What a `DATABASE_URI` names, and whether it outlives the process."""
 
     runs: RunStore
+    threads: ThreadStore
     events: EventLog
     durable: bool

@@ -11,7 +11,8 @@ from itertools import count
 from uuid_utils import uuid4
 
 from treadle.errors import LeaseLost
-from treadle.storage.base import Outcome, RunRecord, RunStore, Status
+from treadle.storage.base import Outcome, RunRecord, RunStore, Status, ThreadRecord, ThreadState
+from treadle.storage.memory_threads import MemoryThreadStore
 
 RECORD_BYTES = 6 * 1024
 """What a record takes beside its input and output: its dicts, ids and index entries."""
@@ -20,20 +21,28 @@ RECORD_BYTES = 6 * 1024
 class MemoryRunStore(RunStore):
     """Dicts and a heap of what is due. Ended runs leave after `ttl` seconds, or earlier beyond `retention_bytes`."""
 
-    def __init__(self, clock: Callable[[], float], *, ttl: float, retention_bytes: int) -> None:
+    def __init__(
+        self, clock: Callable[[], float], threads: MemoryThreadStore, *, ttl: float, retention_bytes: int
+    ) -> None:
         self._clock = clock
+        self._threads = threads
         self._ttl = ttl
         self._retention_bytes = retention_bytes
         self._records: dict[str, RunRecord] = {}
+        self._of_thread: dict[str, list[str]] = {}  # thread_id -> run_ids, the oldest first
         self._due: list[tuple[float, int, str]] = []
+        self._stale = 0  # entries of runs that were cancelled or removed before they were due
         self._order = count()
         self._ended: OrderedDict[str, int] = OrderedDict()  # run_id -> bytes; one ttl for all, so oldest first
         self._ended_bytes = 0
         self._gone: list[str] = []  # forgotten since the last sweep
 
-    async def add(self, records: Sequence[RunRecord]) -> None:
+    async def add(self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = ()) -> None:
+        for thread in threads:
+            await self._threads.add(thread)
         for record in records:
             self._records[record.run_id] = record
+            self._of_thread.setdefault(record.thread_id, []).append(record.run_id)
             if record.status == "pending":
                 heapq.heappush(self._due, (record.due, next(self._order), record.run_id))
 
@@ -45,12 +54,11 @@ class MemoryRunStore(RunStore):
 
     async def find(self, *, thread_id: str | None = None, status: Status | None = None) -> list[RunRecord]:
         now = self._clock()
+        ids = self._records if thread_id is None else self._of_thread.get(thread_id, [])
         return [
             record
-            for record in reversed(self._records.values())
-            if thread_id in (None, record.thread_id)
-            and status in (None, record.status)
-            and (record.expires_at is None or record.expires_at > now)
+            for record in map(self._records.__getitem__, reversed(ids))
+            if status in (None, record.status) and (record.expires_at is None or record.expires_at > now)
         ]
 
     async def claim(self, limit: int) -> list[RunRecord]:
@@ -59,7 +67,8 @@ class MemoryRunStore(RunStore):
         while self._due and len(claimed) < limit and self._due[0][0] <= now:
             record = self._records.get(heapq.heappop(self._due)[2])
             if record is None or record.status != "pending":
-                continue  # cancelled or removed meanwhile
+                self._stale -= 1
+                continue
             record = replace(
                 record,
                 status="running",
@@ -78,27 +87,50 @@ class MemoryRunStore(RunStore):
             if record is not None and record.status == "pending":
                 return self._due[0][0]
             heapq.heappop(self._due)
+            self._stale -= 1
         return None
 
-    async def settle(self, run_id: str, claim: str, outcome: Outcome) -> RunRecord:
+    async def settle(self, run_id: str, claim: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord:
         record = self._records.get(run_id)
         if record is None or record.status != "running" or record.claim != claim:
             raise LeaseLost
+        self._threads.left(record.thread_id, left)
         return self._end(record, outcome)
 
-    async def cancel_pending(self, run_id: str, outcome: Outcome) -> RunRecord | None:
+    async def cancel_pending(self, run_id: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord | None:
         record = self._records.get(run_id)
         if record is None or record.status != "pending":
             return None
-        return self._end(record, outcome)
+        self._threads.left(record.thread_id, left)
+        ended = self._end(record, outcome)
+        self._withdraw()
+        return ended
 
-    async def remove(self, run_id: str) -> None:
-        self._forget(run_id)
+    async def remove(self, run_id: str, left: ThreadState | None = None) -> None:
+        record = self._records.get(run_id)
+        if record is not None:
+            self._threads.left(record.thread_id, left)
+            self._forget(run_id)
+            if record.status == "pending":
+                self._withdraw()
 
     async def sweep(self) -> tuple[list[str], float | None]:
         next_expiry = self._evict()
         gone, self._gone = self._gone, []
         return gone, next_expiry
+
+    def _withdraw(self) -> None:
+        """A pending run will not be claimed: its entry leaves the heap together with others of the kind."""
+        self._stale += 1
+        if self._stale * 2 > len(self._due):
+            waiting = (self._records.get(entry[2]) for entry in self._due)
+            self._due = [
+                entry
+                for entry, record in zip(self._due, waiting, strict=True)
+                if record is not None and record.status == "pending"
+            ]
+            heapq.heapify(self._due)
+            self._stale = 0
 
     def _evict(self) -> float | None:
         """Forget what is over its time, or over the size: memory is bounded whether anyone sweeps or not."""
@@ -113,8 +145,12 @@ class MemoryRunStore(RunStore):
         return None
 
     def _forget(self, run_id: str) -> None:
-        self._records.pop(run_id, None)
+        record = self._records.pop(run_id)
         self._ended_bytes -= self._ended.pop(run_id, 0)
+        siblings = self._of_thread[record.thread_id]
+        siblings.remove(run_id)
+        if not siblings:
+            del self._of_thread[record.thread_id]
 
     def _end(self, record: RunRecord, outcome: Outcome) -> RunRecord:
         now = self._clock()

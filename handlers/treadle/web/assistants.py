@@ -8,7 +8,7 @@ import treadle_api.operations as op
 from treadle.graphs.assistants import Assistant, Assistants
 from treadle.runs.views import timestamp
 from treadle.web.binding import Call
-from treadle.web.replies import Json, Reply
+from treadle.web.replies import Json, Reply, ignored_header
 from treadle_api import results
 
 
@@ -31,7 +31,7 @@ class AssistantAccess:
             found.sort(key=lambda view: cast(dict[str, str], view)[key], reverse=body.sort_order != "asc")
         page = found[body.offset : body.offset + body.limit]
         selected = [{key: value for key, value in view.items() if _selected(key, body.select)} for view in page]
-        headers = _pagination(len(found), body.offset, body.limit)
+        headers = _pagination(len(found), body.offset, body.limit) | ignored_header(call.unknown)
         return Json(cast(list[results.ListedAssistant], selected), headers=headers)
 
     async def get_assistant(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -45,6 +46,11 @@ class Call(Generic[B, P]):
     """Seconds since the epoch."""
     size: int
     """Bytes of the body."""
+
+    @property
+    def unknown(self) -> list[str]:
+        """Names in the body that its schema does not have."""
+        return [name for name in self.document if name not in type(self.body).model_fields]  # type: ignore[attr-defined]
 
     def header(self, name: bytes) -> str | None:
         """A header by its lower-case name."""
@@ -103,8 +109,12 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         reply: Reply[Any]
+        started = perf_counter()
         try:
-            reply = await self._handler(await self._read(scope, receive))
+            call = await self._read(scope, receive)
+            judged = perf_counter()
+            reply = await self._handler(call)
+            reply.timed({"read": judged - started, "handle": perf_counter() - judged})
         except TreadleError as error:
             if error.status >= 500:
                 log.error("request failed", operation=self.operation.name, exc_info=error)

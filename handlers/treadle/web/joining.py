@@ -9,8 +9,9 @@ from uuid import UUID
 import treadle_api.operations as op
 from treadle.errors import RunNotFound
 from treadle.runs.lifecycle import FROM_NOW, Runs
-from treadle.runs.views import Deployment, run_detail, run_view, wait_body
+from treadle.runs.views import Deployment, run_detail, run_timings, run_view, wait_body
 from treadle.storage.base import RunRecord
+from treadle.threads.lifecycle import Threads
 from treadle.web.binding import Call
 from treadle.web.replies import Json, Later, Reply
 from treadle.web.sse import EventStream
@@ -22,15 +23,16 @@ DISCONNECTED = "client disconnected from the joined run (cancel_on_disconnect)"
 class RunAccess:
     """Handlers of `GET /runs/{run_id}`, `/join` and `/stream`, and of the same under `/threads/{thread_id}`."""
 
-    def __init__(self, runs: Runs, deployment: Deployment, *, heartbeat: float) -> None:
+    def __init__(self, runs: Runs, threads: Threads, deployment: Deployment, *, heartbeat: float) -> None:
         self._runs = runs
+        self._threads = threads
         self._deployment = deployment
         self._heartbeat = heartbeat
 
     async def get_run(self, call: Call[op.GetRunBody, op.GetRunParameters]) -> Reply[op.GetRunResult]:
         """Answer with the run, and its outcome once it has ended."""
         run = await self._runs.get(str(call.parameters.run_id))
-        return Json(run_detail(run, self._deployment))
+        return Json(run_detail(run, self._deployment), timings=run_timings(run))
 
     async def join_run(self, call: Call[op.JoinRunBody, op.JoinRunParameters]) -> Reply[op.JoinRunResult]:
         """Answer as `POST /runs/wait` would, whether the run has ended or not."""
@@ -58,7 +60,7 @@ class RunAccess:
         run = await self._of_thread(call.parameters.thread_id, call.parameters.run_id)
         if run.thread_is_gone:
             raise RunNotFound(f"Thread with ID {run.thread_id} not found")
-        return Json(run_view(run, self._deployment))
+        return Json(run_view(run, self._deployment), timings=run_timings(run))
 
     async def join_thread_run(
         self, call: Call[op.JoinThreadRunBody, op.JoinThreadRunParameters]
@@ -86,8 +88,7 @@ class RunAccess:
     ) -> Reply[op.ListThreadRunsResult]:
         """Answer with a page of the thread's runs, the newest first, whole or with some of their keys."""
         parameters, thread_id = call.parameters, str(call.parameters.thread_id)
-        if not await self._runs.of_thread(thread_id):
-            raise RunNotFound(f"Thread with ID {thread_id} not found")
+        await self._threads.get(thread_id)
         runs = await self._runs.of_thread(thread_id, status=parameters.status)
         page = runs[parameters.offset : parameters.offset + parameters.limit]
         views = [run_view(run, self._deployment) for run in page]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
@@ -16,6 +16,8 @@ from treadle.storage.base import Event, Follower
 R_co = TypeVar("R_co", covariant=True)
 
 JSON = b"application/json"
+MOST_IGNORED = 1000
+"""Characters of the header `Treadle-Ignored`: many proxies refuse long ones."""
 RawHeaders = list[tuple[bytes, bytes]]
 
 
@@ -26,18 +28,36 @@ class Reply(ABC, Generic[R_co]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer."""
 
+    def timed(self, phases: Mapping[str, float]) -> None:
+        """Take note of how long parts of the work took, in seconds."""
+
 
 class Json(Reply[R_co]):
-    """A whole JSON document."""
+    """A whole JSON document, with the header `Server-Timing`."""
 
-    def __init__(self, content: R_co, *, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        content: R_co,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        timings: Mapping[str, float | None] | None = None,
+    ) -> None:
         self._body = encode(content)
         self._status = status
         self._headers = raw_headers(headers)
+        self._timings = [
+            f"{name};dur={duration:.3f}" for name, duration in (timings or {}).items() if duration is not None
+        ]
+
+    def timed(self, phases: Mapping[str, float]) -> None:
+        self._timings += [f"{name};dur={seconds * 1000:.3f}" for name, seconds in phases.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         length = str(len(self._body)).encode()
         headers = [(b"content-type", JSON), (b"content-length", length), *self._headers]
+        if self._timings:
+            headers.append((b"server-timing", ", ".join(self._timings).encode()))
         await send({"type": "http.response.start", "status": self._status, "headers": headers})
         await send({"type": "http.response.body", "body": self._body})
 
@@ -171,6 +191,14 @@ class _Timer:
 
     def cancel(self) -> None:
         self._handle.cancel()
+
+
+def ignored_header(names: Iterable[str]) -> dict[str, str]:
+    """The header that tells the caller which fields of the request mean nothing to the server, if there are any."""
+    text = ", ".join(names)
+    if len(text) > MOST_IGNORED:
+        text = text[:MOST_IGNORED].rpartition(",")[0] + ", ..."
+    return {"treadle-ignored": text} if text else {}
 
 
 def raw_headers(headers: Mapping[str, str] | None) -> RawHeaders:

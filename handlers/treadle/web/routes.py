@@ -16,12 +16,14 @@ from treadle.web.cancelling import RunControl
 from treadle.web.joining import RunAccess
 from treadle.web.stateless import StatelessRuns
 from treadle.web.system import System
+from treadle.web.threads import ThreadAccess
 
 
 def bindings(
     stateless: StatelessRuns,
     joining: RunAccess,
     control: RunControl,
+    threads: ThreadAccess,
     assistants: AssistantAccess,
     system: System,
 ) -> list[Binding]:
@@ -42,6 +44,14 @@ def bindings(
         bind(op.join_run_stream, joining.join_run_stream),
         bind(op.cancel_run, control.cancel_run),
         bind(op.delete_run, control.delete_run),
+        bind(op.create_thread, threads.create_thread),
+        bind(op.get_thread, threads.get_thread),
+        bind(op.delete_thread, threads.delete_thread),
+        bind(op.get_thread_state, threads.get_thread_state),
+        bind(op.get_thread_state_at, threads.get_thread_state_at),
+        bind(op.search_thread_state, threads.search_thread_state),
+        bind(op.list_thread_history, threads.list_thread_history),
+        bind(op.search_thread_history, threads.search_thread_history),
         bind(op.list_thread_runs, joining.list_thread_runs),
         bind(op.get_thread_run, joining.get_thread_run),
         bind(op.join_thread_run, joining.join_thread_run),

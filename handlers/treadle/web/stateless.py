@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import treadle_api.operations as op
@@ -13,11 +12,9 @@ from treadle.runs.request import Caller, new_run, unknown_fields
 from treadle.runs.views import Deployment, run_view, wait_body
 from treadle.storage.base import END, RunRecord
 from treadle.web.binding import Call
-from treadle.web.replies import Json, Later, Reply
+from treadle.web.replies import Json, Later, Reply, ignored_header
 from treadle.web.sse import EventStream
 
-MOST_IGNORED = 1000
-"""Characters of the header `Treadle-Ignored`: many proxies refuse long ones."""
 DISCONNECTED = "client disconnected from the run stream (on_disconnect=cancel)"
 
 
@@ -103,11 +100,3 @@ class StatelessRuns:
 def ignored(document: dict[str, Any], body: op.CreateRunBody) -> list[str]:
     """Names in a request that mean nothing to the server."""
     return unknown_fields(document, type(body).model_fields)
-
-
-def ignored_header(names: Iterable[str]) -> dict[str, str]:
-    """The header that tells the caller of them, if there are any."""
-    text = ", ".join(names)
-    if len(text) > MOST_IGNORED:
-        text = text[:MOST_IGNORED].rpartition(",")[0] + ", ..."
-    return {"treadle-ignored": text} if text else {}

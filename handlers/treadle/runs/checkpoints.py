@@ -1,0 +1,58 @@
+"""Checkpoints of kept threads: what LangGraph's checkpointer holds, read and deleted where graphs run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import Interrupt
+
+from treadle.encoding import encode
+from treadle.graphs.loading import AnyPregel, Graphs
+from treadle.storage.base import ThreadState
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """The checkpointer of kept threads and the graphs that read it. Used on the graphs' event loop only."""
+
+    graphs: Graphs
+    saver: BaseCheckpointSaver[Any]
+
+    @asynccontextmanager
+    async def open(self, graph_id: str, config: RunnableConfig) -> AsyncIterator[AnyPregel]:
+        """The graph with the checkpointer."""
+        async with self.graphs.open(graph_id, config) as graph:
+            yield self.keeping(graph)
+
+    def keeping(self, graph: AnyPregel) -> AnyPregel:
+        """The graph, so that it writes checkpoints."""
+        return graph.copy(update={"checkpointer": self.saver})
+
+    async def exist(self, thread_id: str) -> bool:
+        """Whether there is a checkpoint of the thread."""
+        return await self.saver.aget_tuple({"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}) is not None
+
+    async def delete(self, thread_id: str) -> None:
+        """Forget all checkpoints of a thread."""
+        await self.saver.adelete_thread(thread_id)
+
+
+async def left_in_thread(graph: AnyPregel, thread_id: str) -> ThreadState:
+    """What a thread holds now: `interrupted` if a node is still to be run, otherwise `idle`."""
+    snapshot = await graph.aget_state(cast(RunnableConfig, {"configurable": {"thread_id": thread_id}}))
+    open_interrupts = {task.id: stored_interrupts(task.interrupts) for task in snapshot.tasks if task.interrupts}
+    return ThreadState(
+        status="interrupted" if snapshot.next else "idle",
+        values=encode(snapshot.values),
+        interrupts=encode(open_interrupts),
+    )
+
+
+def stored_interrupts(interrupts: Sequence[Interrupt]) -> list[dict[str, Any]]:
+    """Interrupts as a thread shows them: without `response_schema` (recorded)."""
+    return [{"value": interrupt.value, "id": interrupt.id} for interrupt in interrupts]

@@ -1,0 +1,60 @@
+"""Kept threads in this process's memory. Confined to one event loop."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import replace
+
+from treadle.storage.base import ThreadRecord, ThreadState, ThreadStore
+
+
+class MemoryThreadStore(ThreadStore):
+    """A dict, and a heap of what may expire: a thread that changed since is put back with its new time."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._records: dict[str, ThreadRecord] = {}
+        self._expiring: list[tuple[float, str]] = []
+
+    async def add(self, record: ThreadRecord) -> bool:
+        if record.thread_id in self._records:
+            return False
+        self._records[record.thread_id] = record
+        if record.expires_at is not None:
+            heapq.heappush(self._expiring, (record.expires_at, record.thread_id))
+        return True
+
+    async def get(self, thread_id: str) -> ThreadRecord | None:
+        record = self._records.get(thread_id)
+        if record is not None and record.expires_at is not None and record.expires_at <= self._clock():
+            return None
+        return record
+
+    async def remove(self, thread_id: str) -> None:
+        self._records.pop(thread_id, None)
+
+    async def expired(self) -> tuple[list[ThreadRecord], float | None]:
+        now, over = self._clock(), []
+        while self._expiring and self._expiring[0][0] <= now:
+            record = self._records.get(heapq.heappop(self._expiring)[1])
+            if record is None or record.expires_at is None:
+                continue
+            if record.expires_at <= now:
+                over.append(record)
+            else:
+                heapq.heappush(self._expiring, (record.expires_at, record.thread_id))
+        upcoming = self._expiring[0][0] if self._expiring else None
+        for record in over:  # until it is removed
+            heapq.heappush(self._expiring, (now, record.thread_id))
+        return over, upcoming
+
+    async def leave(self, thread_id: str, state: ThreadState) -> None:
+        self.left(thread_id, state)
+
+    def left(self, thread_id: str, state: ThreadState | None) -> None:
+        """Write what a run left in its thread, if the thread is kept."""
+        record = self._records.get(thread_id)
+        if record is not None and state is not None:
+            now = self._clock()
+            self._records[thread_id] = replace(record, state=state, updated_at=now, state_updated_at=now)

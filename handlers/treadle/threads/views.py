@@ -1,0 +1,110 @@
+"""A thread as its readers see it: the API's Thread and ThreadState."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import orjson
+from langgraph.types import StateSnapshot
+
+from treadle.runs.checkpoints import stored_interrupts
+from treadle.runs.views import timestamp
+from treadle.storage.base import ThreadRecord
+from treadle_api.results import Thread
+
+NO_STATE: dict[str, Any] = {
+    "values": {},
+    "next": [],
+    "tasks": [],
+    "metadata": None,
+    "created_at": None,
+    "checkpoint": None,
+    "parent_checkpoint": None,
+    "interrupts": [],
+    "checkpoint_id": None,
+    "parent_checkpoint_id": None,
+}
+"""The API's ThreadState of a thread without checkpoints (recorded)."""
+
+
+def thread_view(thread: ThreadRecord, *, with_ttl: bool) -> Thread:
+    """The API's Thread, keys in the recorded order; what a run will leave is not shown while it is busy."""
+    state = thread.state
+    view: dict[str, Any] = {
+        "thread_id": thread.thread_id,
+        "status": state.status,
+        "metadata": thread.metadata,
+        "config": thread.config,
+        "created_at": timestamp(thread.created_at),
+        "updated_at": timestamp(thread.updated_at),
+        "values": _fragment(state.values),
+        "state_updated_at": timestamp(thread.state_updated_at),
+    }
+    if state.status != "busy":
+        view["error"] = _fragment(state.error)
+        if state.interrupts is not None:
+            view["interrupts"] = _fragment(state.interrupts)
+    if with_ttl and thread.expires_at is not None:
+        view["ttl"] = {
+            "strategy": "delete",
+            "ttl_minutes": thread.ttl_minutes,
+            "expires_at": timestamp(thread.expires_at),
+        }
+    return cast(Thread, view)
+
+
+def snapshot_view(snapshot: StateSnapshot) -> dict[str, Any]:
+    """The API's ThreadState at a checkpoint."""
+    checkpoint, parent = _address(snapshot.config), _address(snapshot.parent_config)
+    return {
+        "values": snapshot.values,
+        "next": list(snapshot.next),
+        "tasks": [_task_view(task) for task in snapshot.tasks],
+        "metadata": snapshot.metadata,
+        "created_at": snapshot.created_at,
+        "checkpoint": checkpoint,
+        "parent_checkpoint": parent,
+        "interrupts": stored_interrupts(snapshot.interrupts),
+        "checkpoint_id": checkpoint and checkpoint["checkpoint_id"],
+        "parent_checkpoint_id": parent and parent["checkpoint_id"],
+    }
+
+
+def selected(state: dict[str, Any], select: Sequence[str] | None) -> dict[str, Any]:
+    """A state, or those of its keys that `select` names; `values.KEY` is one key of the values."""
+    if select is None:
+        return state
+    chosen = {key: value for key, value in state.items() if key in select}
+    keys = [name.removeprefix("values.") for name in select if name.startswith("values.")]
+    if keys and "values" not in chosen and isinstance(state["values"], dict):
+        chosen = {"values": {key: state["values"][key] for key in keys if key in state["values"]}, **chosen}
+    return chosen
+
+
+def _task_view(task: Any) -> dict[str, Any]:
+    inner = task.state  # of a subgraph: its state if it was asked for, otherwise where it is kept
+    return {
+        "id": task.id,
+        "name": task.name,
+        "path": task.path,
+        "error": task.error if task.error is None or isinstance(task.error, str) else repr(task.error),
+        "interrupts": stored_interrupts(task.interrupts),
+        "checkpoint": _address(inner) if isinstance(inner, dict) else None,
+        "state": snapshot_view(inner) if isinstance(inner, StateSnapshot) else None,
+        "result": task.result,
+    }
+
+
+def _address(config: Any) -> dict[str, Any] | None:
+    """A checkpoint's address: the config that names it may hold more."""
+    if config is None:
+        return None
+    # LangGraph echoes the config that it was asked with, and clients read the namespace of the root as well.
+    configurable = {"checkpoint_ns": "", **config["configurable"]}
+    keys = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
+    return {key: configurable[key] for key in keys if configurable.get(key) is not None}
+
+
+def _fragment(json: bytes | None) -> Any:
+    return None if json is None else orjson.Fragment(json)

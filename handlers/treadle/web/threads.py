@@ -1,0 +1,137 @@
+"""Operations on threads: create one, read it and its states, delete it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import orjson
+from uuid_utils import uuid7
+
+import treadle_api.operations as op
+from treadle.errors import InvalidRequest, ThreadConflict
+from treadle.storage.base import ThreadRecord
+from treadle.threads.lifecycle import Threads
+from treadle.threads.views import thread_view
+from treadle.web.binding import Call
+from treadle.web.parameters import read_uuid
+from treadle.web.replies import Empty, Json, Reply, ignored_header
+from treadle_api import results
+
+
+class ThreadAccess:
+    """Handlers of `POST /threads` and of the operations on `/threads/{thread_id}`, its state and its history."""
+
+    def __init__(self, threads: Threads, graph_ids: tuple[str, ...]) -> None:
+        self._threads = threads
+        self._graph_ids = graph_ids
+
+    async def create_thread(
+        self, call: Call[op.CreateThreadBody, op.CreateThreadParameters]
+    ) -> Reply[op.CreateThreadResult]:
+        """Answer with the new thread, or with the one that has its id already if `if_exists` is `do_nothing`."""
+        thread = self._new(call)
+        try:
+            thread = await self._threads.create(thread, call.document.get("supersteps") or ())
+        except ThreadConflict:
+            if call.document.get("if_exists") != "do_nothing":
+                raise
+            thread = await self._threads.get(thread.thread_id)
+        return Json(thread_view(thread, with_ttl=True), headers=ignored_header(call.unknown))
+
+    async def get_thread(self, call: Call[op.GetThreadBody, op.GetThreadParameters]) -> Reply[op.GetThreadResult]:
+        """Answer with the thread as it is now."""
+        thread = await self._threads.get(str(call.parameters.thread_id))
+        return Json(thread_view(thread, with_ttl=call.parameters.include == "ttl"))
+
+    async def delete_thread(
+        self, call: Call[op.DeleteThreadBody, op.DeleteThreadParameters]
+    ) -> Reply[op.DeleteThreadResult]:
+        """Forget a thread, its runs and its checkpoints."""
+        await self._threads.delete(str(call.parameters.thread_id))
+        return Empty(204)
+
+    async def get_thread_state(
+        self, call: Call[op.GetThreadStateBody, op.GetThreadStateParameters]
+    ) -> Reply[op.GetThreadStateResult]:
+        """Answer with the state at the newest checkpoint."""
+        parameters = call.parameters
+        state = await self._threads.state(
+            str(parameters.thread_id), subgraphs=bool(parameters.subgraphs), select=parameters.select
+        )
+        return Json(cast(results.SelectedThreadState, orjson.Fragment(state)))
+
+    async def get_thread_state_at(
+        self, call: Call[op.GetThreadStateAtBody, op.GetThreadStateAtParameters]
+    ) -> Reply[op.GetThreadStateAtResult]:
+        """Answer with the state at one checkpoint."""
+        parameters = call.parameters
+        checkpoint = {"checkpoint_id": str(parameters.checkpoint_id)}
+        state = await self._threads.state(
+            str(parameters.thread_id),
+            checkpoint=checkpoint,
+            subgraphs=bool(parameters.subgraphs),
+            select=parameters.select,
+        )
+        return Json(cast(results.SelectedThreadState, orjson.Fragment(state)))
+
+    async def search_thread_state(
+        self, call: Call[op.SearchThreadStateBody, op.SearchThreadStateParameters]
+    ) -> Reply[op.SearchThreadStateResult]:
+        """Answer with the state at a checkpoint that the body names, which may be one of a subgraph."""
+        document: dict[str, Any] = call.document
+        state = await self._threads.state(
+            str(call.parameters.thread_id),
+            checkpoint=document["checkpoint"],
+            subgraphs=bool(document.get("subgraphs")),
+            select=document.get("select"),
+        )
+        return Json(cast(results.SelectedThreadState, orjson.Fragment(state)), headers=ignored_header(call.unknown))
+
+    async def list_thread_history(
+        self, call: Call[op.ListThreadHistoryBody, op.ListThreadHistoryParameters]
+    ) -> Reply[op.ListThreadHistoryResult]:
+        """Answer with the states at past checkpoints, the newest first."""
+        parameters = call.parameters
+        before = {"checkpoint_id": parameters.before} if parameters.before else None
+        states = await self._threads.history(str(parameters.thread_id), limit=parameters.limit, before=before)
+        return Json(cast(list[results.ThreadState], orjson.Fragment(states)))
+
+    async def search_thread_history(
+        self, call: Call[op.SearchThreadHistoryBody, op.SearchThreadHistoryParameters]
+    ) -> Reply[op.SearchThreadHistoryResult]:
+        """As `list_thread_history`, with filters in the body."""
+        document: dict[str, Any] = call.document
+        before = document.get("before")
+        if isinstance(before, dict):
+            before = before.get("configurable", before)  # one SDK has a config where the others have an address
+        states = await self._threads.history(
+            str(call.parameters.thread_id),
+            limit=document.get("limit", 1),
+            before={"checkpoint_id": before} if isinstance(before, str) else before,
+            metadata=document.get("metadata"),
+            checkpoint=document.get("checkpoint"),
+            select=document.get("select"),
+        )
+        return Json(
+            cast(list[results.SelectedThreadState], orjson.Fragment(states)), headers=ignored_header(call.unknown)
+        )
+
+    def _new(self, call: Call[op.CreateThreadBody, op.CreateThreadParameters]) -> ThreadRecord:
+        """The thread that a create request asks for. Raises InvalidRequest (422)."""
+        document: dict[str, Any] = call.document
+        given, ttl = document.get("thread_id"), document.get("ttl") or {}
+        if ttl.get("strategy") == "keep_latest":
+            raise InvalidRequest("ttl.strategy: this version of Treadle does not carry out keep_latest")
+        metadata = document.get("metadata") or {}
+        graph_id = metadata.get("graph_id")
+        return ThreadRecord(
+            thread_id=str(uuid7() if given is None else read_uuid("thread_id", given)),
+            graph_id=graph_id if graph_id in self._graph_ids else None,
+            metadata=metadata,
+            config={},
+            graph_config={},
+            created_at=call.received_at,
+            updated_at=call.received_at,
+            state_updated_at=call.received_at,
+            ttl_minutes=ttl.get("ttl"),
+        )

@@ -1,0 +1,102 @@
+"""Threads of graphs that take their time to be cancelled, or that cannot be made without the config of their run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.graphs.reluctant import entered
+from tests.live import GRAPHS, LiveServer, serving, until
+from tests.web.calls import create
+from tests.web.keeping import history, kept, new_thread, run_path, state, stored, superstep, thread, thread_path, update
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LiveServer]:
+    """A server of these graphs."""
+    with serving(GRAPHS.with_name("reluctant.json")) as live:
+        yield live
+
+
+def lingering(http: httpx.Client) -> Json:
+    """A kept run at work, which ends a while after it is told to."""
+    count = len(entered)
+    run: Json = create(http, "lingering", {"foo": 1}, on_completion="keep")
+    until(lambda: len(entered) > count)
+    return run
+
+
+def until_over(server: LiveServer) -> None:
+    """Until no run is under way any more, ended or not in the eyes of clients."""
+    until(lambda: server.services.runs._worker.busy == 0)
+
+
+def test_a_run_that_is_cancelled_and_then_deleted_leaves_its_thread_idle(
+    server: LiveServer, http: httpx.Client
+) -> None:
+    run = lingering(http)
+    assert http.post(f"{run_path(run)}/cancel").status_code == 202
+    assert http.delete(run_path(run)).status_code == 204
+    until_over(server)
+    until(lambda: not stored(server, run))
+    assert thread(http, run)["status"] == "idle"
+
+
+def test_a_run_that_is_being_cancelled_is_rolled_back_if_the_answer_says_so(
+    server: LiveServer, http: httpx.Client
+) -> None:
+    run = lingering(http)
+    assert http.post(f"{run_path(run)}/cancel").status_code == 202
+    response = http.post(f"{run_path(run)}/cancel", params={"action": "rollback"})
+    until_over(server)
+    found = http.get(run_path(run)).status_code
+    assert (response.status_code, found) in [(202, 404), (404, 200)]
+    error = thread(http, run)["error"]
+    assert error["error"] == ("UserRollback" if found == 404 else "UserInterrupt")
+    assert error["message"].startswith("rollback" if found == 404 else "interrupt")
+
+
+def test_a_run_that_is_cancelled_twice_is_told_who_came_first(server: LiveServer, http: httpx.Client) -> None:
+    run = lingering(http)
+    assert http.post(f"{run_path(run)}/cancel").status_code == 202
+    assert http.post(f"/runs/{run['run_id']}/cancel").status_code == 404
+    until_over(server)
+    left = thread(http, run)
+    assert (left["status"], left["values"]) == ("interrupted", {"foo": 1})
+    assert left["error"]["message"] == "interrupt requested via POST /threads/{thread_id}/runs/{run_id}/cancel"
+
+
+def test_a_thread_that_is_deleted_at_work_and_created_anew_keeps_its_new_state(
+    server: LiveServer, http: httpx.Client
+) -> None:
+    """The run of the deleted thread is still on its way out: it must not take the new thread's checkpoints along."""
+    run = lingering(http)
+    assert http.delete(thread_path(run)).status_code == 204
+    steps = [superstep(update("linger", {"foo": "new"}))]
+    made = new_thread(http, thread_id=run["thread_id"], metadata={"graph_id": "lingering"}, supersteps=steps)
+    assert state(http, made)["values"] == made["values"] == {"foo": "new"}
+    until_over(server)
+    assert thread(http, made) == made
+    assert [each["values"] for each in history(http, made)] == [{"foo": "new"}]
+
+
+def test_a_thread_whose_graph_could_not_be_made_has_no_state(http: httpx.Client) -> None:
+    run = kept(http, "choosy", {"foo": 1})
+    left = thread(http, run)
+    assert (left["status"], left["error"]) == ("error", {"error": "KeyError", "message": "'word'"})
+    assert state(http, run)["values"] == {}
+    assert history(http, run) == []
+
+
+def test_a_state_is_read_by_the_graph_that_wrote_it_when_its_run_is_deleted(http: httpx.Client) -> None:
+    run = kept(http, "choosy", {"foo": 1}, config={"configurable": {"word": "please"}})
+    newest, states = state(http, run), history(http, run)
+    assert (newest["values"], len(states)) == ({"foo": "please"}, 3)
+    assert http.delete(run_path(run)).status_code == 204
+    assert state(http, run) == newest
+    assert history(http, run) == states

@@ -1,0 +1,87 @@
+"""A stand-in for LangSmith on the loopback interface: it takes what is posted, and says what it can read."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+INFO = {
+    "version": "0.13.0",
+    "batch_ingest_config": {
+        "use_multipart_endpoint": False,
+        "size_limit": 100,
+        "size_limit_bytes": 20_971_520,
+        "scale_up_qsize_trigger": 1000,
+        "scale_up_nthreads_limit": 16,
+        "scale_down_nempty_limit": 4,
+    },
+    "instance_flags": {},
+}
+"""Plain JSON, please: no parts, and no compression."""
+Json = dict[str, Any]
+
+
+class TraceReceiver(ThreadingHTTPServer):
+    """Keeps the runs that LangSmith's client posts."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.posted: list[Json] = []
+        """Each run as it was posted, the inner ones of a graph as well."""
+        self.unread: list[str] = []
+        """What was posted in a form that is not read here."""
+
+    def traces(self, thread_id: str) -> list[Json]:
+        """What was posted about the runs of a thread."""
+        return [run for run in list(self.posted) if thread_id in json.dumps(run)]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: TraceReceiver
+
+    def do_GET(self) -> None:
+        self._answer(INFO)
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["content-length"]))
+        if self.headers.get("content-encoding") or "json" not in self.headers.get("content-type", ""):
+            self.server.unread.append(f"{self.path} {dict(self.headers)}")
+        else:
+            body = json.loads(content)
+            self.server.posted += body.get("post", [body])
+        self._answer({})
+
+    def do_PATCH(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self._answer({})
+
+    def _answer(self, document: Json) -> None:
+        content = json.dumps(document).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def receiving() -> Iterator[TraceReceiver]:
+    """Take traces until the block is left."""
+    with TraceReceiver() as receiver:
+        thread = threading.Thread(target=receiver.serve_forever, name="trace-receiver", daemon=True)
+        thread.start()
+        try:
+            yield receiver
+        finally:
+            receiver.shutdown()
+            thread.join(5)
