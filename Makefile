@@ -33,9 +33,11 @@ demo: $(INSTALLED) ## Wait, stream and join runs through the generated client, a
 
 generate: $(INSTALLED) ## Regenerate generated/ and its reports from the contract
 	@$(BIN)/python -m codegen
+	@$(BIN)/python -m tests.coverage
 
 generate-check: $(INSTALLED) ## Fail if generated/ differs from what the contract gives
 	@$(BIN)/python -m codegen --check
+	@$(BIN)/python -m tests.coverage --check
 
 format: $(INSTALLED) ## Format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -1,0 +1,42 @@
+"""`python -m tests.coverage` writes docs/coverage.md; with `--check` it says whether that is current and complete."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.coverage.document import render
+from tests.coverage.marks import ROOT, Mark, collect, problems
+
+DOCUMENT = ROOT / "docs" / "coverage.md"
+
+
+def main() -> int:
+    """Exit code 1, and one line on stderr for each thing that is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.coverage", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare with what is on disk, write nothing")
+    options = parser.parse_args()
+    try:
+        marks = collect()
+    except ValueError as error:
+        print(f"coverage: {error}", file=sys.stderr)
+        return 1
+    if not options.check:
+        DOCUMENT.write_text(render(marks), encoding="utf-8")
+    lines = faults(marks, DOCUMENT)
+    for line in lines:
+        print(f"coverage: {line}", file=sys.stderr)
+    return 1 if lines else 0
+
+
+def faults(marks: Sequence[Mark], document: Path) -> list[str]:
+    """What is wrong with the marks, and whether the document is what they give."""
+    current = document.exists() and document.read_text(encoding="utf-8") == render(marks)
+    stale = [] if current else [f"docs/{document.name} is not current: run python -m tests.coverage"]
+    return problems(marks) + stale
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""What there is to show: the fields and statuses of each operation, as the served document has them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import treadle_api.operations as op
+from codegen.document import resolve, split
+from treadle.runs.request import _EXTENSIONS, _REFUSED
+
+Schema = dict[str, Any]
+Operation = op.Operation[Any, Any, Any]
+Cell = tuple[str, str]
+"""An operation's name, and a field (`config.tags`), one value of a field (`action=rollback`) or a status (`404`)."""
+
+OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in op.ALL}
+CREATES = ("create_run", "wait_run", "stream_run", "create_run_batch")
+ALL_CREATES = " ".join(CREATES)
+NEVER = "never sent"
+
+# What is not simply honoured, or not simply sent.
+_OTHERWISE = {
+    ("create_run create_run_batch", "on_disconnect=cancel,continue"): "no effect",
+    (ALL_CREATES, "if_not_exists multitask_strategy strict_resume"): "no effect",
+    (ALL_CREATES, "checkpoint checkpoint_id"): "passed on",
+    (ALL_CREATES, "command.resume"): "refused (400)",
+    (ALL_CREATES, " ".join(_REFUSED)): "refused (422)",
+    ("create_thread", "ttl.strategy=keep_latest"): "refused (422)",
+    (ALL_CREATES, "409"): NEVER,
+    ("health_check", "500"): NEVER,
+}
+
+
+def product(operations: str, fields: str) -> list[Cell]:
+    """Each of some operations with each of some fields, separated by spaces; `action=a,b` is two values of a field."""
+    named = []
+    for field in fields.split():
+        name, equals, values = field.partition("=")
+        named += [name + equals + value for value in values.split(",")]
+    return [(operation, field) for operation in operations.split() for field in named]
+
+
+VERDICTS = {cell: verdict for pair, verdict in _OTHERWISE.items() for cell in product(*pair)}
+
+
+def verdict(cell: Cell) -> str:
+    """What becomes of a field, or of a status."""
+    return VERDICTS.get(cell) or ("sent" if cell[1].isdigit() else "honoured")
+
+
+def fields(operation: Operation) -> list[str]:
+    """Parameters and body fields, with the values of those that name their values; then what only clients know."""
+    found = [row for parameter in operation.parameters for row in _rows(parameter.name, _at(parameter.pointer))]
+    if operation.body_pointer is not None:
+        body = _at(operation.body_pointer)
+        for name, schema in _properties(_resolved(body.get("items", body))).items():
+            found += _rows(name, schema)
+    if operation.name in CREATES:
+        listed = [field for name, field in VERDICTS if name == operation.name and not field.isdigit()]
+        found += [*sorted(_EXTENSIONS), *listed]
+    return list(dict.fromkeys(found))
+
+
+def statuses(operation: Operation) -> list[str]:
+    """The declared statuses."""
+    return [str(status) for status in sorted(operation.statuses)]
+
+
+def cells() -> list[Cell]:
+    """All there is to show."""
+    return [(name, row) for name, each in OPERATIONS.items() for row in (*fields(each), *statuses(each))]
+
+
+_DOCUMENT: Schema = json.loads(files("treadle_api").joinpath("openapi.json").read_bytes())
+
+
+def _at(pointer: str) -> Schema:
+    schema: Schema = resolve(_DOCUMENT, split(pointer))[0]
+    return schema
+
+
+def _resolved(schema: Schema) -> Schema:
+    return _at(schema["$ref"]) if "$ref" in schema else schema
+
+
+def _properties(schema: Schema) -> dict[str, Schema]:
+    merged = dict(schema.get("properties", {}))
+    for part in schema.get("allOf", ()):
+        merged |= _properties(_resolved(part))
+    return merged
+
+
+def _rows(name: str, schema: Schema, *, inside: bool = True) -> Iterator[str]:
+    """The field, the values that it may have, and the fields inside it; of a plain enum, the values alone."""
+    schema = _resolved(schema)
+    if "enum" not in schema:
+        yield name
+    for each in map(_resolved, schema.get("anyOf", [schema])):
+        values = each.get("enum") or _resolved(each.get("items", {})).get("enum") or ()
+        yield from (f"{name}={value}" for value in values)
+        for key, part in each.get("properties", {}).items() if inside else ():
+            yield from _rows(f"{name}.{key}", part, inside=False)
