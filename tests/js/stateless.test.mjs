@@ -5,17 +5,12 @@ import { after, before, describe, test } from "node:test";
 
 import { Client } from "@langchain/langgraph-sdk";
 
+import { collect } from "./calls.mjs";
 import { serve } from "./server.mjs";
 
 const input = {
   messages: [{ role: "user", content: "Hello! My name is Bagatur and I am 26 years old." }],
 };
-
-async function collect(stream) {
-  const chunks = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return chunks;
-}
 
 describe("the examples", () => {
   let server, client;

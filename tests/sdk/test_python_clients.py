@@ -50,6 +50,7 @@ async def test_wait_can_return_the_error_instead(client: LangGraphClient) -> Non
     assert outcome == {"__error__": {"error": "OwnError", "message": "An internal error occurred"}}
 
 
+@pytest.mark.shows("wait_run", "metadata config.configurable context")
 async def test_wait_with_everything(client: LangGraphClient) -> None:
     """Every argument that a stateless wait has, at once."""
     created: list[Any] = []
@@ -79,6 +80,7 @@ async def test_wait_with_everything(client: LangGraphClient) -> None:
 # Stream
 
 
+@pytest.mark.shows("stream_run", "input stream_mode 200")
 async def test_stream(client: LangGraphClient, sync_client: SyncLangGraphClient) -> None:
     modes: Any = ["values", "updates"]
     parts = [part async for part in client.runs.stream(None, "simple", input={"foo": 1}, stream_mode=modes)]
@@ -88,6 +90,7 @@ async def test_stream(client: LangGraphClient, sync_client: SyncLangGraphClient)
     assert [(part.event, part.data) for part in again[1:]] == [(part.event, part.data) for part in parts[1:]]
 
 
+@pytest.mark.shows("stream_run", "stream_mode=messages-tuple")
 async def test_a_stream_of_tokens(client: LangGraphClient) -> None:
     stream = client.runs.stream(None, "chat", input=HELLO, stream_mode="messages-tuple")
     tokens = [part.data[0]["content"] async for part in stream if part.event == "messages"]
@@ -118,6 +121,8 @@ async def test_a_stream_tells_its_run(client: LangGraphClient) -> None:
 # In the background
 
 
+@pytest.mark.shows("create_run", "input 200")
+@pytest.mark.shows("join_thread_run", "thread_id run_id 200")
 async def test_create_then_join(client: LangGraphClient, sync_client: SyncLangGraphClient) -> None:
     run = await client.runs.create(None, "simple", input={"foo": 1})
     assert run["status"] == "pending"
@@ -132,6 +137,8 @@ async def test_create_tells_its_run(client: LangGraphClient) -> None:
     assert created[0]["run_id"] == run["run_id"]
 
 
+@pytest.mark.shows("create_run", "stream_resumable stream_mode")
+@pytest.mark.shows("join_thread_run_stream", "Last-Event-ID stream_mode")
 @pytest.mark.parametrize("stream_mode", [None, "values", ["values", "updates"]], ids=str)
 async def test_join_stream_replays_a_resumable_run(client: LangGraphClient, stream_mode: Any) -> None:
     modes: Any = ["values", "updates"]
@@ -155,6 +162,7 @@ async def test_join_stream_follows_a_live_run(client: LangGraphClient) -> None:
 # Refusals
 
 
+@pytest.mark.shows("create_run stream_run", "400 404 422")
 @pytest.mark.parametrize(
     ("fields", "error", "said"),
     [

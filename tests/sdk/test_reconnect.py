@@ -93,6 +93,8 @@ def check(line: BadLine, parts: list[Any], reconnects: int) -> None:
         assert b"\r\nlast-event-id: " in request.lower()
 
 
+@pytest.mark.shows("stream_run", "stream_resumable")
+@pytest.mark.shows("join_run_stream", "Last-Event-ID")
 async def test_the_async_client_gets_every_event_once(server: LiveServer) -> None:
     """The line breaks inside the third event, and again."""
     with bad_line(server, 300, 500) as line:
@@ -108,6 +110,7 @@ def test_the_sync_client_gets_every_event_once(server: LiveServer) -> None:
         check(line, parts, 1)
 
 
+@pytest.mark.shows("join_thread_run", "200")
 async def test_a_broken_wait_is_joined(server: LiveServer) -> None:
     """The answer breaks off after its headers; the outcome comes from `Location`."""
     with bad_line(server, 0) as line:

@@ -65,6 +65,7 @@ async def test_stream_of_tokens(remote: Remote) -> None:
     assert [chunk["content"] for chunk, _ in chunks] == ["Hello", " ", "world", "not streamed"]
 
 
+@pytest.mark.shows("stream_run", "stream_subgraphs")
 async def test_stream_of_subgraphs(remote: Remote) -> None:
     chunks: list[Any] = [
         chunk async for chunk in remote("nested").astream({"foo": 1}, stream_mode="updates", subgraphs=True)
@@ -72,6 +73,7 @@ async def test_stream_of_subgraphs(remote: Remote) -> None:
     assert [[part.partition(":")[0] for part in namespace] for namespace, _ in chunks] == [["child"], []]
 
 
+@pytest.mark.shows("stream_run", "config config.tags config.configurable context")
 async def test_config_and_context_reach_the_graph(remote: Remote) -> None:
     result = await remote("echo").ainvoke({}, {"tags": ["t"], "metadata": {"mine": 1}, "configurable": {"a": 1}})
     [seen] = result["items"]
@@ -85,6 +87,7 @@ async def test_a_failure_is_a_remote_exception(remote: Remote) -> None:
         await remote("failing").ainvoke({"foo": "value"})
 
 
+@pytest.mark.shows("stream_run", "interrupt_before")
 async def test_a_static_interrupt_stops_the_graph(remote: Remote) -> None:
     assert await remote("simple").ainvoke({"foo": 1}, interrupt_before=["second"]) == {"foo": 1, "items": ["a"]}
 

@@ -25,6 +25,7 @@ def post(url: str, *headers: str, data: str) -> bytes:
     return httpx.post(url, headers=fields, content=data.encode()).content
 
 
+@pytest.mark.shows("stream_run", "stream_mode")
 def test_streaming_updates_as_a_list(examples: LiveServer) -> None:
     data = (
         '{ "assistant_id": "agent", "input": {"messages": [{"role": "human", "content": '
@@ -59,6 +60,8 @@ def test_waiting_without_input(examples: LiveServer) -> None:
     assert outcome["__error__"]["error"] == "EmptyInputError"
 
 
+@pytest.mark.shows("create_run", "input 200")
+@pytest.mark.shows("join_run", "200")
 def test_creating_in_the_background(examples: LiveServer) -> None:
     data = json.dumps({"assistant_id": "agent", "input": {"messages": [{"role": "user", "content": GREETING}]}})
     run = json.loads(post(f"{examples.url}/runs", HEADER, data=data))
