@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import orjson
 import structlog
-from jsonschema_rs import ValidationError, validator_for
+from jsonschema_rs import Registry, ValidationError, validator_for
 from starlette.types import Receive, Scope, Send
 
 from treadle.encoding import decode
@@ -30,6 +30,7 @@ P = TypeVar("P")
 R = TypeVar("R")
 QUOTED = 1000
 """Characters of a long value that an error message quotes."""
+CONTRACT = "urn:treadle:contract"
 RETRY_LATER = {"retry-after": "1"}
 log = structlog.get_logger("treadle.web")
 
@@ -82,6 +83,9 @@ class Contract:
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
+        parts = {key: document[key] for key in ("components", "paths")}
+        # One copy for all validators: each would otherwise hold the whole document, a megabyte of it.
+        self._schemas = Registry([(CONTRACT, parts)])
 
     @classmethod
     def load(cls) -> Contract:
@@ -90,9 +94,9 @@ class Contract:
 
     def validator(self, pointer: str) -> Validator:
         """The validator of the schema at a JSON pointer."""
-        parts = {key: self.document[key] for key in ("components", "paths")}
         # A $ref is a URI: the braces of a path have to be percent-encoded in it.
-        compiled: Validator = validator_for({"$ref": quote(pointer, safe="#/~"), **parts})
+        reference = CONTRACT + quote(pointer, safe="#/~")
+        compiled: Validator = validator_for({"$ref": reference}, registry=self._schemas)
         return compiled
 
 
