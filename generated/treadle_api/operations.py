@@ -81,7 +81,7 @@ search_assistants: Final[Operation[SearchAssistantsBody, SearchAssistantsParamet
         parameters=(),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 404, 413, 422}),
+        statuses=frozenset({200, 400, 404, 413, 422}),
     )
 )
 """POST /assistants/search: Search assistants by filter"""
@@ -280,7 +280,7 @@ cancel_runs: Final[Operation[CancelRunsBody, CancelRunsParameters, CancelRunsRes
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 404, 413, 422}),
+    statuses=frozenset({204, 400, 404, 413, 422}),
 )
 """POST /runs/cancel: Cancel several runs"""
 
@@ -594,7 +594,7 @@ create_thread: Final[Operation[CreateThreadBody, CreateThreadParameters, CreateT
     parameters=(),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 409, 413, 422}),
+    statuses=frozenset({200, 400, 409, 413, 422, 503}),
 )
 """POST /threads: Create a thread"""
 
@@ -736,7 +736,7 @@ list_thread_history: Final[Operation[ListThreadHistoryBody, ListThreadHistoryPar
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 404, 422}),
+        statuses=frozenset({200, 404, 422, 500}),
     )
 )
 """GET /threads/{thread_id}/history: List past thread states"""
@@ -777,7 +777,7 @@ search_thread_history: Final[
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 404, 413, 422}),
+    statuses=frozenset({200, 400, 404, 413, 422, 500}),
 )
 """POST /threads/{thread_id}/history: Search past thread states"""
 
@@ -1221,7 +1221,7 @@ get_thread_state: Final[Operation[GetThreadStateBody, GetThreadStateParameters, 
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 404, 422}),
+    statuses=frozenset({200, 404, 422, 500}),
 )
 """GET /threads/{thread_id}/state: Get the current thread state"""
 
@@ -1260,7 +1260,7 @@ search_thread_state: Final[Operation[SearchThreadStateBody, SearchThreadStatePar
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 404, 413, 422}),
+        statuses=frozenset({200, 400, 404, 413, 422, 500}),
     )
 )
 """POST /threads/{thread_id}/state/checkpoint: Get state by checkpoint config"""
@@ -1327,7 +1327,7 @@ get_thread_state_at: Final[Operation[GetThreadStateAtBody, GetThreadStateAtParam
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 404, 422}),
+        statuses=frozenset({200, 404, 422, 500}),
     )
 )
 """GET /threads/{thread_id}/state/{checkpoint_id}: Get state at a checkpoint"""

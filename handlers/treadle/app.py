@@ -8,8 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -25,6 +23,7 @@ from treadle.runs.checkpoints import Checkpoints
 from treadle.runs.execution import Execution
 from treadle.runs.graph_loop import GraphLoops
 from treadle.runs.lifecycle import Runs
+from treadle.runs.savers import MemorySaver
 from treadle.runs.views import Deployment
 from treadle.runs.worker import Worker
 from treadle.settings import Settings
@@ -71,7 +70,7 @@ async def services(
     """Runs over the configured storage, with a worker; on leaving, runs under way get the grace period to end."""
     deployment = Deployment(__version__, version("langgraph"), api_url)
     storage = open_storage(settings, clock)
-    checkpoints = Checkpoints(graphs, InMemorySaver(serde=JsonPlusSerializer(pickle_fallback=True)))
+    checkpoints = Checkpoints(graphs, MemorySaver())
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
     worker = Worker(
         storage,
@@ -82,7 +81,7 @@ async def services(
         clock=clock,
     )
     runs = Runs(storage, worker, clock)
-    threads = Threads(storage, runs, checkpoints, loops.home, clock)
+    threads = Threads(storage, runs, checkpoints, loops.home, deployment, clock)
     worker.start()
     threads.start()
     try:

@@ -43,7 +43,7 @@ def decode(body: bytes) -> Any:
     one nested deeper than MAX_DEPTH.
     """
     try:
-        document = _exact(body) if _LONG_DIGITS.search(body) else orjson.loads(body)
+        document = parse(body)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"Invalid JSON in request body: {error}") from None
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _deeper_than(MAX_DEPTH, document):
@@ -51,14 +51,24 @@ def decode(body: bytes) -> Any:
     return document
 
 
-def encode(value: Any) -> bytes:
-    """`value` as JSON. Values that JSON does not know follow `odd`; integers beyond 64 bits stay exact."""
+def parse(document: bytes) -> Any:
+    """The JSON in `document`, integers exact at any length. Raises ValueError or RecursionError."""
+    return _exact(document) if _LONG_DIGITS.search(document) else orjson.loads(document)
+
+
+def dump(value: Any) -> bytes:
+    """`value` as JSON from which `parse` makes it again. What JSON does not know follows `odd`."""
     try:
-        encoded = orjson.dumps(value, odd, _OPTIONS)
+        return orjson.dumps(value, odd, _OPTIONS)
     except (TypeError, RecursionError):
         # Big integers, lone surrogates, unusual keys, deep nesting: slower, and still exact.
         text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
-        encoded = text.encode("utf-8", "replace")
+        return text.encode("utf-8", "replace")
+
+
+def encode(value: Any) -> bytes:
+    """`value` as JSON for clients. Values that JSON does not know follow `odd`; integers beyond 64 bits stay exact."""
+    encoded = dump(value)
     if b"\\u0000" in encoded:
         # NUL leaves as U+FFFD (recorded): many a database behind a client cannot store it.
         return _NUL.sub(b"\\1\xef\xbf\xbd", encoded)
@@ -97,7 +107,10 @@ def failure(error: BaseException) -> dict[str, str]:
         error = error.exceptions[0]
     name = type(error).__name__
     spoken = isinstance(error, _SPOKEN) or any(base.__name__ in _SPOKEN_NAMES for base in type(error).__mro__)
-    return {"error": name, "message": str(error) if spoken else MASKED}
+    try:
+        return {"error": name, "message": str(error) if spoken else MASKED}
+    except Exception:  # a class of the author's that cannot even say what is wrong
+        return {"error": name, "message": MASKED}
 
 
 def _number(value: Decimal) -> int | float | None:

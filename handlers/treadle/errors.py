@@ -63,16 +63,14 @@ class CheckpointNotFound(TreadleError):
     status = 404
 
 
+class StateUnreadable(TreadleError):
+    """The state of the thread cannot be read."""
+
+
 class ThreadConflict(TreadleError):
     """There is a thread with this id already."""
 
     status = 409
-
-
-class StorageUnavailable(TreadleError):
-    """The run store cannot be read or written."""
-
-    status = 503
 
 
 class ShuttingDown(TreadleError):

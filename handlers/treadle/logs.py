@@ -6,8 +6,9 @@ import logging
 import sys
 from typing import Any
 
-import orjson
 import structlog
+
+from treadle.encoding import dump
 
 
 def configure_logs(level: str, *, pretty: bool | None = None) -> None:
@@ -47,4 +48,4 @@ def configure_logs(level: str, *, pretty: bool | None = None) -> None:
 
 
 def _json(value: Any, **options: Any) -> str:
-    return orjson.dumps(value, default=options.get("default"), option=orjson.OPT_NON_STR_KEYS).decode()
+    return dump(value).decode()

@@ -87,6 +87,12 @@ def closing() -> Iterator[httpx.Client]:
         yield client
 
 
+@shows("create_thread", "503")
+def test_a_server_that_is_ending_takes_no_new_threads(closing: httpx.Client) -> None:
+    response = closing.post("/threads", json={})
+    assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+
+
 @shows(EVERY, "503")
 @pytest.mark.parametrize("operation", PATHS)
 def test_a_server_that_is_ending_takes_no_new_runs(closing: httpx.Client, operation: str) -> None:

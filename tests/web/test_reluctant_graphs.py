@@ -85,6 +85,21 @@ def test_a_thread_that_is_deleted_at_work_and_created_anew_keeps_its_new_state(
     assert [each["values"] for each in history(http, made)] == [{"foo": "new"}]
 
 
+def test_the_id_of_a_thread_is_not_free_while_its_deleted_run_goes_on(
+    server: LiveServer, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("treadle.threads.lifecycle.LINGERING", 0.05)
+    run = lingering(http)
+    assert http.delete(thread_path(run)).status_code == 204
+    for if_exists in ("raise", "do_nothing"):
+        response = http.post("/threads", json={"thread_id": run["thread_id"], "if_exists": if_exists})
+        assert response.status_code == 409
+        assert "has yet to end" in response.json()["detail"]
+    until_over(server)
+    made = new_thread(http, thread_id=run["thread_id"])
+    assert (state(http, made)["values"], history(http, made), stored(server, made)) == ({}, [], 0)
+
+
 def test_a_thread_whose_graph_could_not_be_made_has_no_state(http: httpx.Client) -> None:
     run = kept(http, "choosy", {"foo": 1})
     left = thread(http, run)

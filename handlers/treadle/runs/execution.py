@@ -123,6 +123,7 @@ class _Attempt:
             self.left = await left_in_thread(graph, self._run.thread_id)
         except Exception as error:  # the author's own reducers and values are at work here
             log.warning("the state of a thread cannot be read", run_id=self._run.run_id, error=repr(error))
+            self.left = ThreadState(values=self._values_json)
 
     async def _take_values(self, value: Any) -> None:
         """Remember the graph's output, and send it if `values` was asked for: encoded once either way."""
@@ -173,14 +174,20 @@ class _Attempt:
             status=status,
             values=self._values_json,
             error=self._error,
-            interrupts=encode(self._interrupts) if self._interrupts else None,
+            interrupts=self._encoded_interrupts(),
             first_event_at=self._first_event_at,
         )
+
+    def _encoded_interrupts(self) -> bytes | None:
+        try:
+            return encode(self._interrupts) if self._interrupts else None
+        except Exception:  # an author's value: how the run ended is told all the same
+            return None
 
 
 def _input(kwargs: dict[str, Any]) -> Any:
     """What the graph is given: a command beats an input (recorded)."""
-    return kwargs["input"] if kwargs["command"] is None else graph_command(kwargs["command"])
+    return graph_command(kwargs["command"]) if kwargs["command"] else kwargs["input"]
 
 
 def graph_command(command: dict[str, Any]) -> Command[Any]:

@@ -25,6 +25,15 @@ class Runs:
         self._clock = clock
         self._closing = False
 
+    @property
+    def closing(self) -> bool:
+        """Whether new runs are refused."""
+        return self._closing
+
+    async def until_over(self, thread_id: str) -> None:
+        """Wait until no run of the thread is under way here, be it one that was deleted."""
+        await self._worker.until_over(thread_id)
+
     def close(self) -> None:
         """Refuse new runs from now on, with ShuttingDown (503), and start none that waits."""
         self._closing = True

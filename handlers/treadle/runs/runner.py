@@ -36,6 +36,8 @@ class Attempt:
     gate: asyncio.Future[None] | None = None
     waits_for_room: bool = False
     started: float = field(default_factory=monotonic)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the run has been settled."""
 
 
 _Item = tuple[Attempt, str, bytes] | tuple[Attempt, None, End]

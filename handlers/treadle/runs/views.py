@@ -45,8 +45,13 @@ def timestamp(seconds: float) -> str:
 
 def run_config(run: RunRecord, deployment: Deployment) -> RunnableConfig:
     """The config with which the graph of this attempt is called."""
-    config = {key: value for key, value in run.kwargs["config"].items() if key not in NOT_FORWARDED}
-    config = {**config, "metadata": {**config["metadata"], **deployment.metadata(run.attempt)}}
+    return graph_config(run.kwargs["config"], deployment, attempt=run.attempt)
+
+
+def graph_config(stored: dict[str, Any], deployment: Deployment, *, attempt: int) -> RunnableConfig:
+    """What a graph, and its factory, is given for the config that a run was stored with."""
+    config = {key: value for key, value in stored.items() if key not in NOT_FORWARDED}
+    config = {**config, "metadata": {**config["metadata"], **deployment.metadata(attempt)}}
     config["configurable"] = dict(config["configurable"])
     if traces := tracers(config["configurable"]):
         config["callbacks"] = traces

@@ -16,7 +16,7 @@ from treadle.encoding import encode
 from treadle.errors import LeaseLost
 from treadle.runs.execution import End, Execution
 from treadle.runs.graph_loop import GraphLoops
-from treadle.runs.kept_threads import left_by, left_by_rollback, thread_of
+from treadle.runs.kept_threads import left_by, left_by_rollback
 from treadle.runs.runner import Attempt, Runner
 from treadle.runs.tracebacks import own_traceback
 from treadle.storage.base import CancelAction, Outcome, RunRecord, Storage
@@ -133,6 +133,12 @@ class Worker:
         """Whether the run is under way here."""
         return run_id in self._attempts
 
+    async def until_over(self, thread_id: str) -> None:
+        """Wait until no run of the thread is under way here, be it one that was deleted."""
+        for attempt in list(self._attempts.values()):
+            if attempt.run.thread_id == thread_id:
+                await attempt.over.wait()
+
     def retire(self, ended: RunRecord, *, forget: bool = False) -> None:
         """A run has ended: its followers end, and the events of a resumable one stay for a while, unless forgotten."""
         events = self._storage.events
@@ -184,6 +190,7 @@ class Worker:
         # Only now: whoever sees the end of the stream must find the run settled.
         self.retire(ended, forget=rolled_back)
         del self._attempts[run.run_id]
+        attempt.over.set()
         if self._backlog:
             self._wake.set()
         if not self._attempts:
@@ -191,9 +198,8 @@ class Worker:
         _report(run, outcome, end.error, monotonic() - attempt.started)
 
     async def _forget_checkpoints(self, run: RunRecord) -> None:
-        """Delete what a kept run wrote, unless its thread was deleted and its id is another thread's by now."""
-        thread = await self._storage.threads.get(run.thread_id)
-        if not run.temporary and (thread is None or thread.created_at == thread_of(run).created_at):
+        """Delete what a kept run wrote: its thread has nothing else, and keeps its id until the run has ended."""
+        if not run.temporary:
             await self._loops.home.call(partial(self._execution.checkpoints.delete, run.thread_id))
 
     async def _claim_forever(self) -> None:

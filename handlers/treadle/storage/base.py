@@ -173,10 +173,6 @@ class ThreadStore(ABC):
         """The thread, or None if it is unknown or its time is over."""
 
     @abstractmethod
-    async def leave(self, thread_id: str, state: ThreadState) -> None:
-        """Write what an update left in the thread."""
-
-    @abstractmethod
     async def remove(self, thread_id: str) -> None:
         """Forget the thread at once."""
 

@@ -94,14 +94,14 @@ class MemoryRunStore(RunStore):
         record = self._records.get(run_id)
         if record is None or record.status != "running" or record.claim != claim:
             raise LeaseLost
-        self._threads.left(record.thread_id, left)
+        self._threads.leave(record.thread_id, left)
         return self._end(record, outcome)
 
     async def cancel_pending(self, run_id: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord | None:
         record = self._records.get(run_id)
         if record is None or record.status != "pending":
             return None
-        self._threads.left(record.thread_id, left)
+        self._threads.leave(record.thread_id, left)
         ended = self._end(record, outcome)
         self._withdraw()
         return ended
@@ -109,7 +109,7 @@ class MemoryRunStore(RunStore):
     async def remove(self, run_id: str, left: ThreadState | None = None) -> None:
         record = self._records.get(run_id)
         if record is not None:
-            self._threads.left(record.thread_id, left)
+            self._threads.leave(record.thread_id, left)
             self._forget(run_id)
             if record.status == "pending":
                 self._withdraw()

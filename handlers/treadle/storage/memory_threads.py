@@ -16,6 +16,7 @@ class MemoryThreadStore(ThreadStore):
         self._clock = clock
         self._records: dict[str, ThreadRecord] = {}
         self._expiring: list[tuple[float, str]] = []
+        self._stale = 0  # entries of threads that were removed before their time
 
     async def add(self, record: ThreadRecord) -> bool:
         if record.thread_id in self._records:
@@ -32,7 +33,13 @@ class MemoryThreadStore(ThreadStore):
         return record
 
     async def remove(self, thread_id: str) -> None:
-        self._records.pop(thread_id, None)
+        record = self._records.pop(thread_id, None)
+        if record is not None and record.expires_at is not None:
+            self._stale += 1
+            if self._stale * 2 > len(self._expiring):
+                self._expiring = [entry for entry in self._expiring if entry[1] in self._records]
+                heapq.heapify(self._expiring)
+                self._stale = 0
 
     async def expired(self) -> tuple[list[ThreadRecord], float | None]:
         now, over = self._clock(), []
@@ -49,10 +56,7 @@ class MemoryThreadStore(ThreadStore):
             heapq.heappush(self._expiring, (now, record.thread_id))
         return over, upcoming
 
-    async def leave(self, thread_id: str, state: ThreadState) -> None:
-        self.left(thread_id, state)
-
-    def left(self, thread_id: str, state: ThreadState | None) -> None:
+    def leave(self, thread_id: str, state: ThreadState | None) -> None:
         """Write what a run left in its thread, if the thread is kept."""
         record = self._records.get(thread_id)
         if record is not None and state is not None:

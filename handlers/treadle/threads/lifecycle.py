@@ -3,44 +3,66 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeVar
 
+import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateUpdate
 
 from treadle.encoding import encode, failure
-from treadle.errors import CheckpointNotFound, InvalidRequest, ThreadConflict, ThreadNotFound
+from treadle.errors import (
+    CheckpointNotFound,
+    InvalidRequest,
+    ShuttingDown,
+    StateUnreadable,
+    ThreadConflict,
+    ThreadNotFound,
+)
 from treadle.graphs.loading import AnyPregel
 from treadle.runs.checkpoints import Checkpoints, left_in_thread
 from treadle.runs.execution import graph_command
 from treadle.runs.graph_loop import GraphLoop
 from treadle.runs.kept_threads import thread_of
 from treadle.runs.lifecycle import Runs
+from treadle.runs.views import Deployment, graph_config
 from treadle.storage.base import Storage, ThreadRecord, ThreadState
 from treadle.threads.views import NO_STATE, selected, snapshot_view
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 # Threads whose time is over are deleted at most this often, in seconds; they are invisible before.
 SWEEP_PERIOD = 1.0
 LONGEST_SLEEP = 3600.0
-BUSY = ThreadState("busy", interrupts=None)
+# Seconds that the id of a deleted thread is waited for while a run is still writing under it.
+LINGERING = 5.0
+# What clients may say of a checkpoint: LangGraph keeps other things in the same place.
+ADDRESS = ("checkpoint_ns", "checkpoint_id", "checkpoint_map")
+log = structlog.get_logger("treadle.threads")
 
 
 class Threads:
     """The kept threads, and those that temporary runs have until they end."""
 
     def __init__(
-        self, storage: Storage, runs: Runs, checkpoints: Checkpoints, loop: GraphLoop, clock: Callable[[], float]
+        self,
+        storage: Storage,
+        runs: Runs,
+        checkpoints: Checkpoints,
+        loop: GraphLoop,
+        deployment: Deployment,
+        clock: Callable[[], float],
     ) -> None:
         self._storage = storage
         self._runs = runs
         self._checkpoints = checkpoints
         self._loop = loop
+        self._deployment = deployment
         self._clock = clock
+        self._creating: dict[str, asyncio.Future[None]] = {}
         self._expiring = asyncio.Event()
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -58,18 +80,37 @@ class Threads:
     async def create(self, record: ThreadRecord, supersteps: Sequence[Json] = ()) -> ThreadRecord:
         """Commit a new thread, with the state that `supersteps` make.
 
-        Raises ThreadConflict (409) if there is one with its id, InvalidRequest (422) for updates that its graph
-        does not take.
+        Raises ThreadConflict (409) if its id is taken, InvalidRequest (422) for updates that its graph does not take,
+        ShuttingDown (503).
         """
+        if self._runs.closing:
+            raise ShuttingDown
+        thread_id = record.thread_id
+        while thread_id in self._creating:  # another request is about to, and may yet fail
+            await asyncio.wait([self._creating[thread_id]])
+        over = self._creating[thread_id] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._create(record, supersteps)
+        finally:
+            del self._creating[thread_id]
+            over.set_result(None)
+
+    async def _create(self, record: ThreadRecord, supersteps: Sequence[Json]) -> ThreadRecord:
+        thread_id = record.thread_id
         await self._sweep()  # a thread whose time is over is in nobody's way
-        reserved = replace(record, state=BUSY) if supersteps else record
-        if await self.find(record.thread_id) is not None or not await self._storage.threads.add(reserved):
-            raise ThreadConflict(f"thread_id: there is a thread {record.thread_id} already")
+        if await self.find(thread_id) is not None:
+            raise ThreadConflict(f"thread_id: there is a thread {thread_id} already")
+        try:
+            await asyncio.wait_for(self._runs.until_over(thread_id), LINGERING)
+        except TimeoutError:
+            reason = f"thread_id: a run of the thread {thread_id} that was deleted has yet to end"
+            raise ThreadConflict(reason) from None
         if supersteps:
-            await self._begin(record, supersteps)
+            record = replace(record, state=await self._loop.call(lambda: self._write(record, supersteps)))
+        await self._storage.threads.add(record)
         if record.expires_at is not None:
             self._expiring.set()
-        return await self._storage.threads.get(record.thread_id) or record
+        return record
 
     async def get(self, thread_id: str) -> ThreadRecord:
         """The thread. Raises ThreadNotFound (404)."""
@@ -104,26 +145,20 @@ class Threads:
     ) -> bytes:
         """The API's ThreadState as JSON: at the newest checkpoint, or at the one of this address.
 
-        Raises ThreadNotFound or CheckpointNotFound (404).
+        Raises ThreadNotFound or CheckpointNotFound (404), StateUnreadable (500) if the graph's own code fails.
         """
         record = await self.get(thread_id)
-        named = (checkpoint or {}).get("checkpoint_id")
+        address = _address(thread_id, checkpoint)
 
-        def nothing() -> bytes:
-            if named:
-                raise CheckpointNotFound(f"Thread {thread_id} has no checkpoint {named}")
-            return encode(selected(NO_STATE, select))
-
-        async def read() -> bytes:
-            if not await self._checkpoints.exist(thread_id):
-                return nothing()
+        async def read() -> bytes | None:
             async with self._opened(record) as graph:
-                snapshot = await graph.aget_state(_address(thread_id, checkpoint), subgraphs=subgraphs)
-                if snapshot.created_at is None:
-                    return nothing()
-                return encode(selected(snapshot_view(snapshot), select))
+                snapshot = await graph.aget_state(address, subgraphs=subgraphs)
+                return None if snapshot.created_at is None else encode(selected(snapshot_view(snapshot), select))
 
-        return await self._loop.call(read)
+        found = await self._read(thread_id, read)
+        if found is None and (checkpoint_id := address["configurable"].get("checkpoint_id")):
+            raise CheckpointNotFound(f"Thread {thread_id} has no checkpoint {checkpoint_id}")
+        return encode(selected(NO_STATE, select)) if found is None else found
 
     async def history(
         self,
@@ -135,38 +170,44 @@ class Threads:
         checkpoint: Json | None = None,
         select: Sequence[str] | None = None,
     ) -> bytes:
-        """States at past checkpoints, the newest first, as a JSON array. Raises ThreadNotFound (404).
+        """States at past checkpoints, the newest first, as a JSON array.
 
         `before` and `checkpoint` are addresses of checkpoints: only older states, only states of that namespace.
+        Raises ThreadNotFound (404), StateUnreadable (500) if the graph's own code fails.
         """
         record = await self.get(thread_id)
+        older = _address(thread_id, before) if before and before.get("checkpoint_id") else None
 
         async def read() -> bytes:
-            if not await self._checkpoints.exist(thread_id):
-                return b"[]"
+            states = []
             async with self._opened(record) as graph:
-                snapshots = graph.aget_state_history(
-                    _address(thread_id, checkpoint),
-                    filter=metadata,
-                    before=_address(thread_id, before) if before else None,
-                    limit=limit,
-                )
-                return encode([selected(snapshot_view(snapshot), select) async for snapshot in snapshots])
+                address = _address(thread_id, checkpoint)
+                history = graph.aget_state_history(address, filter=metadata, before=older, limit=limit)
+                async for snapshot in history:
+                    states.append(encode(selected(snapshot_view(snapshot), select)))
+                    await asyncio.sleep(0)  # runs share this loop
+            return b"[" + b",".join(states) + b"]"
 
-        return await self._loop.call(read)
+        return await self._read(thread_id, read) or b"[]"
+
+    async def _read(self, thread_id: str, read: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """What `read` finds of a thread that has checkpoints, on the graphs' loop; None if it has none."""
+        if await self._storage.threads.get(thread_id) is None:
+            return None
+
+        async def guarded() -> T | None:
+            try:
+                return await read() if await self._checkpoints.exist(thread_id) else None
+            except Exception as error:  # the author's factories, reducers and values are at work here
+                log.warning("the state of a thread cannot be read", thread_id=thread_id, error=repr(error))
+                shown = failure(error)
+                raise StateUnreadable(f"The state cannot be read: {shown['error']}: {shown['message']}") from error
+
+        return await self._loop.call(guarded)
 
     def _opened(self, record: ThreadRecord) -> AbstractAsyncContextManager[AnyPregel]:
-        config = cast(RunnableConfig, record.graph_config) or _address(record.thread_id)
-        return self._checkpoints.open(record.graph_id or "", config)
-
-    async def _begin(self, record: ThreadRecord, supersteps: Sequence[Json]) -> None:
-        """Give a new thread the state that the supersteps make; without it, there is no thread."""
-        try:
-            state = await self._loop.call(lambda: self._write(record, supersteps))
-        except BaseException:
-            await self._delete(record.thread_id)
-            raise
-        await self._storage.threads.leave(record.thread_id, state)
+        config = record.graph_config and graph_config(record.graph_config, self._deployment, attempt=1)
+        return self._checkpoints.open(record.graph_id or "", config or _address(record.thread_id))
 
     async def _write(self, record: ThreadRecord, supersteps: Sequence[Json]) -> ThreadState:
         """Write the supersteps as checkpoints, all or none. On the graphs' loop."""
@@ -178,6 +219,7 @@ class Threads:
                 await graph.abulk_update_state(address, [_superstep(step) for step in supersteps])
                 return await left_in_thread(graph, record.thread_id)
         except Exception as error:  # the graph's own reducers judge the values
+            await self._checkpoints.delete(record.thread_id)
             shown = failure(error)
             raise InvalidRequest(f"supersteps: {shown['error']}: {shown['message']}") from error
 
@@ -205,8 +247,9 @@ class Threads:
 
 
 def _address(thread_id: str, checkpoint: Json | None = None) -> RunnableConfig:
-    given = {key: value for key, value in (checkpoint or {}).items() if value is not None}
-    return {"configurable": {**given, "thread_id": thread_id}}
+    given = checkpoint or {}
+    named = {key: given[key] for key in ADDRESS if given.get(key) is not None}
+    return {"configurable": {**named, "thread_id": thread_id}}
 
 
 def _superstep(step: Json) -> list[StateUpdate]:

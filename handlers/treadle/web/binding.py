@@ -120,9 +120,12 @@ class Endpoint:
             reply = await self._handler(call)
             reply.timed({"read": judged - started, "handle": perf_counter() - judged})
         except TreadleError as error:
-            if error.status >= 500:
+            if error.status == 500:
                 log.error("request failed", operation=self.operation.name, exc_info=error)
             reply = Failure(error.status, str(error), RETRY_LATER if error.status == 503 else None)
+        except Exception as error:  # a defect: answered like any failure, and the connection goes on
+            log.error("request failed", operation=self.operation.name, exc_info=error)
+            reply = Failure(500, "Internal Server Error")
         await reply(scope, receive, send)
 
     async def _read(self, scope: Scope, receive: Receive) -> Call[Any, Any]:

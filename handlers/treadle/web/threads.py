@@ -33,9 +33,10 @@ class ThreadAccess:
         try:
             thread = await self._threads.create(thread, call.document.get("supersteps") or ())
         except ThreadConflict:
-            if call.document.get("if_exists") != "do_nothing":
+            existing = await self._threads.find(thread.thread_id)
+            if existing is None or call.document.get("if_exists") != "do_nothing":
                 raise
-            thread = await self._threads.get(thread.thread_id)
+            thread = existing
         return Json(thread_view(thread, with_ttl=True), headers=ignored_header(call.unknown))
 
     async def get_thread(self, call: Call[op.GetThreadBody, op.GetThreadParameters]) -> Reply[op.GetThreadResult]:
@@ -102,8 +103,8 @@ class ThreadAccess:
         """As `list_thread_history`, with filters in the body."""
         document: dict[str, Any] = call.document
         before = document.get("before")
-        if isinstance(before, dict):
-            before = before.get("configurable", before)  # one SDK has a config where the others have an address
+        if isinstance(before, dict) and isinstance(before.get("configurable"), dict):
+            before = before["configurable"]  # one SDK has a config where the others have an address
         states = await self._threads.history(
             str(call.parameters.thread_id),
             limit=document.get("limit", 1),
