@@ -220,3 +220,12 @@ def test_another_key_is_refused_by_name(http: httpx.Client, select: str) -> None
 def test_what_is_wrong_with_a_request_is_told_before_what_is_not_found(http: httpx.Client) -> None:
     response = http.get(f"/threads/{uuid4()}/state", params={"select": "bogus"})
     assert response.status_code == 422
+
+
+@shows("get_thread_state", "subgraphs")
+def test_a_subgraph_that_has_not_begun_has_a_place_and_no_state(http: httpx.Client) -> None:
+    run = kept(http, "nested", {"foo": 1}, interrupt_before=["child"])
+    [task] = state(http, run, subgraphs="true")["tasks"]
+    inner = task["state"]
+    assert (inner["values"], inner["created_at"], inner["checkpoint_id"]) == ({}, None, None)
+    assert inner["checkpoint"]["checkpoint_ns"].startswith("child:")

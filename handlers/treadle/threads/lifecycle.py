@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateUpdate
 
@@ -41,7 +40,6 @@ LONGEST_SLEEP = 3600.0
 LINGERING = 5.0
 # What clients may say of a checkpoint: LangGraph keeps other things in the same place.
 ADDRESS = ("checkpoint_ns", "checkpoint_id", "checkpoint_map")
-log = structlog.get_logger("treadle.threads")
 
 
 class Threads:
@@ -199,7 +197,6 @@ class Threads:
             try:
                 return await read() if await self._checkpoints.exist(thread_id) else None
             except Exception as error:  # the author's factories, reducers and values are at work here
-                log.warning("the state of a thread cannot be read", thread_id=thread_id, error=repr(error))
                 shown = failure(error)
                 raise StateUnreadable(f"The state cannot be read: {shown['error']}: {shown['message']}") from error
 

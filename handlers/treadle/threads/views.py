@@ -56,6 +56,7 @@ def thread_view(thread: ThreadRecord, *, with_ttl: bool) -> Thread:
 
 def snapshot_view(snapshot: StateSnapshot) -> dict[str, Any]:
     """The API's ThreadState at a checkpoint."""
+    # A subgraph that has not begun has a place for its state, and no checkpoint there.
     checkpoint, parent = _address(snapshot.config), _address(snapshot.parent_config)
     return {
         "values": snapshot.values,
@@ -66,8 +67,8 @@ def snapshot_view(snapshot: StateSnapshot) -> dict[str, Any]:
         "checkpoint": checkpoint,
         "parent_checkpoint": parent,
         "interrupts": stored_interrupts(snapshot.interrupts),
-        "checkpoint_id": checkpoint and checkpoint["checkpoint_id"],
-        "parent_checkpoint_id": parent and parent["checkpoint_id"],
+        "checkpoint_id": checkpoint and checkpoint.get("checkpoint_id"),
+        "parent_checkpoint_id": parent and parent.get("checkpoint_id"),
     }
 
 
