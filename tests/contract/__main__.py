@@ -15,17 +15,16 @@ from pathlib import Path
 
 from tests.contract import document, gate
 from tests.contract.adaptations import adaptations, under_test
-from tests.contract.inputs import example_inputs
+from tests.contract.inputs import graph_inputs
 from tests.contract.report import Report
+from tests.contract.sequences import missing, plans
 from tests.contract.server import ROOT, Server, serving
 
 SETTINGS = Path(__file__).parent / "schemathesis.toml"
 SEED = 20240607
 PATIENCE = 600.0
-# How often, at most, sequences are tried again for links that were not followed and operations that were not reached:
-# whether one meets a run that can still be cancelled is chance.
-SEQUENCES = 10
-SEQUENCE_EXAMPLES = 60
+# How often, at most, sequences are tried for what they have not shown. Once is enough, if this machine is not too busy.
+ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +40,13 @@ class Budget:
         """Seconds after which a run of Schemathesis is given up."""
         return PATIENCE + (self.max_time or 0)
 
-    def options(self, part: float, attempt: int = 0) -> list[str]:
-        """Schemathesis' options for a part of the budget."""
+    def options(self, part: float, attempt: int = 0, examples: int | None = None) -> list[str]:
+        """Schemathesis' options for a part of the budget, and for so many examples if the budget does not say."""
         options = ["--seed", str(self.seed + attempt)]
         if self.max_time is not None:
             options += ["--max-time", str(max(1, round(self.max_time * part)))]
-        if self.max_examples is not None:
-            options += ["--max-examples", str(self.max_examples)]
+        if (count := self.max_examples or examples) is not None:
+            options += ["--max-examples", str(count)]
         return options
 
 
@@ -79,27 +78,32 @@ def main() -> int:
 def fuzz(server: Server, folder: Path, budget: Budget) -> tuple[Report, list[gate.Verdict]]:
     """Fuzz every operation that the server says it serves."""
     served = server.get("/openapi.json")
-    tested, adapted = under_test(served, adaptations(example_inputs()))
+    tested, adapted = under_test(served, adaptations(graph_inputs()))
     for adaptation in adapted:
         print(f"{'gap in the document' if adaptation.gap else 'adapted'}: {adaptation.name}: {adaptation.reason}")
-    creates, links = document.creates(tested), document.declared_links(served)
+    demands = gate.Demands(
+        document.creates(tested),
+        document.declared_links(tested),
+        document.stream_modes(tested),
+        document.statuses(tested),
+    )
     report = Report.of(document.operations(tested))
     (folder / "openapi.json").write_text(json.dumps(tested, indent=1))
-    codes = [schemathesis(server, folder, report, "all", budget.options(0.7), budget.limit)]
-    for attempt in range(1, SEQUENCES + 1):
-        left = {label for label, name in links - set(report.links)}
-        if not left and not report.unreached:
+    single = ["--phases", "examples,coverage,fuzzing", *budget.options(0.7)]
+    codes = [schemathesis(server, folder, report, "all", single, budget.limit)]
+    planned = plans(tested)
+    for attempt in range(1, ROUNDS + 1):
+        for number, plan in enumerate(planned, 1):
+            options = [*plan.options, *budget.options(0.3 / len(planned), 100 * attempt + number, plan.examples)]
+            codes.append(schemathesis(server, folder, report, f"sequences-{attempt}-{number}", options, budget.limit))
+        left = gate.unmet(report, demands)
+        print(f"round {attempt} of sequences: {left} is left to show")
+        planned = missing(tested, left)
+        if not planned:
             break
-        # Sequences begin with what Schemathesis takes for sources of ids, and some links are then never reached.
-        done = [option for label in creates if left and label not in left for option in ("--exclude-name", label)]
-        options = [*budget.options(0.3 / SEQUENCES, attempt), "--phases", "stateful", *done]
-        if "--max-examples" not in options:
-            options += ["--max-examples", str(SEQUENCE_EXAMPLES)]
-        codes.append(schemathesis(server, folder, report, f"sequences-{attempt}", options, budget.limit))
-    verdicts = gate.verdicts(report, creates=creates, links=links, modes=document.stream_modes(tested))
     unexplained = [code for code in codes if code and not report.errors and not _failures(report)]
     problems = [*report.errors, *(f"ended with {code}, and no check has failed" for code in unexplained)]
-    return report, [*verdicts, gate.Verdict("schemathesis", tuple(problems))]
+    return report, [*gate.verdicts(report, demands), gate.Verdict("schemathesis", tuple(problems))]
 
 
 def schemathesis(server: Server, folder: Path, report: Report, name: str, options: list[str], limit: float) -> int:
@@ -125,7 +129,8 @@ def conclude(report: Report, verdicts: list[gate.Verdict]) -> None:
     print("\n" + "\n".join(gate.table(report)) + "\n")
     print("cases by phase: ", _counts(report.phases))
     print("links followed: ", _counts({f"{label} {name}": count for (label, name), count in report.links.items()}))
-    print("events streamed:", _counts(report.events), "\n")
+    print("events streamed:", _counts(report.events))
+    print("threads met:    ", _counts(report.facts), "\n")
     for verdict in verdicts:
         print("PASSED" if verdict.passed else "FAILED", verdict.name)
         for reason in verdict.reasons:

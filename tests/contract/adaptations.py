@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tests.contract.document import Json, assistant_id, creates, operations, resolved, run_requests, stream_modes
-
-CREATE = "POST /runs"
-IDS = {"thread_id": "$response.body#/thread_id", "run_id": "$response.body#/run_id"}
+from tests.contract.linking import link_bodies, link_operations
 
 
 class StaleAdaptation(Exception):
@@ -39,8 +36,13 @@ def under_test(served: Json, adaptations: Sequence[Adaptation]) -> tuple[Json, l
     return document, made
 
 
-def adaptations(inputs: Mapping[str, Json]) -> list[Adaptation]:
-    """What is adapted, and why, given an input for each of the graphs that are served."""
+def adaptations(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
+    """What is adapted, and why, given inputs for each of the graphs that are served."""
+    return [*_kinds(inputs), *_sequences(inputs)]
+
+
+def _kinds(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
+    """Of what a request may hold."""
     return [
         Adaptation(
             "itemSchema",
@@ -63,7 +65,7 @@ def adaptations(inputs: Mapping[str, Json]) -> list[Adaptation]:
             "input",
             "any JSON is valid, and nearly all of it ends the graph at once; as further alternatives, inputs that a "
             "graph runs on to its end are sent often. Nothing becomes valid or invalid by it",
-            lambda document: suggest_inputs(document, list(inputs.values())),
+            lambda document: suggest_inputs(document, [value for values in inputs.values() for value in values]),
         ),
         Adaptation(
             "propertyNames",
@@ -78,16 +80,33 @@ def adaptations(inputs: Mapping[str, Json]) -> list[Adaptation]:
             gap=True,
         ),
         Adaptation(
-            "links",
-            "a run's id and its thread's belong together: ids that are made up, or mixed, reach no run",
-            link_runs,
+            "commas",
+            "in a query, commas separate the names to select, so that none of them has one in it",
+            keep_commas_out,
             gap=True,
+        ),
+    ]
+
+
+def _sequences(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
+    """Of what requests come one after another."""
+    return [
+        Adaptation(
+            "links",
+            "a run's id and its thread's belong together: ids that are made up, or mixed, reach nothing",
+            link_operations,
+            gap=True,
+        ),
+        Adaptation(
+            "links between bodies",
+            "an id that is taken, a checkpoint to search before, the runs to cancel: only an answer has them",
+            link_bodies,
         ),
         Adaptation(
             "examples",
             "each stream mode is sent once with each graph that may have something to stream in it: "
             "with ids and deleted at its end, and without ids and kept",
-            lambda document: add_examples(document, inputs),
+            lambda document: add_examples(document, {graph: values[0] for graph, values in inputs.items()}),
         ),
     ]
 
@@ -150,6 +169,20 @@ def allow_empty_values(document: Json) -> int:
     return len(optional)
 
 
+def keep_commas_out(document: Json) -> int:
+    """Let no name that is selected by a query parameter contain a comma."""
+    kept_out = 0
+    for operation in operations(document).values():
+        for parameter in (resolved(document, given) for given in operation.get("parameters", ())):
+            names = parameter["schema"].get("items", {})
+            if parameter["in"] == "query" and r"\..+)" in names.get("pattern", ""):
+                # A list may have the schema of its names in common with a body, where a comma is one.
+                pattern = names["pattern"].replace(r"\..+)", r"\.[^,\n]+)")
+                parameter["schema"] = {**parameter["schema"], "items": {**names, "pattern": pattern}}
+                kept_out += 1
+    return kept_out
+
+
 def add_examples(document: Json, inputs: Mapping[str, Json]) -> int:
     """Give each operation that creates runs one example per stream mode and graph."""
     labels, modes = creates(document), stream_modes(document)
@@ -187,16 +220,3 @@ def refuse_nul_keys(document: Json) -> int:
     for schema in objects:
         schema["propertyNames"] = {"pattern": "^[^\\u0000]*$"}
     return len(objects)
-
-
-def link_runs(document: Json) -> int:
-    """Link a created run with the operations on it and on its thread that the document does not link."""
-    links: Json = operations(document)[CREATE]["responses"]["200"].setdefault("links", {})
-    linked = {link.get("operationId") for link in links.values()}
-    added = 0
-    for label, operation in operations(document).items():
-        ids = {name: IDS[name] for name in re.findall(r"\{([^}]+)\}", label) if name in IDS}
-        if ids and operation["operationId"] not in linked:
-            links[operation["operationId"]] = {"operationId": operation["operationId"], "parameters": ids}
-            added += 1
-    return added

@@ -5,34 +5,58 @@ A check may raise nothing but AssertionError: anything else marks the scenario a
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 import schemathesis
 from schemathesis import Case, CheckContext, HookContext, Response
 from schemathesis.generation import GenerationMode
+from schemathesis.generation.meta import TestPhase
 
-from tests.contract import answers, streams
+from tests.contract import answers, states, streams
+from tests.contract.asked import asked_for
 from tests.contract.document import assistant_id
-from tests.contract.inputs import example_inputs
+from tests.contract.inputs import graph_inputs, graph_supersteps
 from tests.contract.positives import sendable
+from tests.contract.thread_positives import may_be_refused, sendable_thread
 
 AnyCase = Case[Any]
 TIMEOUT = 10.0
-INPUTS = {name: value for graph, value in example_inputs().items() for name in (graph, assistant_id(graph))}
+INPUTS = {name: values for graph, values in graph_inputs().items() for name in (graph, assistant_id(graph))}
+SUPERSTEPS = graph_supersteps()
+Check = Callable[[CheckContext, Response, AnyCase], None]
+
+
+def readable(check: Check) -> Check:
+    """A check to which an answer that cannot even be read is wrong."""
+
+    @functools.wraps(check)
+    def judge(ctx: CheckContext, response: Response, case: AnyCase) -> None:
+        try:
+            check(ctx, response, case)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise AssertionError(f"the answer cannot be read: {error!r}") from None
+
+    return judge
 
 
 @schemathesis.hook
 def map_case(context: HookContext, case: AnyCase) -> AnyCase:
-    """Make valid run requests sendable; invalid data stays as it is."""
+    """Make valid runs and threads sendable; invalid data stays as it is."""
     body: Any = case.body
-    if _is_positive(case):
-        if isinstance(body, list):  # a batch
-            case.body = [sendable(item, INPUTS) if _is_run(item) else item for item in body]
-        elif _is_run(body):
-            case.body = sendable(body, INPUTS, background=case.path == "/runs")
+    if not _is_positive(case):
+        return case
+    sequence = case.meta is not None and case.meta.phase.name is TestPhase.STATEFUL
+    if isinstance(body, list):  # a batch
+        case.body = [sendable(item, INPUTS, sequence=sequence) if _is_run(item) else item for item in body]
+    elif _is_run(body):
+        case.body = sendable(body, INPUTS, background=case.path == "/runs", sequence=sequence)
+    elif case.method == "POST" and case.path == "/threads" and isinstance(body, dict):
+        case.body = sendable_thread(body, SUPERSTEPS, sequence=sequence)
     return case
 
 
@@ -75,6 +99,53 @@ def created_run_can_be_found(ctx: CheckContext, response: Response, case: AnyCas
     kept = _sent(response).get("on_completion") == "keep"
     for header, path in answers.links(locations, served):
         answers.verify_link(header, path, _status(str(response.request.url), path), kept=kept)
+
+
+@schemathesis.check
+@readable
+def states_are_as_asked(ctx: CheckContext, response: Response, case: AnyCase) -> None:
+    """The states of a thread are whole, of that thread, in order, and no others than were asked for."""
+    asked = asked_for(case.method, str(response.request.url), _sent(response)) if response.status_code == 200 else None
+    if asked is not None:
+        found = response.json()
+        if isinstance(found, dict):
+            states.verify_state(found, asked)
+        else:
+            states.verify_history(found, asked)
+
+
+@schemathesis.check
+@readable
+def thread_is_as_asked(ctx: CheckContext, response: Response, case: AnyCase) -> None:
+    """A thread is the one that was asked for, and there is nothing in it that cannot be known yet."""
+    asked = f"{case.method} {case.path}" in ("POST /threads", "GET /threads/{thread_id}")
+    if not asked or response.status_code != 200:
+        return
+    thread = response.json()
+    states.verify_busy(thread)
+    if case.method == "POST":
+        sent = _sent(response)
+        states.verify_thread(thread, sent)
+        path = f"/threads/{thread['thread_id']}"
+        if states.lasts(sent):
+            answers.verify_link("thread_id", path, _status(str(response.request.url), path), kept=True)
+
+
+@schemathesis.check
+@readable
+def valid_thread_is_accepted(ctx: CheckContext, response: Response, case: AnyCase) -> None:
+    """Of valid threads only those are refused whose id is taken, or whose states their graph does not take."""
+    if case.method == "POST" and case.path == "/threads" and _is_positive(case) and response.status_code == 422:
+        assert may_be_refused(_sent(response), SUPERSTEPS), f"refused: {response.text[:200]}"
+        assert response.json()["detail"].startswith("supersteps: "), (
+            f"refused for another reason: {response.text[:200]}"
+        )
+
+
+@schemathesis.check
+def timing_can_be_read(ctx: CheckContext, response: Response, case: AnyCase) -> None:
+    """`Server-Timing` is what browsers and proxies take it for."""
+    states.verify_timing(_header(response, "server-timing"))
 
 
 def _is_positive(case: AnyCase) -> bool:

@@ -67,6 +67,17 @@ def declared_links(document: Json) -> set[tuple[str, str]]:
     }
 
 
+def sources(document: Json) -> list[str]:
+    """The operations that sequences begin with: those that create something which others are linked to."""
+    linked = {label for label, _ in declared_links(document)}
+    return [label for label in operations(document) if label in linked and "{" not in label]
+
+
+def statuses(document: Json) -> dict[str, list[str]]:
+    """Operation -> the statuses that it declares."""
+    return {label: list(operation["responses"]) for label, operation in operations(document).items()}
+
+
 def _strings(schema: Json) -> Iterator[str]:
     declared = schema["properties"].get("stream_mode", {})
     for branch in (declared, *declared.get("anyOf", ())):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from tests.contract import facts
 from tests.contract.report import OTHER, Report, Tally
 
 # Of the valid data of an operation that creates runs: how much has to reach 2xx, and of how many cases at least.
@@ -12,8 +13,42 @@ LEAST_SHARE = 0.90
 LEAST_CASES = 20
 # Of the runs whose outcome was answered, how many have to succeed: a graph that never runs shows little of a server.
 LEAST_SUCCESS = 0.33
+# Declared statuses that no request of the fuzzer's leads to: bodies that are too large or too deep, a server that
+# stops or has lost its storage. Of those that create runs also unknown assistants (adaptations.py), busy threads.
+UNSEEN = frozenset({"400", "413", "500", "503"})
+UNSEEN_OF_CREATES = UNSEEN | {"404", "409"}
 # Schemathesis counts the events of both modes under one name.
 EVENT_OF_MODE = {"messages-tuple": "messages"}
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a run of the fuzzer has to show of a contract."""
+
+    creates: Collection[str] = ()
+    """The operations that create runs."""
+    links: Collection[tuple[str, str]] = ()
+    modes: Collection[str] = ()
+    statuses: Mapping[str, Collection[str]] | None = None
+    """Operation -> the statuses that it declares; None if none have to be seen."""
+    facts: Collection[str] = facts.ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """What was not shown yet."""
+
+    links: list[tuple[str, str]]
+    statuses: list[tuple[str, str]]
+    """(operation, status)"""
+    facts: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.links or self.statuses or self.facts)
+
+    def __str__(self) -> str:
+        pairs = [f"{what} of {label}" for label, what in (*self.links, *self.statuses)]
+        return ", ".join([*pairs, *self.facts]) or "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +64,38 @@ class Verdict:
         return not self.reasons
 
 
-def verdicts(
-    report: Report, *, creates: Collection[str], links: Collection[tuple[str, str]], modes: Collection[str]
-) -> list[Verdict]:
-    """A verdict for each operation, and for the links and stream modes of the contract."""
+def verdicts(report: Report, demands: Demands) -> list[Verdict]:
+    """A verdict for each operation, and for the links, stream modes and threads that the contract leads to."""
+    left = unmet(report, demands)
+    unseen = [f"no event of {mode}" for mode in demands.modes if not report.events[EVENT_OF_MODE.get(mode, mode)]]
     judged = [
-        Verdict(label, tuple(_judge(tally, creates_runs=label in creates)))
+        Verdict(label, tuple(_judge(tally, creates_runs=label in demands.creates)))
         for label, tally in report.tallies.items()
         if label != OTHER
     ]
-    unfollowed = [f"not followed: {name} of {label}" for label, name in sorted(set(links) - set(report.links))]
-    unseen = [f"no event of {mode}" for mode in modes if not report.events[EVENT_OF_MODE.get(mode, mode)]]
     return [
         *judged,
         Verdict("methods that are not declared", tuple(_failed_checks(report.tallies[OTHER]))),
-        Verdict("links", tuple(unfollowed)),
+        Verdict("links", tuple(f"not followed: {name} of {label}" for label, name in left.links)),
         Verdict("stream modes", tuple(unseen)),
+        Verdict("statuses", tuple(f"no {status} of {label}" for label, status in left.statuses)),
+        Verdict("threads", tuple(f"no {fact}" for fact in left.facts)),
     ]
+
+
+def unmet(report: Report, demands: Demands) -> Unmet:
+    """What more sequences of operations might show."""
+    unseen = [
+        (label, status)
+        for label, declared in (demands.statuses or {}).items()
+        for status in sorted(set(declared) - (UNSEEN_OF_CREATES if label in demands.creates else UNSEEN))
+        if not report.tallies[label].statuses[status]
+    ]
+    return Unmet(
+        links=sorted(set(demands.links) - set(report.links)),
+        statuses=[*unseen, *((label, "2xx") for label in report.unreached)],
+        facts=[fact for fact in demands.facts if not report.facts[fact]],
+    )
 
 
 def table(report: Report) -> Iterator[str]:

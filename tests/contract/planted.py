@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from unittest.mock import patch
 from uuid import uuid4
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests.contract.exchange import Bug, Exchange, failed, in_stream
+from tests.contract.planted_threads import THREAD_BUGS
 from treadle.__main__ import main
 from treadle.app import Services, application
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A request line, and the whole answer to it."""
-
-    method: str
-    path: str
-    status: int
-    headers: dict[bytes, bytes]
-    body: bytes
-
-    @property
-    def streams(self) -> bool:
-        """Whether the answer is a stream of events."""
-        return self.headers.get(b"content-type", b"").startswith(b"text/event-stream")
-
-    @property
-    def creates(self) -> bool:
-        """Whether a run was created."""
-        return self.method == "POST" and self.status == 200 and b"content-location" in self.headers
-
-
-Bug = Callable[[Exchange], Exchange]
 
 
 def no_metadata(sent: Exchange) -> Exchange:
@@ -48,17 +24,17 @@ def no_metadata(sent: Exchange) -> Exchange:
 
 def metadata_of_another_run(sent: Exchange) -> Exchange:
     """`metadata` and the headers name two runs."""
-    return _in_stream(sent, rb'"run_id":"[^"]+"', f'"run_id":"{uuid4()}"'.encode())
+    return in_stream(sent, rb'"run_id":"[^"]+"', f'"run_id":"{uuid4()}"'.encode())
 
 
 def metadata_off_schema(sent: Exchange) -> Exchange:
     """The first attempt is counted 0."""
-    return _in_stream(sent, rb'"attempt":1', b'"attempt":0')
+    return in_stream(sent, rb'"attempt":1', b'"attempt":0')
 
 
 def ids_out_of_order(sent: Exchange) -> Exchange:
     """The second event has the id of the first."""
-    return _in_stream(sent, rb"id: 2\r\n", b"id: 1\r\n")
+    return in_stream(sent, rb"id: 2\r\n", b"id: 1\r\n")
 
 
 def bare_newlines(sent: Exchange) -> Exchange:
@@ -68,13 +44,13 @@ def bare_newlines(sent: Exchange) -> Exchange:
 
 def data_not_json(sent: Exchange) -> Exchange:
     """NaN goes out as Python spells it."""
-    return _in_stream(sent, rb"(event: values\r\ndata: )[^\r]*", rb'\1{"x":NaN}')
+    return in_stream(sent, rb"(event: values\r\ndata: )[^\r]*", rb'\1{"x":NaN}')
 
 
 def server_error(sent: Exchange) -> Exchange:
     """One in four runs cannot be created."""
     unlucky = sent.creates and sent.headers[b"content-location"][-1:] in b"0123"
-    return _failed(sent, 500, {"detail": "Internal Server Error"}) if unlucky else sent
+    return failed(sent, 500, {"detail": "Internal Server Error"}) if unlucky else sent
 
 
 def text_error(sent: Exchange) -> Exchange:
@@ -86,7 +62,7 @@ def text_error(sent: Exchange) -> Exchange:
 
 def error_without_detail(sent: Exchange) -> Exchange:
     """Failures have another form than the contract's."""
-    return _failed(sent, sent.status, {"error": "invalid"}) if sent.status >= 400 else sent
+    return failed(sent, sent.status, {"error": "invalid"}) if sent.status >= 400 else sent
 
 
 def undeclared_status(sent: Exchange) -> Exchange:
@@ -96,12 +72,12 @@ def undeclared_status(sent: Exchange) -> Exchange:
 
 def all_404(sent: Exchange) -> Exchange:
     """Nothing is ever found, and every request is well refused."""
-    return _failed(sent, 404, {"detail": "Not Found"}) if "runs" in sent.path else sent
+    return failed(sent, 404, {"detail": "Not Found"}) if "runs" in sent.path else sent
 
 
 def wait_404(sent: Exchange) -> Exchange:
     """One operation refuses everything."""
-    return _failed(sent, 404, {"detail": "Not Found"}) if sent.path == "/runs/wait" else sent
+    return failed(sent, 404, {"detail": "Not Found"}) if sent.path == "/runs/wait" else sent
 
 
 def accepts_anything(sent: Exchange) -> Exchange:
@@ -119,20 +95,6 @@ def location_dangles(sent: Exchange) -> Exchange:
 def run_off_schema(sent: Exchange) -> Exchange:
     """A run has a status that the contract does not know."""
     return replace(sent, body=re.sub(rb'"status":"[a-z]+"', b'"status":"finished"', sent.body))
-
-
-def _in_stream(sent: Exchange, pattern: bytes, replacement: bytes) -> Exchange:
-    return replace(sent, body=re.sub(pattern, replacement, sent.body)) if sent.streams else sent
-
-
-def _failed(sent: Exchange, status: int, body: dict[str, str]) -> Exchange:
-    headers = {name: value for name, value in sent.headers.items() if name == b"allow"}
-    return replace(
-        sent,
-        status=status,
-        headers=headers | {b"content-type": b"application/json"},
-        body=json.dumps(body).encode() if sent.method != "HEAD" else b"",
-    )
 
 
 BUGS: dict[str, Bug] = {
@@ -153,6 +115,7 @@ BUGS: dict[str, Bug] = {
         accepts_anything,
         location_dangles,
         run_off_schema,
+        *THREAD_BUGS,
     )
 }
 
@@ -173,7 +136,7 @@ class Faulty:
         await self._app(scope, receive, keep)
         headers = {name: value for name, value in messages[0]["headers"] if name != b"content-length"}
         body = b"".join(message.get("body", b"") for message in messages[1:])
-        sent = Exchange(scope["method"], scope["path"], messages[0]["status"], headers, body)
+        sent = Exchange(scope["method"], scope["path"], messages[0]["status"], headers, body, scope["query_string"])
         for bug in self._bugs:
             sent = bug(sent)
         await send({"type": "http.response.start", "status": sent.status, "headers": list(sent.headers.items())})

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.contract.facts import facts
+
 Json = dict[str, Any]
 OTHER = "other methods"
 
@@ -43,6 +45,8 @@ class Report:
     links: Counter[tuple[str, str]] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     """Names of the events in streams, without namespace and part: `messages` for `messages/partial|child`."""
+    facts: Counter[str] = field(default_factory=Counter)
+    """What was met of threads (facts.py)."""
     errors: list[str] = field(default_factory=list)
     """What stopped Schemathesis from judging: a check that broke, a connection that was lost."""
 
@@ -89,6 +93,8 @@ class Report:
         tally.failed_checks.update(check["name"] for check in checks if check["status"] != "success")
         streamed = _event_names(response) if response else []
         self.events.update(name.partition("|")[0].partition("/")[0] for name in streamed)
+        if response and status == 200:
+            self.facts.update(facts(label, _json(response)))
         if case["meta"]["generation"]["mode"] != "positive":
             return
         tally.positive += 1
@@ -116,12 +122,18 @@ def _outcome(response: Json, streamed: list[str]) -> bool | None:
     """Whether the run of an answer succeeded; None if the answer does not tell."""
     if streamed:
         return "error" not in streamed
-    try:
-        body = json.loads(_content(response))
-    except ValueError:
+    body = _json(response)
+    if body is None:
         return None
     pending = isinstance(body, dict) and "run_id" in body and "status" in body
     return None if pending else not (isinstance(body, dict) and "__error__" in body)
+
+
+def _json(response: Json) -> Any:
+    try:
+        return json.loads(_content(response))
+    except ValueError:
+        return None
 
 
 def _header(response: Json, name: str) -> str:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from tests.contract.inputs import write_config
+
 ROOT = Path(__file__).parent.parent.parent
-CONFIG = ROOT / "examples" / "langgraph.json"
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 # Nothing listens on the discard port: a request that tries to leave the machine fails at once.
@@ -97,8 +98,9 @@ def _entry(line: bytes) -> dict[str, Any]:
 
 @contextmanager
 def serving(log: Path, *, module: str = "treadle", **environment: str) -> Iterator[Server]:
-    """Serve the examples on a free port; `module` is what is run in the place of `treadle`."""
-    command = [sys.executable, "-m", module, "serve", str(CONFIG), "--port", "0", "--database-uri", "memory://"]
+    """Serve the graphs of inputs.py on a free port; `module` is what is run in the place of `treadle`."""
+    config = write_config(log.parent.resolve())
+    command = [sys.executable, "-m", module, "serve", str(config), "--port", "0", "--database-uri", "memory://"]
     process = subprocess.Popen(
         command, cwd=log.parent, env=_environment() | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from tests.contract.adaptations import StaleAdaptation, adaptations, under_test
 from tests.contract.document import assistant_id, creates, operations, resolved, run_requests, stream_modes
-from tests.contract.inputs import example_inputs
+from tests.contract.inputs import graph_inputs, write_config
 
 Json = dict[str, Any]
 
@@ -26,7 +28,7 @@ def served(http: httpx.Client) -> Json:
 
 def test_the_adapted_document_has_the_same_operations(served: Json) -> None:
     before = copy.deepcopy(served)
-    tested, _ = under_test(served, adaptations(example_inputs()))
+    tested, _ = under_test(served, adaptations(graph_inputs()))
     assert served == before
     assert operations(tested).keys() == operations(served).keys()
     assert tested["openapi"] == "3.2.0" and "x-itemSchema" not in str(tested)
@@ -35,15 +37,16 @@ def test_the_adapted_document_has_the_same_operations(served: Json) -> None:
 
 
 def test_requests_name_graphs_that_are_served_and_answers_name_any(served: Json) -> None:
-    tested, _ = under_test(served, adaptations(example_inputs()))
+    tested, _ = under_test(served, adaptations(graph_inputs()))
     (request,) = run_requests(tested)
     graphs = request["properties"]["assistant_id"]["enum"]
-    assert graphs == ["agent", "triage", "fe096781-5601-53d2-b2f6-0d3403f7e9ca", assistant_id("triage")]
+    assert graphs[:3] == ["agent", "triage", "steered"]
+    assert graphs[3:] == ["fe096781-5601-53d2-b2f6-0d3403f7e9ca", assistant_id("triage"), assistant_id("steered")]
     assert tested["components"]["schemas"]["Run"] == served["components"]["schemas"]["Run"]
 
 
 def test_suggested_inputs_and_examples_are_valid_by_the_served_document(served: Json) -> None:
-    tested, _ = under_test(served, adaptations(example_inputs()))
+    tested, _ = under_test(served, adaptations(graph_inputs()))
     for label in creates(tested):
         content = operations(tested)[label]["requestBody"]["content"]["application/json"]
         schema = operations(served)[label]["requestBody"]["content"]["application/json"]["schema"]
@@ -54,7 +57,7 @@ def test_suggested_inputs_and_examples_are_valid_by_the_served_document(served: 
 
 
 def test_empty_values_and_nul_keys_are_declared(served: Json) -> None:
-    tested, _ = under_test(served, adaptations(example_inputs()))
+    tested, _ = under_test(served, adaptations(graph_inputs()))
     parameters = operations(tested)["GET /ok"]["parameters"]
     assert all(resolved(tested, parameter)["allowEmptyValue"] for parameter in parameters)
     (request,) = run_requests(tested)
@@ -62,15 +65,36 @@ def test_empty_values_and_nul_keys_are_declared(served: Json) -> None:
     assert judge.is_valid({"a\n": "\0"}) and not judge.is_valid({"a\0": 1})
 
 
-def test_a_created_run_leads_to_every_operation_on_it(served: Json) -> None:
-    tested, _ = under_test(served, adaptations(example_inputs()))
-    links = operations(tested)["POST /runs"]["responses"]["200"]["links"].values()
+@pytest.mark.parametrize(
+    ("source", "pattern"),
+    [
+        ("POST /runs", r".*\{(run|thread)_id\}(?!/state/\{).*"),
+        ("POST /runs/batch", r".*\{(run|thread)_id\}(?!/state/\{).*"),
+        ("POST /runs/wait", r".*\{(run|thread)_id\}(?!/state/\{).*"),
+        ("POST /runs/stream", r"\w+ /runs/\{run_id\}.*"),
+        ("POST /threads", r"\w+ /threads/\{thread_id\}(?!.*\{)(/.*)?"),
+        ("GET /threads/{thread_id}/history", r"\w+ /threads/\{thread_id\}/(history|state/.*)"),
+    ],
+)
+def test_what_was_created_leads_to_every_operation_on_it(served: Json, source: str, pattern: str) -> None:
+    tested, _ = under_test(served, adaptations(graph_inputs()))
+    links = operations(tested)[source]["responses"]["200"]["links"].values()
     reached = {link["operationId"] for link in links}
-    assert reached >= {operation["operationId"] for label, operation in operations(tested).items() if "_id}" in label}
+    expected = {label: one["operationId"] for label, one in operations(tested).items() if re.fullmatch(pattern, label)}
+    assert expected and reached >= set(expected.values())
+
+
+def test_names_to_select_have_no_comma(served: Json) -> None:
+    tested, _ = under_test(served, adaptations(graph_inputs()))
+    (select,) = (
+        one for one in operations(tested)["GET /threads/{thread_id}/state"]["parameters"] if one["name"] == "select"
+    )
+    judge = jsonschema_rs.validator_for(select["schema"])
+    assert judge.is_valid(["values.a", "next"]) and not judge.is_valid(["values.a,b"])
 
 
 def test_a_gap_that_was_closed_is_none(served: Json) -> None:
-    adapted = adaptations(example_inputs())
+    adapted = adaptations(graph_inputs())
     tested, made = under_test(served, adapted)
     gaps = [adaptation for adaptation in adapted if adaptation.gap]
     assert under_test(tested, gaps) == (tested, [])
@@ -78,15 +102,31 @@ def test_a_gap_that_was_closed_is_none(served: Json) -> None:
 
 
 def test_an_adaptation_without_a_target_says_so(served: Json) -> None:
-    tested, _ = under_test(served, adaptations(example_inputs()))
+    tested, _ = under_test(served, adaptations(graph_inputs()))
     with pytest.raises(StaleAdaptation, match="itemSchema"):
-        under_test(tested, adaptations(example_inputs()))
+        under_test(tested, adaptations(graph_inputs()))
 
 
-def test_a_new_example_needs_an_input(tmp_path: Path) -> None:
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    """A folder of examples, with one graph that nobody has an input for."""
     for name in ("greeting.json", "emails/budget_review.eml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{}")
-    (tmp_path / "langgraph.json").write_text('{"graphs": {"agent": "a:b", "new": "c:d"}}')
+    (tmp_path / "langgraph.json").write_text(
+        '{"dependencies": ["."], "graphs": {"agent": "./a.py:b", "new": "./c.py:d"}}'
+    )
+    return tmp_path
+
+
+def test_a_new_example_needs_an_input(examples: Path) -> None:
     with pytest.raises(KeyError, match="new"):
-        example_inputs(tmp_path)
+        graph_inputs(examples)
+
+
+def test_the_examples_are_served_with_a_graph_that_can_be_steered(examples: Path) -> None:
+    folder = examples / "served"
+    folder.mkdir()
+    config = json.loads(write_config(folder, examples).read_text())
+    assert config["dependencies"] == [".."] and config["graphs"]["new"] == str(examples / "c.py:d")
+    assert config["graphs"]["steered"].endswith("tests/contract/steered.py:graph")

@@ -13,6 +13,7 @@ from tests.contract import gate
 from tests.contract.report import OTHER, Report
 
 WAIT, OK = "POST /runs/wait", "GET /ok"
+ALL_OF_STATES = ["selected state", "state inside a state"]
 Json = dict[str, Any]
 
 
@@ -43,7 +44,8 @@ def report(*counted: tuple[int, Json]) -> Report:
 
 def judge(made: Report) -> Mapping[str, tuple[str, ...]]:
     """The reasons of each verdict."""
-    return {verdict.name: verdict.reasons for verdict in gate.verdicts(made, creates=[WAIT], links=[], modes=[])}
+    demands = gate.Demands(creates=[WAIT], facts=())
+    return {verdict.name: verdict.reasons for verdict in gate.verdicts(made, demands)}
 
 
 GOOD = [(30, case(WAIT, 200)), (30, case(WAIT, 422, mode="negative")), (1, case(OK, 200))]
@@ -91,12 +93,54 @@ def test_links_and_modes_have_to_be_seen() -> None:
     followed = case(OK, 200)
     followed["ScenarioFinished"]["recorder"]["cases"]["c"] |= transition
     made.add(followed)
-    judged = gate.verdicts(
-        made, creates=[], links=[(WAIT, "getRun"), (WAIT, "join")], modes=["messages", "messages-tuple", "values"]
+    demands = gate.Demands(
+        links=[(WAIT, "getRun"), (WAIT, "join")], modes=["messages", "messages-tuple", "values"], facts=()
     )
-    reasons = {verdict.name: verdict.reasons for verdict in judged}
+    reasons = {verdict.name: verdict.reasons for verdict in gate.verdicts(made, demands)}
     assert reasons["links"] == (f"not followed: join of {WAIT}",)
     assert reasons["stream modes"] == ("no event of values",)
+    assert str(gate.unmet(made, demands)) == f"join of {WAIT}"
+
+
+def test_declared_statuses_have_to_be_seen() -> None:
+    made = report(*GOOD)
+    demands = gate.Demands(creates=[WAIT], statuses={WAIT: ["200", "404", "409", "503"], OK: ["200", "422"]}, facts=())
+    reasons = {verdict.name: verdict.reasons for verdict in gate.verdicts(made, demands)}
+    assert reasons["statuses"] == (f"no 422 of {OK}",)
+    made.add(case(OK, 422, mode="negative"))
+    assert not gate.unmet(made, demands)
+
+
+def test_an_operation_that_was_not_reached_is_tried_again() -> None:
+    made = report(*GOOD[:2], (1, case(OK, 404)))
+    assert gate.unmet(made, gate.Demands(facts=())).statuses == [(OK, "2xx")]
+
+
+THREAD: Json = {"thread_id": "t", "status": "busy", "ttl": {"ttl_minutes": 1}}
+STATE: Json = {"checkpoint": {"checkpoint_ns": ""}, "tasks": [{"state": None}]}
+
+
+@pytest.mark.parametrize(
+    ("label", "answer", "met"),
+    [
+        ("POST /threads", THREAD, ["busy thread", "thread with a lifetime"]),
+        ("GET /threads/{thread_id}", {"status": "error", "error": {}, "interrupts": {"a": []}}, ["interrupted thread"]),
+        ("GET /threads/{thread_id}", {"status": "error", "error": {"error": "E"}, "interrupts": {}}, ["failed thread"]),
+        ("GET /threads/{thread_id}/state", STATE, ["state with a checkpoint"]),
+        ("GET /threads/{thread_id}/state", STATE | {"checkpoint": None}, []),
+        ("POST /threads/{thread_id}/state/checkpoint", {"tasks": [{"state": STATE}]}, ALL_OF_STATES),
+        ("GET /threads/{thread_id}/history", [STATE], []),
+        ("GET /threads/{thread_id}/history", [STATE, {}], ["history of several states"]),
+        ("POST /threads/{thread_id}/history", [{"checkpoint": {"checkpoint_ns": "a:1"}}], ["history of a subgraph"]),
+        ("GET /ok", THREAD, []),
+    ],
+)
+def test_what_was_met_of_threads_is_told(label: str, answer: Any, met: list[str]) -> None:
+    made = Report.of([label])
+    made.add(case(label, 200, body=json.dumps(answer).encode()))
+    assert list(made.facts) == met
+    unmet = gate.unmet(made, gate.Demands(facts=(*met, "flying thread")))
+    assert unmet.facts == ["flying thread"] and str(gate.unmet(made, gate.Demands(facts=met))) == "nothing"
 
 
 def test_what_stopped_schemathesis_is_kept() -> None:

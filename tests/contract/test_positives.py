@@ -8,18 +8,29 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.positives import ENOUGH_STEPS, LONGEST_DELAY, REFUSED_FIELDS, runnable, sendable, without_refusals
+from tests.contract.inputs import ALIVE, ALIVE_SECONDS, STEERED
+from tests.contract.positives import (
+    ENOUGH_STEPS,
+    EXTENSIONS,
+    LONGEST_DELAY,
+    REFUSED_FIELDS,
+    runnable,
+    sendable,
+    without_refusals,
+)
 
 Json = dict[str, Any]
 VALUES: Json = {
     "webhook": "https://example.com/hook",
     "feedback_keys": ["quality"],
-    "checkpoint": {"thread_id": "x"},
-    "checkpoint_id": "01a1fcc4-be40-7503-a98b-f479b877e3b9",
-    "langsmith_tracer": {"project_name": "x"},
 }
-BODY = {"assistant_id": "simple", "input": {"foo": "x"}}
-INPUTS: dict[str, Json] = {"simple": {"foo": "x"}}
+BODY: Json = {"assistant_id": "simple", "input": {"foo": "x"}}
+INPUTS: dict[str, list[Json]] = {"simple": [{"foo": "x"}], STEERED: [{"seconds": 0}, {"then": "ask"}, {"then": "fail"}]}
+
+
+def bodies(**modes: bool) -> list[Json]:
+    """What becomes of many requests that do not say much."""
+    return [sendable({"assistant_id": "simple", "metadata": {"n": n}}, INPUTS, **modes) for n in range(200)]
 
 
 @pytest.mark.parametrize("field", REFUSED_FIELDS)
@@ -28,6 +39,14 @@ def test_the_server_refuses_what_valid_data_leaves_out(http: httpx.Client, field
     answer = http.post("/runs/wait", json=body)
     assert answer.status_code == 422 and field in answer.json()["detail"], "carried out by now: fuzz it"
     assert http.post("/runs/wait", json=without_refusals(body)).status_code == 200
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_the_server_carries_out_what_clients_send_beside_the_contract(http: httpx.Client, extension: Json) -> None:
+    answer = http.post("/runs/wait", json=BODY | extension)
+    assert answer.status_code == 200 and "__error__" not in answer.json()
+    assert "treadle-ignored" not in answer.headers
+    assert without_refusals(BODY | extension) == BODY
 
 
 @pytest.mark.parametrize(
@@ -62,8 +81,27 @@ def test_most_requests_get_what_a_graph_needs_to_run() -> None:
     unchanged = copy.deepcopy(bare)
     assert runnable(bare, INPUTS) == {**BODY, "config": {"recursion_limit": ENOUGH_STEPS}}
     assert bare == unchanged
-    sent = [sendable({"assistant_id": "simple", "metadata": {"n": n}}, INPUTS) for n in range(100)]
-    assert 50 < sum("input" in body for body in sent) < 100
-    sent = [sendable({"assistant_id": "simple", "metadata": {"n": n}}, INPUTS, background=True) for n in range(100)]
-    assert all(("input" in body) != ("after_seconds" in body) for body in sent)
+
+
+def test_most_runs_get_an_input_and_half_of_them_an_extension() -> None:
+    sent = bodies()
+    assert 120 < sum("input" in body for body in sent) < 200
+    assert all(any(extension.items() <= body.items() for body in sent) for extension in EXTENSIONS)
+    sent = bodies(background=True)
+    assert 10 < sum(body.get("after_seconds") == LONGEST_DELAY for body in sent) < 50
     assert 10 < sum(body.get("on_completion") == "keep" for body in sent) < 50
+
+
+def test_in_a_sequence_most_runs_are_still_alive() -> None:
+    sent = bodies(background=True, sequence=True)
+    pending = [body for body in sent if body.get("after_seconds") == ALIVE_SECONDS]
+    running = [body for body in sent if body.get("input") == ALIVE]
+    assert len(pending) > 30 and len(running) > 50
+    for alive in (pending, running):
+        assert {body["on_completion"] for body in alive} == {"keep", "delete"}
+
+
+def test_in_a_sequence_most_other_runs_leave_states() -> None:
+    sent = [body for body in bodies(sequence=True) if body.get("on_completion") == "keep"]
+    assert len(sent) > 100 and all("command" not in body for body in sent)
+    assert {body["input"].get("then") for body in sent} == {None, "ask", "fail"}

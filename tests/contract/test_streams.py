@@ -7,25 +7,26 @@ import pytest
 
 from tests.contract import planted, streams
 from tests.contract.answers import run_of
+from tests.contract.exchange import Bug, Exchange
 
 BODY = {"assistant_id": "simple", "input": {"foo": "x"}, "stream_mode": ["values", "updates"], "stream_resumable": True}
 
 
 @pytest.fixture
-def exchange(http: httpx.Client) -> planted.Exchange:
+def exchange(http: httpx.Client) -> Exchange:
     """A stream as the server sends it."""
     response = http.post("/runs/stream", json=BODY)
     headers = {name.lower(): value for name, value in response.headers.raw}
-    return planted.Exchange("POST", "/runs/stream", response.status_code, headers, response.content)
+    return Exchange("POST", "/runs/stream", response.status_code, headers, response.content)
 
 
-def judge(sent: planted.Exchange) -> None:
+def judge(sent: Exchange) -> None:
     """What checks.stream_is_well_formed does."""
     run_id = run_of(sent.headers[b"content-location"].decode())
     streams.verify(streams.read(sent.body), run_id=run_id, from_start=True, resumable=True)
 
 
-def test_a_stream_of_the_server_is_well_formed(exchange: planted.Exchange) -> None:
+def test_a_stream_of_the_server_is_well_formed(exchange: Exchange) -> None:
     judge(exchange)
     assert [event.id for event in streams.read(exchange.body)] == list(range(1, len(streams.read(exchange.body)) + 1))
 
@@ -40,7 +41,7 @@ def test_a_stream_of_the_server_is_well_formed(exchange: planted.Exchange) -> No
         planted.data_not_json,
     ],
 )
-def test_a_planted_bug_is_seen(exchange: planted.Exchange, bug: planted.Bug) -> None:
+def test_a_planted_bug_is_seen(exchange: Exchange, bug: Bug) -> None:
     spoiled = bug(exchange)
     assert spoiled != exchange
     with pytest.raises(AssertionError):
