@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 CONFIG ?= examples/langgraph.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock serve demo generate generate-check format lint types test js contract check ci wheel clean
+.PHONY: help install lock serve demo generate generate-check format lint types test stores js contract chaos check ci wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ types: $(INSTALLED) ## mypy --strict
 test: $(INSTALLED) ## Run the tests
 	@$(BIN)/python -m pytest
 
+stores: $(INSTALLED) ## Run the tests of the HTTP edge on the SQLite store; `make test` has them on the memory store
+	@TEST_STORE=sqlite $(BIN)/python -m pytest tests/web tests/sdk
+
 js: $(INSTALLED) ## Run the JavaScript SDK against the server (needs Node 20)
 	@cd tests/js && npm ci --silent --no-audit --no-fund && npm test --silent
 
@@ -61,6 +64,9 @@ contract: $(INSTALLED) ## Fuzz a running server against the contract (about a mi
 
 check: lint types generate-check test ## What to run before a commit
 
+chaos: $(INSTALLED) ## Kill servers under load, 20 times, and see that nothing accepted is lost
+	@$(BIN)/python -m tests.durability.chaos
+
 wheel: $(INSTALLED) ## Build the wheel and try its client in a clean environment
 	@rm -rf dist build
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . >/dev/null && ls dist
@@ -68,7 +74,7 @@ wheel: $(INSTALLED) ## Build the wheel and try its client in a clean environment
 	@build/clean/bin/python -m pip install --disable-pip-version-check --quiet dist/*.whl
 	@build/clean/bin/python tests/wheel/try_client.py
 
-ci: lint types generate-check wheel js contract test ## Everything CI runs; the tests last
+ci: lint types generate-check wheel js contract stores test ## Everything CI runs; the tests last
 
 lock: ## Resolve requirements.lock anew, for every Python from 3.11 on (needs uv)
 	uv pip compile pyproject.toml --extra server --group dev --universal --python-version 3.11 \

@@ -28,6 +28,7 @@ ALERT = {"email": (HERE / "emails" / "server_down.eml").read_text()}
 def served() -> Iterator[str]:
     """The URL of a server of the examples, on a free port of this machine."""
     command = [sys.executable, "-m", "treadle", "serve", str(HERE / "langgraph.json"), "--port", "0"]
+    command += ["--database-uri", "memory://"]  # nothing of a demonstration needs to stay
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         try:

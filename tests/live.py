@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 import uvicorn
 
 from treadle.app import Services, application, services
@@ -22,6 +25,11 @@ from treadle.settings import Settings
 GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
 EXAMPLES = Path(__file__).parent.parent / "examples" / "langgraph.json"
 T = TypeVar("T")
+
+
+STORE = os.environ.get("TEST_STORE", "memory")
+"""The store that servers under test have, unless a test says: `memory` or `sqlite`."""
+looks_into_memory = pytest.mark.skipif(STORE != "memory", reason="looks into the memory store")
 
 
 class LiveServer:
@@ -46,8 +54,11 @@ def serving(config: Path = GRAPHS, **settings: Any) -> Iterator[LiveServer]:
     ready = threading.Event()
     stop: list[uvicorn.Server] = []
 
+    folder = tempfile.TemporaryDirectory()
+
     async def main() -> None:
-        configured = Settings(**{"shutdown_grace": 1.0, **settings})
+        uri = f"sqlite:///{folder.name}/runs.db" if STORE == "sqlite" else "memory://"
+        configured = Settings(**{"shutdown_grace": 1.0, "database_uri": uri, **settings})
         async with services(graphs, configured, api_url=listener.url) as running:
             live.services = running
             server = uvicorn.Server(
@@ -68,6 +79,7 @@ def serving(config: Path = GRAPHS, **settings: Any) -> Iterator[LiveServer]:
         stop[0].should_exit = True
         thread.join(15)
         listener.socket.close()
+        folder.cleanup()
         assert not thread.is_alive(), "the server did not stop"
 
 

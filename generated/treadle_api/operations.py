@@ -179,7 +179,7 @@ health_check: Final[Operation[HealthCheckBody, HealthCheckParameters, HealthChec
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 422, 500}),
+    statuses=frozenset({200, 422, 500, 503}),
 )
 """GET /ok: Check server health"""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,12 +23,13 @@ from treadle.runs.checkpoints import Checkpoints
 from treadle.runs.execution import Execution
 from treadle.runs.graph_loop import GraphLoops
 from treadle.runs.lifecycle import Runs
-from treadle.runs.savers import MemorySaver
+from treadle.runs.savers import MemorySavers, Savers, SqliteSavers
 from treadle.runs.views import Deployment
 from treadle.runs.worker import Worker
 from treadle.settings import Settings
 from treadle.storage import open_storage
 from treadle.storage.base import Storage
+from treadle.storage.sqlite import sqlite_path
 from treadle.threads.lifecycle import Threads
 from treadle.web.assistants import AssistantAccess
 from treadle.web.binding import Contract
@@ -61,6 +62,15 @@ class Services:
     checkpoints: Checkpoints
     deployment: Deployment
     settings: Settings
+    drain: Callable[[], Awaitable[None]]
+    """Take no new runs, and let those under way end within the grace period."""
+
+
+def open_savers(settings: Settings) -> Savers:
+    """The checkpointers that go with the storage: in the folder of an SQLite file, or in memory."""
+    if settings.database_uri.startswith("sqlite:"):
+        return SqliteSavers(sqlite_path(settings.database_uri).with_name("checkpoints.db"))
+    return MemorySavers()
 
 
 @asynccontextmanager
@@ -69,27 +79,41 @@ async def services(
 ) -> AsyncIterator[Services]:
     """Runs over the configured storage, with a worker; on leaving, runs under way get the grace period to end."""
     deployment = Deployment(__version__, version("langgraph"), api_url)
-    storage = open_storage(settings, clock)
-    checkpoints = Checkpoints(graphs, MemorySaver())
+    storage = open_storage(settings, graphs.ids, clock)
+    checkpoints = Checkpoints(graphs, open_savers(settings))
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
     worker = Worker(
         storage,
         Execution(checkpoints, deployment, settings.run_timeout, clock),
         loops,
         concurrency=settings.concurrency,
+        attempts=settings.attempts,
+        lease=settings.lease,
+        claims=settings.role != "api",
         resumable_ttl=settings.resumable_ttl,
         clock=clock,
     )
-    runs = Runs(storage, worker, clock)
+    runs = Runs(storage, worker, clock, thread_ttl=settings.thread_ttl)
     threads = Threads(storage, runs, checkpoints, loops.home, deployment, clock)
+
+    async def drain() -> None:
+        runs.close()
+        await worker.stop(settings.shutdown_grace)
+        storage.events.disband()
+
+    loops.start()
     worker.start()
     threads.start()
     try:
-        yield Services(runs, threads, Assistants(graphs.ids, clock()), storage, checkpoints, deployment, settings)
+        yield Services(
+            runs, threads, Assistants(graphs.ids, clock()), storage, checkpoints, deployment, settings, drain
+        )
     finally:
-        runs.close()
+        await drain()
         await threads.stop()
-        await worker.stop(settings.shutdown_grace)
+        await checkpoints.savers.close()
+        loops.stop()
+        storage.close()
 
 
 def application(services: Services) -> Starlette:
@@ -100,9 +124,9 @@ def application(services: Services) -> Starlette:
         StatelessRuns(services.runs, services.assistants, deployment, heartbeat=settings.heartbeat),
         RunAccess(services.runs, services.threads, deployment, heartbeat=settings.heartbeat),
         RunControl(services.runs, heartbeat=settings.heartbeat),
-        ThreadAccess(services.threads, services.checkpoints.graphs.ids),
+        ThreadAccess(services.threads, services.checkpoints.graphs.ids, settings.thread_ttl),
         AssistantAccess(services.assistants),
-        System(deployment, contract.document),
+        System(services.runs, deployment, contract.document),
     )
     cors = Middleware(
         CORSMiddleware,

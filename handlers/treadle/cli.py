@@ -32,6 +32,14 @@ class LogLevel(StrEnum):
     error = "error"
 
 
+class Role(StrEnum):
+    """What a process does."""
+
+    all = "all"
+    api = "api"
+    worker = "worker"
+
+
 @cli.callback(invoke_without_command=True)
 def _root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
     if version:
@@ -48,16 +56,25 @@ def serve(
     ] = None,
     database_uri: Annotated[str | None, typer.Option(help="Where runs live (DATABASE_URI).")] = None,
     concurrency: Annotated[int | None, typer.Option(help="Runs at once (N_JOBS_PER_WORKER).", min=1)] = None,
+    workers: Annotated[int, typer.Option(help="Server processes on this port, sharing the store.", min=1)] = 1,
+    role: Annotated[Role | None, typer.Option(help="Answer requests, run, or both (ROLE).")] = None,
     reload: Annotated[bool, typer.Option(help="Start anew when a file beside the configuration changes.")] = False,
     log_level: Annotated[LogLevel, typer.Option(help="What to log.")] = LogLevel.info,
+    inherited: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Serve the graphs of a langgraph.json until interrupted."""
+    from treadle.processes import Inherited, serve_in_processes
     from treadle.server import Listener, serve_forever, serve_reloading
 
     try:
+        overrides = {"database_uri": database_uri, "concurrency": concurrency, "role": role}
+        if inherited is not None:
+            Inherited.parse(inherited).serve(config, host, overrides, log_level)
+            return
         listener = Listener.bind(host, DEFAULT_PORT if port is None else port, asked=port is not None)
-        overrides = {"database_uri": database_uri, "concurrency": concurrency}
-        if reload:
+        if workers > 1:
+            serve_in_processes(config, listener, overrides, log_level, workers)
+        elif reload:
             serve_reloading(config, listener, overrides, log_level)
         else:
             serve_forever(config, listener, overrides, log_level)

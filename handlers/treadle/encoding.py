@@ -14,6 +14,7 @@ from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from pathlib import PurePath
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -56,6 +57,14 @@ def parse(document: bytes) -> Any:
     return _exact(document) if _LONG_DIGITS.search(document) else orjson.loads(document)
 
 
+def read_uuid(name: str, value: Any) -> UUID:
+    """A UUID in any spelling. Raises InvalidRequest (422) naming the field."""
+    try:
+        return UUID(value)
+    except (ValueError, AttributeError):  # the latter of what is no string
+        raise InvalidRequest(f"{name}: {value!r} is not a UUID") from None
+
+
 def dump(value: Any) -> bytes:
     """`value` as JSON from which `parse` makes it again. What JSON does not know follows `odd`."""
     try:
@@ -74,6 +83,11 @@ def encode(value: Any) -> bytes:
         return _NUL.sub(b"\\1\xef\xbf\xbd", encoded)
     # A copy: orjson's own bytes keep a buffer of 4 KiB to 16 times their length alive, and most of these are kept.
     return bytes(memoryview(encoded))
+
+
+def fragment(json: bytes | None) -> orjson.Fragment | None:
+    """What `encode` made, for a place in a larger document, as it is; None is null."""
+    return None if json is None else orjson.Fragment(json)
 
 
 def odd(value: Any) -> Any:

@@ -73,6 +73,12 @@ class ThreadConflict(TreadleError):
     status = 409
 
 
+class StorageUnavailable(TreadleError):
+    """The run store cannot be read or written."""
+
+    status = 503
+
+
 class ShuttingDown(TreadleError):
     """The server is shutting down and takes no new runs."""
 

@@ -44,7 +44,10 @@ def configure_logs(level: str, *, pretty: bool | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # uvicorn's own lines about starting and stopping repeat what Treadle says.
-    logging.getLogger("uvicorn.error").setLevel("WARNING")
+    uvicorn = logging.getLogger("uvicorn.error")
+    uvicorn.setLevel("WARNING")
+    # And so does this one, about streams that are broken off on purpose.
+    uvicorn.addFilter(lambda record: "without completing response" not in record.getMessage())
 
 
 def _json(value: Any, **options: Any) -> str:

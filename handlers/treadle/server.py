@@ -6,15 +6,15 @@ import asyncio
 import errno
 import gc
 import logging
-import math
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from treadle.runs.graph_loop import NODE_THREADS, loop_factory
 from treadle.settings import Settings
 
 log = structlog.get_logger("treadle")
+# Seconds in which connections may finish when every run has ended or was given back.
+LAST_ANSWERS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,17 @@ def _bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def serve_forever(config: Path, listener: Listener, overrides: dict[str, Any], log_level: str) -> None:
-    """Serve until a signal ends it. Raises ConfigError before anything is served."""
+def serve_forever(
+    config: Path,
+    listener: Listener,
+    overrides: dict[str, Any],
+    log_level: str,
+    ready: Callable[[], None] | None = None,
+) -> None:
+    """Serve until a signal ends it. Raises ConfigError before anything is served.
+
+    `ready` is called when requests are answered, instead of an announcement.
+    """
     configure_logs(log_level)
     graphs_config = read_config(config)
     graphs_config.enter()
@@ -90,24 +101,30 @@ def serve_forever(config: Path, listener: Listener, overrides: dict[str, Any], l
     settings = Settings.from_environment(os.environ, **overrides)
     graphs = Graphs(graphs_config)
     _tune_interpreter()
+    announce = ready or partial(_announce, graphs, settings, listener)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_serve(graphs, settings, listener))
+        runner.run(_serve(graphs, settings, listener, announce))
     _leave_blocked_threads()
 
 
-async def _serve(graphs: Graphs, settings: Settings, listener: Listener) -> None:
+async def _serve(graphs: Graphs, settings: Settings, listener: Listener, announce: Callable[[], None]) -> None:
     async with services(graphs, settings, api_url=listener.url) as running:
+        if settings.role == "worker":
+            listener.socket.close()
+            announce()
+            await _until_signalled(running)
+            return
         server = _Server(
             uvicorn.Config(
                 application(running),
                 lifespan="off",
                 log_config=None,
                 access_log=False,
-                timeout_graceful_shutdown=math.ceil(settings.shutdown_grace),
+                timeout_graceful_shutdown=LAST_ANSWERS,
             )
         )
         _stop_on_signals(server, running)
-        _announce(graphs, settings, listener)
+        announce()
         await server.serve(sockets=[listener.socket])
 
 
@@ -120,20 +137,44 @@ class _Server(uvicorn.Server):
 
 
 def _stop_on_signals(server: uvicorn.Server, running: Services) -> None:
-    """The first SIGINT or SIGTERM lets runs end within the grace period; the second one does not wait for them."""
+    """The first SIGINT or SIGTERM lets runs end within the grace period; the second one does not wait for them.
+
+    Until then requests are answered, and new runs refused: who asks `/ok` learns in time to ask another server.
+    """
     loop = asyncio.get_running_loop()
+    draining: list[asyncio.Task[None]] = []
+
+    async def drain() -> None:
+        await running.drain()
+        server.should_exit = True
 
     def stop() -> None:
-        if server.should_exit:
-            # Connections first: clients must see a break, and not the end of a run that was cut off.
-            for task in list(server.server_state.tasks):
-                task.cancel()
-            running.runs.hurry()
-        server.should_exit = True
         running.runs.close()
+        if not draining:
+            draining.append(loop.create_task(drain()))
+            return
+        # Connections first: clients must see a break, and not the end of a run that was cut off.
+        for task in list(server.server_state.tasks):
+            task.cancel()
+        running.runs.hurry()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
+
+
+async def _until_signalled(running: Services) -> None:
+    """Run runs, and answer nobody, until a signal; the second one does not wait for them."""
+    loop, first = asyncio.get_running_loop(), asyncio.Event()
+
+    def stop() -> None:
+        if first.is_set():
+            running.runs.hurry()
+        running.runs.close()
+        first.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    await first.wait()
 
 
 def _leave_blocked_threads() -> None:
@@ -170,24 +211,31 @@ def _tune_interpreter() -> None:
 
 
 def _announce(graphs: Graphs, settings: Settings, listener: Listener) -> None:
+    announce_processes(graphs.ids, settings, listener, 1)
+
+
+def announce_processes(graph_ids: Sequence[str], settings: Settings, listener: Listener, workers: int) -> None:
+    """Say what is served and where, on standard error: for people on a terminal, one JSON object anywhere else."""
     store = "runs end with this process" if settings.database_uri.startswith("memory:") else None
     port = "the default port is taken" if listener.moved else None
+    url = None if settings.role == "worker" else listener.url
     if not sys.stderr.isatty():
         notes = [note for note in (store, port) if note]
         log.info(
             "serving",
-            url=listener.url,
-            graphs=graphs.ids,
+            url=url,
+            graphs=graph_ids,
             store=settings.database_uri,
+            workers=workers,
             notes=notes,
             version=__version__,
         )
         return
     lines = [
-        f"Treadle {__version__}",
-        f"  graphs  {', '.join(graphs.ids)}",
+        f"Treadle {__version__}" + (f", {workers} processes" if workers > 1 else ""),
+        f"  graphs  {', '.join(graph_ids)}",
         f"  store   {settings.database_uri}" + (f" ({store})" if store else ""),
-        f"  runs    {listener.url}/runs/wait" + (f" ({port})" if port else ""),
-        f"  spec    {listener.url}/openapi.json",
     ]
+    if url is not None:
+        lines += [f"  runs    {url}/runs/wait" + (f" ({port})" if port else ""), f"  spec    {url}/openapi.json"]
     print("\n".join(lines), file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from treadle.errors import ConfigError
 
-MOST = {"seconds": 1e10, "bytes": 1e15, "runs": 1e6}
+MOST = {"seconds": 1e10, "minutes": 1e8, "bytes": 1e15, "runs": 1e6, "attempts": 1e3}
 """The largest number of each unit: later than three centuries from now, no time can be shown."""
 
 
@@ -16,10 +16,18 @@ MOST = {"seconds": 1e10, "bytes": 1e15, "runs": 1e6}
 class Settings:
     """Every setting with its unit. `from_environment` reads the upper-case names given beside each field."""
 
-    database_uri: str = "memory://"
-    """DATABASE_URI: where runs live. `memory://` ends with the process."""
+    database_uri: str = "sqlite:///.treadle/runs.db"
+    """DATABASE_URI: where runs live. A file, or `memory://`, which ends with the process."""
     concurrency: int = 100
     """N_JOBS_PER_WORKER: runs executed at once by this process."""
+    role: str = "all"
+    """ROLE: `all`; `api` to answer requests and leave running to others; `worker` to run, and answer none."""
+    attempts: int = 3
+    """BG_JOB_MAX_RETRIES: attempts at a run, in all, before one whose process keeps dying ends with status `error`."""
+    lease: float = 15.0
+    """LEASE_SECONDS: a run whose process is silent for so long is taken up by another one."""
+    sqlite_sync: str = "normal"
+    """SQLITE_SYNC: `normal` survives the end of the process, `full` also that of the machine."""
     isolated_loops: bool = False
     """BG_JOB_ISOLATED_LOOPS: whether each run gets an event loop of its own, so that no run can hold up another."""
     run_timeout: float = 3600.0
@@ -30,8 +38,10 @@ class Settings:
     """HTTP_MAX_REQUEST_BODY_BYTES: larger request bodies get 413."""
     run_ttl: float = 600.0
     """RUN_TTL_SECONDS: seconds for which an ended run's outcome stays readable at /runs/{run_id}."""
-    run_retention_bytes: int = 256 * 1024 * 1024
-    """RUN_RETENTION_BYTES: ended runs beyond this size are forgotten early, oldest first."""
+    run_retention_bytes: int | None = None
+    """RUN_RETENTION_BYTES: ended runs beyond this size are forgotten early, oldest first; None: as the store has it."""
+    thread_ttl: float | None = None
+    """THREAD_TTL_MINUTES: minutes for which a kept thread stays after its last change, if it does not say."""
     resumable_ttl: float = 120.0
     """RESUMABLE_STREAM_TTL_SECONDS: seconds for which the events of an ended resumable run can be replayed."""
     event_buffer_bytes: int = 16 * 1024 * 1024
@@ -51,7 +61,10 @@ class Settings:
             field: read(name, environment[name]) for name, (field, read) in _VARIABLES.items() if name in environment
         }
         values.update({field: value for field, value in overrides.items() if value is not None})
-        return cls(**values)
+        settings = cls(**values)
+        if settings.role != "all" and settings.database_uri.startswith("memory:"):
+            raise ConfigError(f"ROLE={settings.role}: memory:// cannot be shared; name a file in DATABASE_URI")
+        return settings
 
 
 def _number(kind: Callable[[str], Any], least: float, unit: str) -> Callable[[str, str], Any]:
@@ -74,6 +87,15 @@ def _text(name: str, text: str) -> str:
     return text
 
 
+def _choice(*words: str) -> Callable[[str, str], str]:
+    def read(name: str, text: str) -> str:
+        if text not in words:
+            raise ConfigError(f"{name}={text!r}: set it to {' or '.join(words)}")
+        return text
+
+    return read
+
+
 def _switch(name: str, text: str) -> bool:
     if text.lower() not in _SWITCH:
         raise ConfigError(f"{name}={text!r}: set it to true or false")
@@ -88,12 +110,17 @@ _SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no
 _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "DATABASE_URI": ("database_uri", _text),
     "N_JOBS_PER_WORKER": ("concurrency", _number(int, 1, "runs")),
+    "ROLE": ("role", _choice("all", "api", "worker")),
+    "BG_JOB_MAX_RETRIES": ("attempts", _number(int, 1, "attempts")),
+    "LEASE_SECONDS": ("lease", _number(float, 0.1, "seconds")),
+    "SQLITE_SYNC": ("sqlite_sync", _choice("normal", "full")),
     "BG_JOB_ISOLATED_LOOPS": ("isolated_loops", _switch),
     "BG_JOB_TIMEOUT_SECS": ("run_timeout", _number(float, 0.001, "seconds")),
     "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": ("shutdown_grace", _number(float, 0, "seconds")),
     "HTTP_MAX_REQUEST_BODY_BYTES": ("max_body_bytes", _number(int, 1, "bytes")),
     "RUN_TTL_SECONDS": ("run_ttl", _number(float, 0, "seconds")),
     "RUN_RETENTION_BYTES": ("run_retention_bytes", _number(int, 0, "bytes")),
+    "THREAD_TTL_MINUTES": ("thread_ttl", _number(float, 0.001, "minutes")),
     "RESUMABLE_STREAM_TTL_SECONDS": ("resumable_ttl", _number(float, 0, "seconds")),
     "EVENT_BUFFER_BYTES": ("event_buffer_bytes", _number(int, 1, "bytes")),
     "HEARTBEAT_SECONDS": ("heartbeat", _number(float, 0.01, "seconds")),

@@ -23,6 +23,10 @@ from treadle.logs import configure_logs
 # Whatever the caller's environment sets must not decide what these tests see.
 SETTINGS = [
     "DATABASE_URI",
+    "ROLE",
+    "BG_JOB_MAX_RETRIES",
+    "LEASE_SECONDS",
+    "SQLITE_SYNC",
     "N_JOBS_PER_WORKER",
     "BG_JOB_ISOLATED_LOOPS",
     "BG_JOB_TIMEOUT_SECS",
@@ -30,6 +34,7 @@ SETTINGS = [
     "HTTP_MAX_REQUEST_BODY_BYTES",
     "RUN_TTL_SECONDS",
     "RUN_RETENTION_BYTES",
+    "THREAD_TTL_MINUTES",
     "RESUMABLE_STREAM_TTL_SECONDS",
     "EVENT_BUFFER_BYTES",
     "HEARTBEAT_SECONDS",
@@ -114,7 +119,13 @@ def serve(*arguments: str | Path, config: Path = GRAPHS, **variables: str) -> It
         with log.open("wb") as stderr:
             process = subprocess.Popen(
                 command("serve", config, *arguments),
-                env=environment(**{"BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "1", **variables}),
+                env=environment(
+                    **{
+                        "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "1",
+                        "DATABASE_URI": f"sqlite:///{folder}/runs.db",
+                        **variables,
+                    }
+                ),
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
             )

@@ -41,8 +41,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ('{"graphs": {"agent": "./other.py:nothing"}}', ["graphs.agent", "nothing"]),
         ('{"graphs": {"agent": "./broken.py:graph"}}', ["graphs.agent", "no_such_module"]),
         ('{"graphs": {"agent": "./fine.py:graph"}, "env": {"N_JOBS_PER_WORKER": "many"}}', ["N_JOBS_PER_WORKER"]),
+        ('{"graphs": {"agent": "./fine.py:graph"}, "checkpointer": "memory"}', ["checkpointer", "an object"]),
+        ('{"graphs": {"agent": "./fine.py:graph"}, "checkpointer": {"ttl": 5}}', ["checkpointer.ttl", "an object"]),
+        (
+            '{"graphs": {"agent": "./fine.py:graph"}, "checkpointer": {"ttl": {"strategy": "keep_latest"}}}',
+            ["checkpointer.ttl", '"delete"'],
+        ),
+        (
+            '{"graphs": {"agent": "./fine.py:graph"}, "checkpointer": {"ttl": {"default_ttl": "long"}}}',
+            ["THREAD_TTL_MINUTES", "long", "a number of minutes"],
+        ),
     ],
-    ids=["missing", "invalid JSON", "unknown attribute", "import error", "value in env"],
+    ids=[
+        "missing",
+        "invalid JSON",
+        "unknown attribute",
+        "import error",
+        "value in env",
+        "checkpointer by name",
+        "ttl of a thread",
+        "strategy",
+        "minutes",
+    ],
 )
 def test_serving_a_configuration(folder: Path, text: str | None, said: list[str]) -> None:
     config = folder / "langgraph.json"

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -34,13 +35,26 @@ def test_the_log_on_a_pipe_is_json_and_names_url_graphs_and_store(running: Servi
     said = running.announcement
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", said["url"])
     assert said["graphs"][:3] == ["simple", "slow", "failing"]
-    assert said["store"] == "memory://"
+    assert said["store"].startswith("sqlite:///")
     assert (said["level"], said["version"]) == ("info", httpx.get(f"{said['url']}/info").json()["version"])
     assert {"timestamp", "logger"} <= set(said)
 
 
 def test_a_memory_store_says_that_runs_end_with_the_process(running: Serving) -> None:
-    assert re.search(r"(end|lost) with th(e|is) process", str(running.lines()))
+    assert "end with this process" not in str(running.lines())
+    with serve(DATABASE_URI="memory://") as forgetful:
+        assert "end with this process" in str(forgetful.lines())
+
+
+def test_the_default_store_is_a_file_in_the_working_directory(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        command("serve", EXAMPLES, "--port", "0"), env=environment(), cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    try:
+        until((tmp_path / ".treadle" / "runs.db").is_file, within=30)
+    finally:
+        process.kill()
+        process.wait(15)
 
 
 def test_it_serves(running: Serving) -> None:
@@ -56,9 +70,9 @@ def test_the_log_tells_each_run_and_why_it_failed(running: Serving) -> None:
     assert "site-packages" not in line["exception"]
 
 
-def test_a_banner_on_a_terminal_names_graphs_store_and_urls() -> None:
+def test_a_banner_on_a_terminal_names_graphs_store_and_urls(tmp_path: Path) -> None:
     terminal, end = pty.openpty()
-    process = subprocess.Popen(command("serve", EXAMPLES, "--port", "0"), env=environment(), stderr=end)
+    process = subprocess.Popen(command("serve", EXAMPLES, "--port", "0"), env=environment(), cwd=tmp_path, stderr=end)
     os.close(end)
     banner = b""
     while b"openapi.json" not in banner:
@@ -66,7 +80,7 @@ def test_a_banner_on_a_terminal_names_graphs_store_and_urls() -> None:
     process.terminate()
     assert process.wait(15) in (0, -signal.SIGTERM)
     os.close(terminal)
-    for part in (b"agent, triage", b"memory://", b"http://127.0.0.1:", b"/runs/wait"):
+    for part in (b"agent, triage", b"sqlite:///.treadle/runs.db", b"http://127.0.0.1:", b"/runs/wait"):
         assert part in banner
 
 

@@ -13,6 +13,7 @@ from tests.cli.processes import serve
 from tests.endurance.mixed_runs import answers, make_runs
 from tests.endurance.speaking import ENDURANCE
 from tests.live import LiveServer, serving, until
+from treadle.runs.savers import MemorySavers
 
 pytestmark = pytest.mark.anyio
 RUNS, FIRST = 1000, 200
@@ -25,7 +26,9 @@ QUIET = 2.5
 def left(live: LiveServer) -> dict[str, int]:
     """What a server's stores still hold, whatever they are made of: the length of each container that is not empty."""
     services = live.services
-    stores = (services.storage.runs, services.storage.threads, services.storage.events, services.checkpoints.saver)
+    storage, savers = services.storage, services.checkpoints.savers
+    assert isinstance(savers, MemorySavers)
+    stores = (storage.runs, storage.threads, storage.events, savers.saver)
     return {
         f"{type(store).__name__}.{name}": len(value)
         for store in stores
@@ -35,7 +38,7 @@ def left(live: LiveServer) -> dict[str, int]:
 
 
 async def test_a_thousand_runs_leave_no_record_no_event_and_no_checkpoint() -> None:
-    with serving(ENDURANCE, run_ttl=1, resumable_ttl=1) as live:
+    with serving(ENDURANCE, database_uri="memory://", run_ttl=1, resumable_ttl=1) as live:
         made = await make_runs(live.url, range(RUNS))
         assert len({ran.run_id for ran in made}) == RUNS
         assert left(live).keys() >= {"MemoryRunStore._records", "MemoryEventLog._runs"}

@@ -1,4 +1,4 @@
-"""Graphs that take their time to be cancelled, or that are made of no config but the right one."""
+"""Graphs that take their time to be cancelled or read, or that are made of no config but the right one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import StateSnapshot
 from typing_extensions import TypedDict
 
 
@@ -31,6 +33,24 @@ async def linger(state: Item) -> dict[str, Any]:
 
 
 lingering = StateGraph(Item).add_node(linger).add_edge(START, "linger").compile()
+
+
+class Pondering(CompiledStateGraph[Any, Any, Any, Any]):
+    """A graph whose state takes as many seconds to read as it says itself."""
+
+    async def aget_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot:
+        snapshot = await super().aget_state(config, subgraphs=subgraphs)
+        await asyncio.sleep(snapshot.values["foo"]["reading"])
+        return snapshot
+
+
+async def work(state: Item) -> dict[str, Any]:
+    """Take as many seconds as the state says."""
+    await asyncio.sleep(state["foo"]["work"])
+    return {}
+
+
+pondering = Pondering(**vars(StateGraph(Item).add_node(work).add_edge(START, "work").compile()))
 
 
 def choosy(config: RunnableConfig) -> Any:

@@ -9,7 +9,8 @@ const PYTHON = process.env.TREADLE_PYTHON ?? `${ROOT}.venv/bin/python`;
 
 /** Serves the graphs of a langgraph.json; resolves to the server's URL and a function that stops it. */
 export async function serve(config) {
-  const server = spawn(PYTHON, ["-m", "treadle", "serve", ROOT + config, "--port", "0"], {
+  // In memory: the default file would be shared with whatever else is served from this folder.
+  const server = spawn(PYTHON, ["-m", "treadle", "serve", ROOT + config, "--port", "0", "--database-uri", "memory://"], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   const ended = new Promise((resolve) => server.once("exit", resolve));

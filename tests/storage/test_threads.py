@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.storage.test_contract import Clock, clock, record, storage
-from treadle.storage.base import Outcome, Storage, ThreadRecord, ThreadState
+from tests.storage.stores import KEPT, Clock, record
+from treadle.storage.base import Storage
+from treadle.storage.records import Outcome, ThreadRecord, ThreadState
 
-__all__ = ["clock", "storage"]
 pytestmark = pytest.mark.anyio
 
 
@@ -20,7 +20,7 @@ def thread(thread_id: str = "thread", **changes: Any) -> ThreadRecord:
 
 
 def kept(run_id: str = "run") -> Any:
-    return record(run_id, kwargs={"temporary": False, "resumable": False})
+    return record(run_id, kwargs=KEPT)
 
 
 BUSY = ThreadState("busy", interrupts=None)
@@ -116,4 +116,16 @@ async def test_the_time_of_a_thread_begins_anew_when_a_run_leaves_its_state(stor
     assert await storage.threads.get("thread") is not None
     assert await storage.threads.expired() == ([], 1110.0)
     clock.now = 1110.0
+    assert [each.thread_id for each in (await storage.threads.expired())[0]] == ["thread"]
+
+
+async def test_a_busy_thread_stays_and_its_time_begins_with_the_end_of_its_run(storage: Storage, clock: Clock) -> None:
+    await storage.runs.add([kept()], [thread(state=BUSY, ttl_minutes=1)])
+    clock.now = 5000.0
+    assert await storage.threads.get("thread") is not None
+    assert await storage.threads.expired() == ([], None)
+    assert await storage.runs.cancel_pending("run", Outcome("interrupted"), LEFT)
+    assert await storage.threads.expired() == ([], 5060.0)
+    clock.now = 5060.0
+    assert await storage.threads.get("thread") is None
     assert [each.thread_id for each in (await storage.threads.expired())[0]] == ["thread"]

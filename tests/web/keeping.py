@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import httpx
-from langgraph.checkpoint.memory import InMemorySaver
 
 from tests.graphs.graphs_under_test import entered
 from tests.live import LiveServer, until
 from tests.web.calls import Json, accepted, create, ended
+from treadle.runs.savers import MemorySavers, SqliteSavers
 
 
 def new_thread(http: httpx.Client, **fields: Any) -> Any:
@@ -64,8 +66,13 @@ def searched(http: httpx.Client, of: Json, **body: Any) -> Any:
 
 def stored(server: LiveServer, of: Json) -> int:
     """How many checkpoints, writes and values the checkpointer holds of a thread."""
-    saver, thread_id = server.services.checkpoints.saver, of["thread_id"]
-    assert isinstance(saver, InMemorySaver)
+    savers, thread_id = server.services.checkpoints.savers, of["thread_id"]
+    if isinstance(savers, SqliteSavers):
+        with closing(sqlite3.connect(savers.path)) as file:
+            counts = (f"SELECT count(*) FROM {table} WHERE thread_id = ?" for table in ("checkpoints", "writes"))
+            return sum(int(file.execute(count, (thread_id,)).fetchone()[0]) for count in counts)
+    assert isinstance(savers, MemorySavers)
+    saver = savers.saver
     checkpoints = [key for namespace in dict(saver.storage).get(thread_id, {}).values() for key in namespace]
     others = [key for key in [*list(saver.writes), *list(saver.blobs)] if key[0] == thread_id]
     return len(checkpoints) + len(others)

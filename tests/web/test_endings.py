@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live import LiveServer, serving, until
+from tests.live import LiveServer, looks_into_memory, serving, until
 from tests.web.calls import create, detail, until_status, wait
 from tests.web.test_memory import KB, SlowReader
 
@@ -48,6 +48,7 @@ def test_a_waiter_of_a_run_that_is_cancelled_and_deleted_has_its_answer(http: ht
         until(lambda: http.get(path).status_code == 404)
 
 
+@looks_into_memory
 @pytest.mark.parametrize("end", ["delete", "rollback"])
 def test_events_of_a_forgotten_run_are_freed(live: LiveServer, http: httpx.Client, end: str) -> None:
     run = create(http, "slow", {"seconds": 0}, after_seconds=60, stream_resumable=True)

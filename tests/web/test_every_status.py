@@ -87,6 +87,12 @@ def closing() -> Iterator[httpx.Client]:
         yield client
 
 
+@shows("health_check", "503")
+def test_a_server_that_is_ending_says_so(closing: httpx.Client) -> None:
+    assert closing.get("/ok").status_code == 503
+    assert closing.get("/info").status_code == 200
+
+
 @shows("create_thread", "503")
 def test_a_server_that_is_ending_takes_no_new_threads(closing: httpx.Client) -> None:
     response = closing.post("/threads", json={})
@@ -99,4 +105,3 @@ def test_a_server_that_is_ending_takes_no_new_runs(closing: httpx.Client, operat
     response = Creator(closing, operation).post("simple", {"foo": 1})
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert response.json() == {"detail": "The server is shutting down and takes no new runs."}
-    assert closing.get("/ok").status_code == 200

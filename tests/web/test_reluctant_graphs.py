@@ -10,7 +10,7 @@ import pytest
 
 from tests.graphs.reluctant import entered
 from tests.live import GRAPHS, LiveServer, serving, until
-from tests.web.calls import create
+from tests.web.calls import create, detail
 from tests.web.keeping import history, kept, new_thread, run_path, state, stored, superstep, thread, thread_path, update
 
 Json = dict[str, Any]
@@ -115,3 +115,24 @@ def test_a_state_is_read_by_the_graph_that_wrote_it_when_its_run_is_deleted(http
     assert http.delete(run_path(run)).status_code == 204
     assert state(http, run) == newest
     assert history(http, run) == states
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[httpx.Client]:
+    """A client of a server of these graphs, where a run may take half a second."""
+    graphs = GRAPHS.with_name("reluctant.json")
+    with serving(graphs, run_timeout=0.5) as live, httpx.Client(base_url=live.url, timeout=20) as client:
+        yield client
+
+
+@pytest.mark.parametrize(("work", "ends"), [(0, ("success", "idle")), (60, ("timeout", "error"))])
+@pytest.mark.parametrize("reading", [0.7, 60])
+def test_how_a_run_ends_does_not_depend_on_how_long_its_state_takes_to_read(
+    impatient: httpx.Client, monkeypatch: pytest.MonkeyPatch, work: int, ends: tuple[str, str], reading: float
+) -> None:
+    monkeypatch.setattr("treadle.runs.execution.LOOK_BACK", 1.2)
+    values = {"foo": {"work": work, "reading": reading}}
+    run = create(impatient, "pondering", values, on_completion="keep")
+    until(lambda: detail(impatient, run["run_id"])["ended_at"])
+    left = thread(impatient, run)
+    assert (detail(impatient, run["run_id"])["status"], left["status"], left["values"]) == (*ends, values)

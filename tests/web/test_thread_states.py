@@ -194,6 +194,7 @@ def test_a_state_is_cut_to_a_key(http: httpx.Client, key: str) -> None:
         ('["next","values.foo"]', {"values": {"foo": 1}, "next": ["ask"]}),
         ("values.items,values.foo", {"values": {"items": ["a"], "foo": 1}}),
         ("values.nobody", {"values": {}}),
+        ('["values.no,body"]', {"values": {}}),  # elsewhere, a comma begins another key
         (["values", "values.foo"], {"values": {"foo": 1, "items": ["a"]}}),
     ],
 )

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.live import GRAPHS, LiveServer, serving, sse, until
+from tests.live import GRAPHS, LiveServer, looks_into_memory, serving, sse, until
 from tests.web.keeping import kept, new_thread, superstep, thread, thread_path, update
 
 Json = dict[str, Any]
@@ -106,8 +106,10 @@ def test_a_thread_that_is_being_created_is_waited_for(server: LiveServer, http: 
     assert thread(http, given)["values"] == {"items": [7]}
 
 
+@looks_into_memory
 def test_reading_leaves_nothing_behind(server: LiveServer, http: httpx.Client) -> None:
-    saver: Any = server.services.checkpoints.saver
+    savers: Any = server.services.checkpoints.savers
+    saver = savers.saver
     before = dict(saver.storage)
     made = new_thread(http, metadata={"graph_id": "late"})
     assert http.get(f"{thread_path(made)}/state").status_code == 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from dotenv import dotenv_values
 
 from treadle.errors import ConfigError
 
-_UNSERVED = ("http", "webhooks", "store", "checkpointer", "ui")
+_UNSERVED = ("http", "webhooks", "store", "ui")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class GraphsConfig:
     """Graph id -> `./file.py:attribute` or `package.module:attribute`, in the file's order."""
     dependencies: tuple[str, ...]
     env: dict[str, str]
-    unserved: tuple[str, ...] = ()
+    unserved: tuple[str, ...]
     """Keys of the file that this version knows and does not carry out."""
 
     @property
@@ -34,10 +33,10 @@ class GraphsConfig:
         """The folder that relative paths start from."""
         return self.path.parent
 
-    def enter(self, environment: MutableMapping[str, str] = os.environ) -> None:
+    def enter(self) -> None:
         """Make the graphs importable and give them their environment; what is already set stays."""
         for name, value in self.env.items():
-            environment.setdefault(name, value)
+            os.environ.setdefault(name, value)
         for dependency in reversed(self.dependencies):
             if dependency.startswith("."):
                 folder = str((self.folder / dependency).resolve())
@@ -65,8 +64,8 @@ def read_config(path: Path) -> GraphsConfig:
         path=path,
         graphs=_graphs(path, document.get("graphs")),
         dependencies=_dependencies(path, document.get("dependencies", [])),
-        env=_environment(path, document.get("env", {})),
-        unserved=tuple(key for key in _UNSERVED if document.get(key)),
+        env={**_thread_ttl(path, document.get("checkpointer")), **_environment(path, document.get("env", {}))},
+        unserved=tuple(key for key in _UNSERVED if document.get(key)) + _unserved_of(document.get("checkpointer")),
     )
 
 
@@ -97,3 +96,20 @@ def _environment(path: Path, env: Any) -> dict[str, str]:
     if not isinstance(env, dict):
         raise ConfigError(f'{path}: "env" must be an object of variables or the name of a .env file')
     return {name: str(value) for name, value in env.items()}
+
+
+def _thread_ttl(path: Path, checkpointer: Any) -> dict[str, str]:
+    """The setting that stands for `checkpointer.ttl`. Threads go when their time is over, so no sweep is configured."""
+    if checkpointer is not None and not isinstance(checkpointer, dict):
+        raise ConfigError(f'{path}: "checkpointer" must be an object, such as {{"ttl": {{"default_ttl": 43200}}}}')
+    ttl = (checkpointer or {}).get("ttl")
+    if ttl is None:
+        return {}
+    if not isinstance(ttl, dict) or ttl.get("strategy", "delete") != "delete":
+        raise ConfigError(f'{path}: checkpointer.ttl must be an object with "strategy": "delete", or be left out')
+    minutes = ttl.get("default_ttl")
+    return {} if minutes is None else {"THREAD_TTL_MINUTES": str(minutes)}
+
+
+def _unserved_of(checkpointer: dict[str, Any] | None) -> tuple[str, ...]:
+    return tuple(f"checkpointer.{key}" for key in checkpointer or () if key != "ttl")

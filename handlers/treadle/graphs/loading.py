@@ -40,7 +40,7 @@ class Graphs:
         if isinstance(source, Pregel):
             yield source
             return
-        made = source(*([config] if _wants_config(source) else []))
+        made = source(config) if _wants_config(source) else source()
         if inspect.isawaitable(made):
             made = await made
         if isinstance(made, AbstractAsyncContextManager):
@@ -86,7 +86,7 @@ def _module(folder: Path, location: str) -> ModuleType:
     sys.modules[name] = module  # before it runs: annotations and pickles look their module up
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException:  # whatever ends it, Ctrl-C too: an import must not find half a module
         del sys.modules[name]
         raise
     return module

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Interrupt
 
 from treadle.encoding import encode
 from treadle.graphs.loading import AnyPregel, Graphs
-from treadle.storage.base import ThreadState
+from treadle.runs.savers import Savers
+from treadle.storage.records import ThreadState
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +21,26 @@ class Checkpoints:
     """The checkpointer of kept threads and the graphs that read it. Used on the graphs' event loop only."""
 
     graphs: Graphs
-    saver: BaseCheckpointSaver[Any]
+    savers: Savers
 
     @asynccontextmanager
     async def open(self, graph_id: str, config: RunnableConfig) -> AsyncIterator[AnyPregel]:
         """The graph with the checkpointer."""
         async with self.graphs.open(graph_id, config) as graph:
-            yield self.keeping(graph)
+            yield await self.keeping(graph)
 
-    def keeping(self, graph: AnyPregel) -> AnyPregel:
+    async def keeping(self, graph: AnyPregel) -> AnyPregel:
         """The graph, so that it writes checkpoints."""
-        return graph.copy(update={"checkpointer": self.saver})
+        return graph.copy(update={"checkpointer": await self.savers.here()})
 
     async def exist(self, thread_id: str) -> bool:
         """Whether there is a checkpoint of the thread."""
-        return await self.saver.aget_tuple({"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}) is not None
+        address: RunnableConfig = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
+        return await (await self.savers.here()).aget_tuple(address) is not None
 
     async def delete(self, thread_id: str) -> None:
         """Forget all checkpoints of a thread."""
-        await self.saver.adelete_thread(thread_id)
+        await (await self.savers.here()).adelete_thread(thread_id)
 
 
 async def left_in_thread(graph: AnyPregel, thread_id: str) -> ThreadState:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -17,10 +17,13 @@ from treadle.graphs.loading import AnyPregel
 from treadle.runs.checkpoints import Checkpoints, left_in_thread
 from treadle.runs.stream_modes import StreamModes, langgraph_modes, stream_chunks
 from treadle.runs.views import Deployment, run_config
-from treadle.storage.base import Outcome, RunRecord, Status, ThreadState
+from treadle.storage.records import Outcome, RunRecord, Status, ThreadState
 
-Emit = Callable[[str, bytes], Awaitable[None] | None]
-"""Takes an event's name and JSON; what it returns, if anything, is awaited: so a slow reader holds its graph up."""
+Wait = Callable[[], Awaitable[None]]
+Emit = Callable[[str, bytes], Wait | None]
+"""Takes an event's name and JSON; what it returns, if anything, is waited for: so a slow reader holds its graph up."""
+# Seconds that it may take to read what a run left in its thread; then what its events said has to do.
+LOOK_BACK = 10.0
 log = structlog.get_logger("treadle.runs")
 
 
@@ -47,13 +50,16 @@ class Execution:
     async def __call__(self, run: RunRecord, emit: Emit) -> End:
         """Run the graph to its end. Never raises.
 
-        A cancelled attempt ends as `interrupted`, one that takes longer than the timeout as `timeout`.
+        A cancelled attempt ends as `interrupted`, one whose graph takes longer than the timeout as `timeout`.
         """
         attempt = _Attempt(self, run, emit)
         limit = asyncio.timeout(self.timeout)
         try:
-            async with limit:
-                await attempt.run_graph()
+            try:
+                async with limit:
+                    await attempt.run_graph()
+            finally:  # beyond the limit: a graph that ended in time has not timed out because its state is slow to read
+                await attempt.look_back()
             return End(attempt.outcome("success"), None, attempt.left)
         except asyncio.CancelledError:
             return End(attempt.interrupted(), None, attempt.left)
@@ -76,24 +82,21 @@ class _Attempt:
         self._interrupts: list[Any] = []
         self._error: bytes | None = None
         self._first_event_at: float | None = None
+        self._kept: AnyPregel | None = None
         self.left: ThreadState | None = None
 
     async def run_graph(self) -> None:
+        """Run the graph to its end, and send its events."""
         run = self._run
-        pending = self._emit_event("metadata", encode({"run_id": run.run_id, "attempt": run.attempt}))
-        if pending is not None:
-            await pending
+        wait = self._emit_event("metadata", encode({"run_id": run.run_id, "attempt": run.attempt}))
+        if wait is not None:
+            await wait()
         config = run_config(run, self._execution.deployment)
         checkpoints = self._execution.checkpoints
         async with checkpoints.graphs.open(run.graph_id, config) as graph:
-            if run.temporary:
-                await self._follow(graph, config)
-                return
-            graph = checkpoints.keeping(graph)
-            try:
-                await self._follow(graph, config)
-            finally:
-                await self._look_back(graph)
+            if not run.temporary:
+                graph = self._kept = await checkpoints.keeping(graph)
+            await self._follow(graph, config)
 
     async def _follow(self, graph: AnyPregel, config: RunnableConfig) -> None:
         run, kwargs = self._run, self._run.kwargs
@@ -117,13 +120,16 @@ class _Attempt:
                 for name, payload in self._modes.events(namespace, mode, value):
                     await self._emit(name, encode(payload))
 
-    async def _look_back(self, graph: AnyPregel) -> None:
-        """Note what the run left in its thread, however it ended."""
+    async def look_back(self) -> None:
+        """Note what a kept run left in its thread, however it ended."""
+        if self._kept is None:
+            return
+        self.left = ThreadState(values=self._values_json)
         try:
-            self.left = await left_in_thread(graph, self._run.thread_id)
+            async with asyncio.timeout(LOOK_BACK):
+                self.left = await left_in_thread(self._kept, self._run.thread_id)
         except Exception as error:  # the author's own reducers and values are at work here
             log.warning("the state of a thread cannot be read", run_id=self._run.run_id, error=repr(error))
-            self.left = ThreadState(values=self._values_json)
 
     async def _take_values(self, value: Any) -> None:
         """Remember the graph's output, and send it if `values` was asked for: encoded once either way."""
@@ -141,9 +147,9 @@ class _Attempt:
     async def _emit(self, name: str, data: bytes) -> None:
         if self._first_event_at is None:
             self._first_event_at = self._execution.clock()
-        pending = self._emit_event(name, data)
-        if pending is not None:
-            await pending
+        wait = self._emit_event(name, data)
+        if wait is not None:
+            await wait()
 
     def fail(self, status: Status, error: BaseException) -> Outcome:
         """The outcome of an attempt that ended in `error`, after telling its followers.
@@ -151,9 +157,7 @@ class _Attempt:
         It does not wait for them: one that has stopped reading must not keep the run from ending.
         """
         self._error = encode(failure(error))
-        credit = self._emit_event("error", self._error)
-        if isinstance(credit, Coroutine):
-            credit.close()
+        self._emit_event("error", self._error)
         return self._so_far(status)
 
     def interrupted(self) -> Outcome:

@@ -19,6 +19,8 @@ from treadle.runs.tracebacks import is_own
 T = TypeVar("T")
 NODE_THREADS = "treadle-nodes"
 """How the names of the threads begin that synchronous nodes run in."""
+# How often the loops are asked for a sign of life while runs are under way, in seconds.
+WATCH_PERIOD = 0.5
 log = structlog.get_logger("treadle.graphs")
 
 
@@ -89,10 +91,13 @@ class GraphLoops:
         if graph_loop is not self.home:
             self._free.append(graph_loop)
 
-    def watch(self, period: float) -> None:
-        """Called every `period` seconds: warns once of each loop that a graph has blocked for so long."""
-        for graph_loop in self._all:
-            graph_loop.watch(period)
+    async def watch_forever(self, busy: Callable[[], bool]) -> None:
+        """Warn once of each loop that a graph has blocked for a while. Runs on another loop, as long as it is busy."""
+        while True:
+            await asyncio.sleep(WATCH_PERIOD)
+            if busy():
+                for graph_loop in self._all:
+                    graph_loop.watch(WATCH_PERIOD)
 
 
 class GraphLoop:

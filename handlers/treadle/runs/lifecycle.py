@@ -8,9 +8,11 @@ from dataclasses import replace
 from uuid_utils import uuid4
 
 from treadle.errors import RunNotFound, ShuttingDown
-from treadle.runs.kept_threads import left_by_rollback, thread_of
-from treadle.runs.worker import Worker, cancelled
-from treadle.storage.base import END, CancelAction, Follower, RunRecord, Status, Storage, ThreadState
+from treadle.runs.endings import cancelled
+from treadle.runs.own_threads import kept_threads, left_by_rollback
+from treadle.runs.worker import Worker
+from treadle.storage.base import END, Follower, Storage
+from treadle.storage.records import ENDED, CancelAction, CancelRequest, RunRecord, Status, ThreadState
 
 FROM_NOW = None
 """Cursor of a follower that wants what comes from now on."""
@@ -19,10 +21,13 @@ FROM_NOW = None
 class Runs:
     """The life of runs over a storage and a worker. A run ends in exactly one terminal state."""
 
-    def __init__(self, storage: Storage, worker: Worker, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, storage: Storage, worker: Worker, clock: Callable[[], float], *, thread_ttl: float | None
+    ) -> None:
         self._storage = storage
         self._worker = worker
         self._clock = clock
+        self._thread_ttl = thread_ttl
         self._closing = False
 
     @property
@@ -45,36 +50,56 @@ class Runs:
 
     async def create(self, records: Sequence[RunRecord]) -> None:
         """Commit new pending runs, all or none, and see to their start."""
-        self._open(records)
-        await self._add(records)
+        self._check_open()
+        if len(records) == 1 and self._may_start(records[0]):
+            await self._start(self._claimed(records[0]))
+        else:
+            await self._queue(records)
+            self._worker.wake(min(record.due for record in records))
 
     async def create_and_follow(self, run: RunRecord, after: int) -> Follower:
         """Create one run and follow it from the event after `after`: 0 for all of them, END for none."""
-        self._open([run])
+        self._check_open()
+        if self._may_start(run):
+            return await self._start(self._claimed(run), after)
+        # Whoever will run it writes its events where they are found from here.
+        run = replace(run, shared=after != END)
+        await self._queue([run])
         follower = self._storage.events.follow(run.run_id, after)
-        await self._add([run])
+        self._worker.wake(run.due)
         return follower
 
-    def _open(self, records: Sequence[RunRecord]) -> None:
+    def _check_open(self) -> None:
         if self._closing:
             raise ShuttingDown
-        for record in records:
-            self._storage.events.open(record.run_id, resumable=record.resumable)
 
-    async def _add(self, records: Sequence[RunRecord]) -> None:
+    def _may_start(self, run: RunRecord) -> bool:
+        """Whether the run may start at once; then a slot is reserved for it."""
+        return run.due <= self._clock() and self._worker.reserve()
+
+    def _claimed(self, run: RunRecord) -> RunRecord:
+        """No queue hop for a run that may start at once: it is committed already claimed, by this process."""
         now = self._clock()
-        threads = [thread_of(record) for record in records if not record.temporary]
+        return replace(run, status="running", claim=str(uuid4()), attempt=1, started_at=now, updated_at=now)
+
+    async def _start(self, run: RunRecord, after: int = END) -> Follower:
+        events = self._storage.events
         try:
-            if len(records) == 1 and records[0].due <= now and self._worker.has_slot:
-                # No queue hop for a run that may start at once: it is committed already claimed, by this process.
-                claimed = replace(
-                    records[0], status="running", claim=str(uuid4()), attempt=1, started_at=now, updated_at=now
-                )
-                await self._storage.runs.add([claimed], threads)
-                self._worker.run(claimed)
-            else:
-                await self._storage.runs.add(records, threads)
-                self._worker.wake()
+            events.expect(run)
+            follower = events.follow(run.run_id, after)
+            await self._storage.runs.add([run], kept_threads([run], self._thread_ttl))
+        except BaseException:
+            self._worker.release()
+            events.drop(run.run_id)
+            raise
+        self._worker.start_reserved(run)
+        return follower
+
+    async def _queue(self, records: Sequence[RunRecord]) -> None:
+        for record in records:
+            self._storage.events.expect(record)
+        try:
+            await self._storage.runs.add(records, kept_threads(records, self._thread_ttl))
         except BaseException:
             for record in records:
                 self._storage.events.drop(record.run_id)
@@ -100,7 +125,7 @@ class Runs:
     async def delete(self, run: RunRecord) -> None:
         """Forget the run at once; one that has not ended is cancelled, and its followers end when it has."""
         reason = "the run was deleted"
-        unfinished = await self.cancel(run.run_id, "rollback", reason) or self._worker.holds(run.run_id)
+        unfinished = await self.cancel(run.run_id, "rollback", reason) or run.status not in ENDED
         await self._storage.runs.remove(run.run_id, left_by_rollback(reason) if unfinished else None)
         if not self._worker.holds(run.run_id):
             self._storage.events.drop(run.run_id)
@@ -122,7 +147,9 @@ class Runs:
         left = left_by_rollback(reason) if action == "rollback" else ThreadState()
         ended = await self._storage.runs.cancel_pending(run_id, cancelled(reason), left)
         if ended is None:
-            return self._worker.cancel(run_id, action, reason)
+            if self._worker.holds(run_id):
+                return self._worker.cancel(run_id, action, reason)
+            return await self._storage.runs.request_cancel(run_id, CancelRequest(action, reason))
         self._worker.retire(ended, forget=action == "rollback")
         if action == "rollback":
             await self._storage.runs.remove(run_id)

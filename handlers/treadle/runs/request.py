@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from uuid_utils import uuid4, uuid7
 
-from treadle.encoding import encode
+from treadle.encoding import encode, read_uuid
 from treadle.errors import ContradictoryRequest, InvalidRequest
 from treadle.graphs.assistants import Assistant
 from treadle.runs.tracing import TRACE_EXAMPLE, TRACE_PROJECT
 from treadle.runs.views import NOT_FORWARDED
-from treadle.storage.base import RunRecord
+from treadle.storage.records import RunRecord
 from treadle_api.operations import CreateRunBody
 
 Json = dict[str, Any]
@@ -196,9 +195,8 @@ def _checkpoint(document: Json) -> Json:
     address = {key: value for key, value in checkpoint.items() if not _is_reserved(key)}
     if checkpoint_id := document.get("checkpoint_id"):
         address["checkpoint_id"] = checkpoint_id
-    given = address.get("checkpoint_id")
-    if given and not (isinstance(given, str) and _is_uuid(given)):
-        raise InvalidRequest(f"checkpoint_id: {given!r} is not a UUID")
+    if given := address.get("checkpoint_id"):
+        read_uuid("checkpoint_id", given)
     return address
 
 
@@ -210,17 +208,9 @@ def _tracer(document: Json) -> Json:
     for name in _TRACER_KEYS:
         if not isinstance(tracer.get(name), str | None):
             raise InvalidRequest(f"langsmith_tracer.{name}: {tracer[name]!r} is not a string")
-    if (example_id := tracer.get("example_id")) and not _is_uuid(example_id):
-        raise InvalidRequest(f"langsmith_tracer.example_id: {example_id!r} is not a UUID")
+    if example_id := tracer.get("example_id"):
+        read_uuid("langsmith_tracer.example_id", example_id)
     return {key: tracer[name] for name, key in _TRACER_KEYS.items() if tracer.get(name)}
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_reserved(key: str) -> bool:

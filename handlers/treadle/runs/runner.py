@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
+from typing import Literal
 
 from treadle.encoding import encode, failure
-from treadle.runs.execution import End, Execution
+from treadle.runs.execution import End, Execution, Wait
 from treadle.runs.graph_loop import GraphLoop, GraphLoops, Handoff
-from treadle.storage.base import CancelAction, Outcome, RunRecord
+from treadle.storage.records import CancelAction, Outcome, RunRecord
 
 # Bytes of events that a graph may be ahead of the event log before it has to wait.
 IN_FLIGHT = 1024 * 1024
+
+
+Fate = Literal["held", "settling", "lost", "given back"]
 
 
 @dataclass(eq=False, slots=True)
@@ -27,6 +31,8 @@ class Attempt:
     cancelled: bool = False
     action: CancelAction = "interrupt"
     reason: str = ""
+    fate: Fate = "held"
+    """What is to become of the run when this attempt has been cancelled; that of a cancelled run is `held` as well."""
     sent: int = 0
     """Bytes of events that the graph has produced."""
     appended: int = 0
@@ -95,10 +101,10 @@ class Runner:
                 attempt.task.add_done_callback(partial(self._finish, attempt))
 
     async def _execute(self, attempt: Attempt) -> End:
-        def emit(name: str, data: bytes) -> Awaitable[None] | None:
+        def emit(name: str, data: bytes) -> Wait | None:
             self._from_graphs.put((attempt, name, data))
             attempt.sent += len(data)
-            return None if attempt.sent - attempt.accepted <= IN_FLIGHT else self._credit(attempt)
+            return None if attempt.sent - attempt.accepted <= IN_FLIGHT else partial(self._credit, attempt)
 
         return await self._execution(attempt.run, emit)
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import orjson
 from langchain_core.runnables import RunnableConfig
 
+from treadle.encoding import fragment
 from treadle.runs.tracing import tracers
-from treadle.storage.base import Outcome, RunRecord
+from treadle.storage.records import Outcome, RunRecord
 from treadle_api.results import Run, RunDetail
 
 NOT_FORWARDED = frozenset({"callbacks", "run_id"})
@@ -92,9 +92,9 @@ def run_detail(run: RunRecord, deployment: Deployment) -> RunDetail:
     outcome = run.outcome or NO_OUTCOME
     detail = {
         **run_view(run, deployment),
-        "values": _fragment(outcome.values),
-        "error": _fragment(outcome.error or outcome.cancelled),
-        "interrupts": _fragment(outcome.interrupts or b"[]"),
+        "values": fragment(outcome.values),
+        "error": fragment(outcome.error or outcome.cancelled),
+        "interrupts": fragment(outcome.interrupts or b"[]"),
         "started_at": _when(run.started_at),
         "ended_at": _when(run.ended_at),
         "expires_at": _when(run.expires_at),
@@ -127,10 +127,6 @@ def wait_body(run: RunRecord) -> bytes:
     if not values.startswith(b"{") or values == b"{}":
         return b'{"__interrupt__":' + outcome.interrupts + b"}"
     return values[:-1] + b',"__interrupt__":' + outcome.interrupts + b"}"
-
-
-def _fragment(json: bytes | None) -> Any:
-    return None if json is None else orjson.Fragment(json)
 
 
 def _when(seconds: float | None) -> str | None:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
+from math import inf
 from time import monotonic
 from typing import Any
 
 import structlog
 
-from treadle.encoding import encode
-from treadle.errors import LeaseLost
+from treadle.errors import LeaseLost, StorageUnavailable
+from treadle.runs.endings import RETRY_PERIOD, Endings, exhausted, report
 from treadle.runs.execution import End, Execution
 from treadle.runs.graph_loop import GraphLoops
-from treadle.runs.kept_threads import left_by, left_by_rollback
+from treadle.runs.leases import Leases
+from treadle.runs.own_threads import left_by
+from treadle.runs.retention import Retention
 from treadle.runs.runner import Attempt, Runner
-from treadle.runs.tracebacks import own_traceback
-from treadle.storage.base import CancelAction, Outcome, RunRecord, Storage
+from treadle.storage.base import Storage
+from treadle.storage.records import CancelAction, RunRecord
 
 log = structlog.get_logger("treadle.runs")
-# Ended runs are swept out at most this often, in seconds; an expired one is invisible before.
-SWEEP_PERIOD = 1.0
-# How often the graphs' loop is asked for a sign of life while runs are under way, in seconds.
-WATCH_PERIOD = 0.5
 
 
 class Worker:
@@ -38,21 +36,29 @@ class Worker:
         loops: GraphLoops,
         *,
         concurrency: int,
+        attempts: int,
+        lease: float,
+        claims: bool,
         resumable_ttl: float,
         clock: Callable[[], float],
     ) -> None:
         self._storage = storage
-        self._execution = execution
         self._loops = loops
+        delete = execution.checkpoints.delete
+        self._endings = Endings(storage, lambda thread_id: loops.home.call(lambda: delete(thread_id)))
         self._concurrency = concurrency
-        self._resumable_ttl = resumable_ttl
+        self._attempts_in_all = attempts
+        self._lease = lease
+        self._claims = claims
+        self._reserved = 0
+        self._retention = Retention(storage, resumable_ttl, clock)
         self._clock = clock
         self._attempts: dict[str, Attempt] = {}
         self._settling: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
-        self._ended = asyncio.Event()
         self._backlog = False
+        self._next_due = inf  # while it is not known, and if nothing waits
         self._runner = Runner(execution, loops, on_events=self._append, on_end=self._end)
         self._tasks: list[asyncio.Task[None]] = []
         self._closed_at: float | None = None
@@ -63,22 +69,37 @@ class Worker:
         """Runs under way in this process."""
         return len(self._attempts)
 
+    def reserve(self) -> bool:
+        """Keep a slot for a run that is due now, if it would not overtake one that waits."""
+        free = self._claims and not self._backlog and self._free > 0
+        self._reserved += free
+        return free
+
+    def release(self) -> None:
+        """Give up a reserved slot."""
+        self._reserved -= 1
+
     @property
-    def has_slot(self) -> bool:
-        """Whether a run that is due now may start at once, without overtaking one that waits."""
-        return not self._backlog and len(self._attempts) < self._concurrency
+    def _free(self) -> int:
+        return self._concurrency - len(self._attempts) - self._reserved
 
     def start(self) -> None:
         """Begin to claim runs."""
-        self._loops.start()
-        forever = (self._claim_forever, self._sweep_forever, self._watch_forever)
+        forever: list[Callable[[], Coroutine[Any, Any, None]]]
+        forever = [self._retention.sweep_forever, partial(self._loops.watch_forever, lambda: bool(self._attempts))]
+        if self._storage.durable:
+            leases = Leases(self._storage, self._lease, self._attempts, cancel=self.cancel, lose=self._lose)
+            forever += [leases.renew_forever, partial(leases.listen_forever, self._wake.set)]
+        if self._claims:
+            forever.append(self._claim_forever)
         self._tasks = [asyncio.create_task(work()) for work in forever]
 
     def close(self) -> None:
         """Claim no more runs; the grace period of `stop` begins."""
         if self._closed_at is None:
             self._closed_at = monotonic()
-            self._tasks[0].cancel()
+            self._claims = False
+            self._wake.set()
 
     def hurry(self) -> None:
         """Let `stop` wait no longer for runs to end."""
@@ -92,13 +113,16 @@ class Worker:
         if self._attempts and left > 0 and not self._hurry:
             log.info("waiting for runs to end", runs=len(self._attempts), grace_seconds=round(left, 1))
             await self._drain(left, until_hurried=True)
-        for run_id in list(self._attempts):
-            self.cancel(run_id, "interrupt", "the server shut down")
+        for run_id, attempt in list(self._attempts.items()):
+            if self._storage.durable and not attempt.reason:
+                attempt.fate = "given back"
+                self._runner.cancel(attempt)
+            else:
+                self.cancel(run_id, "interrupt", "the server shut down")
         await self._drain(2.0)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._loops.stop()
 
     async def _drain(self, seconds: float, *, until_hurried: bool = False) -> None:
         with suppress(TimeoutError):
@@ -107,18 +131,25 @@ class Worker:
                     self._idle.clear()
                     await self._idle.wait()
 
-    def wake(self) -> None:
-        """Look for due runs now: one was added, or a slot became free."""
-        self._backlog = True
-        self._wake.set()
+    def wake(self, due: float) -> None:
+        """Look for due runs: one was added that will be due then."""
+        if due <= self._clock():
+            self._backlog = True
+        if due < self._next_due:
+            self._wake.set()
 
-    def run(self, record: RunRecord) -> None:
-        """Run a run that is already claimed."""
+    def start_reserved(self, record: RunRecord) -> None:
+        """Run a claimed run in the slot that was reserved for it."""
+        self.release()
+        self._run(record)
+
+    def _run(self, record: RunRecord) -> None:
+        self._storage.events.open(record)
         self._attempts[record.run_id] = self._runner.run(record)
 
     def cancel(self, run_id: str, action: CancelAction, reason: str) -> bool:
-        """Cancel a run under way here; its awaiting node gets the cancellation. False if there is no such run, or if
-        it is being cancelled already: only a rollback may still take the place of an interrupt.
+        """Cancel a run under way here; its awaiting node gets the cancellation. False if there is nothing to cancel, or
+        no more: only a rollback may still take the place of an interrupt.
         """
         attempt = self._attempts.get(run_id)
         if attempt is None:
@@ -140,14 +171,8 @@ class Worker:
                 await attempt.over.wait()
 
     def retire(self, ended: RunRecord, *, forget: bool = False) -> None:
-        """A run has ended: its followers end, and the events of a resumable one stay for a while, unless forgotten."""
-        events = self._storage.events
-        events.close(ended.run_id, ended)
-        if forget:
-            events.drop(ended.run_id)
-        elif ended.resumable:
-            asyncio.get_running_loop().call_later(self._resumable_ttl, events.drop, ended.run_id)
-        self._ended.set()
+        """A run has ended: its followers end, and what is to be kept of it is kept for its time, unless forgotten."""
+        self._retention.retire(ended, forget=forget)
 
     def _append(self, attempt: Attempt, ready: list[tuple[str, bytes]]) -> None:
         log, run_id = self._storage.events, attempt.run.run_id
@@ -173,82 +198,90 @@ class Worker:
         task.add_done_callback(self._settling.discard)
 
     async def _settle(self, attempt: Attempt, end: End) -> None:
-        run, runs, rolled_back = attempt.run, self._storage.runs, attempt.action == "rollback"
-        outcome = end.outcome
-        if outcome.status == "interrupted":
-            outcome = cancelled(attempt.reason, outcome)
-        left = left_by_rollback(attempt.reason) if rolled_back else left_by(outcome, end.left)
-        try:
-            ended = await runs.settle(run.run_id, run.claim or "", outcome, None if run.temporary else left)
-        except LeaseLost:
-            ended = replace(run, status=outcome.status, outcome=outcome)
-            if not rolled_back:
-                log.warning("another worker took the run over", run_id=run.run_id)
-        if rolled_back:
-            await runs.remove(run.run_id)
-            await self._forget_checkpoints(run)
+        run, ended = attempt.run, None
+        if attempt.fate == "held" or end.outcome.status != "interrupted":
+            attempt.fate = "settling"
+            ended = await self._endings.settle(attempt, end)
+        elif attempt.fate == "given back":
+            await self._endings.give_back(run)
+        deleted = attempt.fate == "lost" and await self._endings.is_deleted(run)
         # Only now: whoever sees the end of the stream must find the run settled.
-        self.retire(ended, forget=rolled_back)
+        if deleted:
+            self._storage.events.drop(run.run_id)
+        elif ended is None:
+            self._storage.events.abandon(run.run_id)
+        else:
+            self.retire(ended, forget=attempt.action == "rollback")
         del self._attempts[run.run_id]
         attempt.over.set()
-        if self._backlog:
+        if self._backlog or attempt.fate == "lost":
             self._wake.set()
         if not self._attempts:
             self._idle.set()
-        _report(run, outcome, end.error, monotonic() - attempt.started)
-
-    async def _forget_checkpoints(self, run: RunRecord) -> None:
-        """Delete what a kept run wrote: its thread has nothing else, and keeps its id until the run has ended."""
-        if not run.temporary:
-            await self._loops.home.call(partial(self._execution.checkpoints.delete, run.thread_id))
+        if ended is not None and ended.outcome is not None:
+            report(run, ended.outcome, end.error, monotonic() - attempt.started)
 
     async def _claim_forever(self) -> None:
-        """Start what is due, then sleep until the next run is, or until woken."""
+        """Start what is due, then sleep until the next run is, or until woken; until there is nothing to claim here."""
         runs = self._storage.runs
-        while True:
+        while self._claims:
             self._wake.clear()
-            free = self._concurrency - len(self._attempts)
-            for record in await runs.claim(free) if free > 0 else ():
-                self.run(record)
-            due = await runs.next_due()
+            self._next_due = inf
+            try:
+                if self._free > 0:
+                    await self._take_all(await runs.claim(self._free, self._attempts.keys()))
+                due = await runs.next_due(self._attempts.keys())
+            except StorageUnavailable as error:
+                log.error("no run can be claimed; trying again", error=str(error))
+                await asyncio.sleep(RETRY_PERIOD)
+                continue
             now = self._clock()
+            if due is not None:
+                self._next_due = due
             # A run that became due since the claim is no backlog while there are slots: it is claimed right away.
-            self._backlog = due is not None and due <= now and len(self._attempts) >= self._concurrency
+            self._backlog = due is not None and due <= now and self._free <= 0
             # With a backlog, a slot that becomes free wakes us.
             delay = None if due is None or self._backlog else max(due - now, 0)
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._wake.wait()
 
-    async def _sweep_forever(self) -> None:
-        """Forget ended runs when their retention is over."""
-        while True:
-            await self._ended.wait()
-            self._ended.clear()
-            expires: float | None = self._clock()
-            while expires is not None:
-                await asyncio.sleep(max(expires - self._clock(), SWEEP_PERIOD))
-                gone, expires = await self._storage.runs.sweep()
-                for run_id in gone:
-                    self._storage.events.drop(run_id)
+    async def _take_all(self, claimed: Sequence[RunRecord]) -> None:
+        """Begin attempts at runs that were just claimed.
 
-    async def _watch_forever(self) -> None:
-        while True:
-            await asyncio.sleep(WATCH_PERIOD)
-            if self._attempts:
-                self._loops.watch(WATCH_PERIOD)
+        Raises StorageUnavailable if one of them had to be given back.
+        """
+        failure: StorageUnavailable | None = None
+        for record in claimed:
+            try:
+                if self._claims:
+                    await self._take(record)
+                    continue
+            except StorageUnavailable as error:
+                failure = error
+            await self._endings.give_back(record)
+        if failure is not None:
+            raise failure
 
+    async def _take(self, record: RunRecord) -> None:
+        """Begin an attempt at a run that was just claimed, unless it has had all of its attempts."""
+        if record.attempt > 1:
+            await self._endings.begin_anew(record)
+        if record.attempt <= self._attempts_in_all:
+            self._run(record)
+            return
+        outcome = exhausted(self._attempts_in_all)
+        self._storage.events.open(record)
+        self._storage.events.append(record.run_id, [("error", outcome.error or b"null")])
+        await self._storage.events.written(record.run_id)
+        with suppress(LeaseLost):
+            left = None if record.temporary else left_by(outcome, None)
+            self.retire(await self._storage.runs.settle(record.run_id, record.claim or "", outcome, left))
 
-def cancelled(reason: str, outcome: Outcome | None = None) -> Outcome:
-    """The outcome of a cancelled run; what it had produced stays readable."""
-    error = encode({"error": "UserInterrupt", "message": reason})
-    return replace(outcome or Outcome("interrupted"), cancelled=error)
-
-
-def _report(run: RunRecord, outcome: Outcome, error: BaseException | None, seconds: float) -> None:
-    about = {"graph": run.graph_id, "run_id": run.run_id, "status": outcome.status, "ms": round(seconds * 1000, 1)}
-    if error is None:
-        log.info("run ended", **about)
-    else:
-        # Clients see a masked text: the log is where the author finds the cause.
-        log.error("run failed", **about, exception=own_traceback(error))
+    def _lose(self, attempt: Attempt) -> None:
+        """Stop an attempt whose run is somebody else's by now, or nobody's."""
+        if attempt.fate != "held":
+            return
+        attempt.fate = "lost"
+        attempt.reason = "another process has the run"
+        self._runner.cancel(attempt)

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 
 from treadle.errors import ConfigError
 from treadle.settings import Settings
-from treadle.storage.base import Storage
+from treadle.storage.base import Changes, Storage
+
+MEMORY_RETENTION = 256 * 1024**2
+"""Bytes of ended runs that are kept in memory, unless RUN_RETENTION_BYTES says otherwise."""
 
 
-def open_storage(settings: Settings, clock: Callable[[], float]) -> Storage:
-    """The storage that `settings.database_uri` names. Raises ConfigError for an unknown scheme."""
+class NoChanges(Changes):
+    """Nobody else has this store."""
+
+    async def next(self) -> None:
+        await asyncio.Event().wait()
+
+
+def open_storage(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
+    """The storage that `settings.database_uri` names, for a process that has these graphs.
+
+    Raises ConfigError for an unknown scheme.
+    """
     scheme = settings.database_uri.partition(":")[0]
     if scheme == "memory":
         from treadle.storage.memory_events import MemoryEventLog
@@ -18,6 +32,12 @@ def open_storage(settings: Settings, clock: Callable[[], float]) -> Storage:
         from treadle.storage.memory_threads import MemoryThreadStore
 
         threads = MemoryThreadStore(clock)
-        runs = MemoryRunStore(clock, threads, ttl=settings.run_ttl, retention_bytes=settings.run_retention_bytes)
-        return Storage(runs, threads, MemoryEventLog(settings.event_buffer_bytes), durable=False)
-    raise ConfigError(f"DATABASE_URI={settings.database_uri!r}: no such kind of store; use memory://")
+        retention_bytes = MEMORY_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes
+        runs = MemoryRunStore(clock, threads, ttl=settings.run_ttl, retention_bytes=retention_bytes)
+        events = MemoryEventLog(settings.event_buffer_bytes)
+        return Storage(runs, threads, events, NoChanges(), durable=False, close=lambda: None)
+    if scheme == "sqlite":
+        from treadle.storage.sqlite import open_sqlite
+
+        return open_sqlite(settings, graph_ids, clock)
+    raise ConfigError(f"DATABASE_URI={settings.database_uri!r}: no such kind of store; use sqlite:///PATH or memory://")

@@ -1,121 +1,20 @@
 """The storage contract: a durable queue and record of runs, the threads that are kept, and a log of each run's events.
 
-Every backend keeps these promises; `tests/storage` holds them to it. Times are seconds since the epoch by the
-store's own clock. Storage knows JSON, not the API's models: a change of the contract is never a schema migration.
+Every backend keeps these promises; `tests/storage` holds them to it.
 """
 
 from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final
 
-Status = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
-ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
-CancelAction = Literal["interrupt", "rollback"]
+from treadle.storage.records import CancelRequest, Event, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 
 END: Final = sys.maxsize
 """Cursor of a follower that wants no events, only to learn that the run has ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended. `values`, `error` and `interrupts` are JSON, encoded once when they came about."""
-
-    status: Status
-    values: bytes | None = None
-    error: bytes | None = None
-    interrupts: bytes | None = None
-    cancelled: bytes | None = None
-    """Who cancelled it, shown like an error; a wait of a cancelled run answers with the values so far all the same."""
-    first_event_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """A run as it is stored. `kwargs` is what the API shows under that name and what execution reads."""
-
-    run_id: str
-    thread_id: str
-    assistant_id: str
-    graph_id: str
-    metadata: dict[str, Any]
-    kwargs: dict[str, Any]
-    multitask_strategy: Any
-    created_at: float
-    due: float
-    size: int
-    status: Status = "pending"
-    attempt: int = 0
-    claim: str | None = None
-    updated_at: float = 0.0
-    started_at: float | None = None
-    ended_at: float | None = None
-    expires_at: float | None = None
-    outcome: Outcome | None = None
-
-    @property
-    def temporary(self) -> bool:
-        """Whether its thread goes with it (`on_completion: delete`)."""
-        return bool(self.kwargs["temporary"])
-
-    @property
-    def thread_is_gone(self) -> bool:
-        """Whether a temporary thread has gone with the end of this run."""
-        return self.temporary and self.ended_at is not None
-
-    @property
-    def resumable(self) -> bool:
-        """Whether its events can be read again (`stream_resumable`)."""
-        return bool(self.kwargs["resumable"])
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadState:
-    """Where a kept thread is: while a run is pending or running it is busy, afterwards it has what the run left."""
-
-    status: ThreadStatus = "idle"
-    values: bytes | None = None
-    """The graph's state, as JSON."""
-    error: bytes | None = None
-    """Why the last run failed or was cancelled, as JSON."""
-    interrupts: bytes | None = b"{}"
-    """Open interrupts by task id, as JSON; None after a rollback, when they are not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadRecord:
-    """A thread that is kept. That of a temporary run is not stored: it is a fact of the run."""
-
-    thread_id: str
-    graph_id: str | None
-    """The graph whose checkpoints it has; None if no graph has written any."""
-    metadata: dict[str, Any]
-    config: dict[str, Any]
-    graph_config: dict[str, Any]
-    """What its graph was run with: a factory may need it to make the graph again."""
-    created_at: float
-    updated_at: float
-    state_updated_at: float
-    state: ThreadState = ThreadState()
-    ttl_minutes: float | None = None
-    """How long it lives after its last change."""
-
-    @property
-    def expires_at(self) -> float | None:
-        """When its time is over."""
-        return None if self.ttl_minutes is None else self.updated_at + self.ttl_minutes * 60
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event of a run. `seq` counts 1, 2, 3, … across attempts without a gap; `data` is JSON."""
-
-    seq: int
-    name: str
-    data: bytes
 
 
 class RunStore(ABC):
@@ -134,12 +33,35 @@ class RunStore(ABC):
         """The runs that fit, the newest first."""
 
     @abstractmethod
-    async def claim(self, limit: int) -> list[RunRecord]:
-        """Take up to `limit` due runs, longest due first, each with a fresh claim; exactly one caller gets each."""
+    async def claim(self, limit: int, held: Collection[str] = ()) -> list[RunRecord]:
+        """Take up to `limit` runs, longest due first, each with a fresh claim; exactly one caller gets each.
+
+        They are pending and due, or running under a lease that is over: those begin their next attempt. Left out are
+        runs of graphs that this process does not have, and those that it still `held` when their lease ended.
+        """
 
     @abstractmethod
-    async def next_due(self) -> float | None:
-        """When the next pending run is due, or None if none is pending."""
+    async def next_due(self, held: Collection[str] = ()) -> float | None:
+        """When there may be something to claim again: a pending run falls due, or a lease ends. None: not before a
+        run is added.
+        """
+
+    @abstractmethod
+    async def renew(self, claims: Mapping[str, str], *, extend: bool) -> dict[str, CancelRequest | None]:
+        """Which of the runs are still held under these claims (run id -> claim), and what is wanted of them.
+
+        With `extend` the lease of each begins anew.
+        """
+
+    @abstractmethod
+    async def give_back(self, run_id: str, claim: str) -> None:
+        """Make a running run pending again, as if this attempt had not been. Without effect under another claim."""
+
+    @abstractmethod
+    async def request_cancel(self, run_id: str, request: CancelRequest) -> bool:
+        """Tell whoever runs the run. False if it is not running, or if it is being cancelled already: only a
+        rollback may still take the place of an interrupt.
+        """
 
     @abstractmethod
     async def settle(self, run_id: str, claim: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord:
@@ -186,6 +108,8 @@ class Follower(ABC):
 
     ended: bool
     """True once there is nothing more to come: `next` has then returned its last event."""
+    broken: bool
+    """True if it ended before the run did: whoever followed has to begin again, after the last event that it saw."""
     final: RunRecord | None
     """The ended run, if it ended while this follower was there: its record may be forgotten before it is read."""
 
@@ -206,22 +130,38 @@ class EventLog(ABC):
     """Append-only events per run. Followers see every event after their cursor, in order, exactly once."""
 
     @abstractmethod
-    def open(self, run_id: str, *, resumable: bool) -> None:
-        """Make ready for a run's events; only those of a resumable run can be read again."""
+    def expect(self, run: RunRecord) -> None:
+        """A run is about to be added: from now on it can be followed."""
+
+    @abstractmethod
+    def open(self, run: RunRecord) -> None:
+        """An attempt at the run begins here; only the events of a resumable run can be read again."""
 
     @abstractmethod
     def append(self, run_id: str, events: Sequence[tuple[str, bytes]]) -> None:
         """Add events as (name, JSON) pairs. Without effect once the run is closed or dropped."""
 
     @abstractmethod
+    async def written(self, run_id: str) -> None:
+        """Wait until what was appended is where any process finds it, or nobody needs it any more."""
+
+    @abstractmethod
     def close(self, run_id: str, final: RunRecord) -> None:
         """The run has ended and nothing more will come: followers end once they have read what is there."""
+
+    @abstractmethod
+    def abandon(self, run_id: str) -> None:
+        """The attempt here is over, and the run is not: followers end `broken`."""
+
+    @abstractmethod
+    def disband(self) -> None:
+        """This process ends: all followers end `broken`."""
 
     @abstractmethod
     def follow(self, run_id: str, after: int | None) -> Follower:
         """Follow from the event after `after`; None: from now on; END: wait for the end only.
 
-        A run that is not open yields an ended follower.
+        A run that nobody expects, or that has ended, yields an ended follower, after the events that are kept.
         """
 
     @abstractmethod
@@ -237,6 +177,14 @@ class EventLog(ABC):
         """Free the run's events."""
 
 
+class Changes(ABC):
+    """What other processes do with the same store."""
+
+    @abstractmethod
+    async def next(self) -> None:
+        """Wait until another process may have added, claimed, cancelled or ended a run since the last call."""
+
+
 @dataclass(frozen=True, slots=True)
 class Storage:
     """What a `DATABASE_URI` names, and whether it outlives the process."""
@@ -244,4 +192,7 @@ class Storage:
     runs: RunStore
     threads: ThreadStore
     events: EventLog
+    changes: Changes
     durable: bool
+    close: Callable[[], None]
+    """Write what is left to write, and let go of files."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from treadle.storage.base import END, Event, EventLog, Follower, RunRecord
+from treadle.storage.base import END, EventLog, Follower
+from treadle.storage.records import Event, RunRecord
 
 EVENT_BYTES = 160
 """What an event takes in memory beside its data."""
@@ -18,13 +19,29 @@ class MemoryEventLog(EventLog):
         self._buffer_bytes = buffer_bytes
         self._runs: dict[str, _RunEvents] = {}
 
-    def open(self, run_id: str, *, resumable: bool) -> None:
-        self._runs[run_id] = _RunEvents(resumable, self._buffer_bytes)
+    def expect(self, run: RunRecord) -> None:
+        self._runs[run.run_id] = _RunEvents(run.resumable, self._buffer_bytes)
+
+    def open(self, run: RunRecord) -> None:
+        if run.run_id not in self._runs:
+            self.expect(run)
+
+    def open_at(self, run: RunRecord, first: int) -> None:
+        """As `open`, for a run whose first event here is not its first one."""
+        self.open(run)
+        self._runs[run.run_id].first = first
+
+    def last(self, run_id: str) -> int:
+        """The number of the last event so far."""
+        return self._runs[run_id].last
 
     def append(self, run_id: str, events: Sequence[tuple[str, bytes]]) -> None:
         run = self._runs.get(run_id)
         if run is not None and not run.closed:
             run.append(events)
+
+    async def written(self, run_id: str) -> None:
+        """Nobody else looks for it."""
 
     def close(self, run_id: str, final: RunRecord) -> None:
         run = self._runs.get(run_id)
@@ -33,6 +50,16 @@ class MemoryEventLog(EventLog):
             run.wake()
             if not run.resumable:
                 del self._runs[run_id]  # followers hold what they have yet to read
+
+    def abandon(self, run_id: str) -> None:
+        run = self._runs.pop(run_id, None)
+        if run is not None and not run.closed:
+            run.closed = run.broken = True
+            run.wake()
+
+    def disband(self) -> None:
+        for run_id in list(self._runs):
+            self.abandon(run_id)
 
     def follow(self, run_id: str, after: int | None) -> Follower:
         return _MemoryFollower(self._runs.get(run_id) or _RunEvents.nothing(), after)
@@ -57,7 +84,7 @@ class MemoryEventLog(EventLog):
 class _RunEvents:
     """The events of one run from `first` on, and who reads them."""
 
-    __slots__ = ("closed", "events", "final", "first", "followers", "limit", "resumable", "size", "writer")
+    __slots__ = ("broken", "closed", "events", "final", "first", "followers", "limit", "resumable", "size", "writer")
 
     def __init__(self, resumable: bool, limit: int) -> None:
         self.resumable = resumable
@@ -67,6 +94,7 @@ class _RunEvents:
         self.size = 0
         self.followers: list[_MemoryFollower] = []
         self.closed = False
+        self.broken = False
         self.final: RunRecord | None = None
         self.writer: asyncio.Future[None] | None = None
 
@@ -152,6 +180,10 @@ class _MemoryFollower(Follower):
     @property
     def final(self) -> RunRecord | None:  # type: ignore[override]
         return self._run.final
+
+    @property
+    def broken(self) -> bool:  # type: ignore[override]
+        return self._run.broken
 
     def nudge(self) -> None:
         self._nudged = True

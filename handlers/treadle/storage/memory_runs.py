@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
 from uuid_utils import uuid4
 
 from treadle.errors import LeaseLost
-from treadle.storage.base import Outcome, RunRecord, RunStore, Status, ThreadRecord, ThreadState
+from treadle.storage.base import RunStore
 from treadle.storage.memory_threads import MemoryThreadStore
+from treadle.storage.records import CancelRequest, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 
 RECORD_BYTES = 6 * 1024
 """What a record takes beside its input and output: its dicts, ids and index entries."""
@@ -61,7 +62,7 @@ class MemoryRunStore(RunStore):
             if status in (None, record.status) and (record.expires_at is None or record.expires_at > now)
         ]
 
-    async def claim(self, limit: int) -> list[RunRecord]:
+    async def claim(self, limit: int, held: Collection[str] = ()) -> list[RunRecord]:
         now = self._clock()
         claimed: list[RunRecord] = []
         while self._due and len(claimed) < limit and self._due[0][0] <= now:
@@ -81,7 +82,7 @@ class MemoryRunStore(RunStore):
             claimed.append(record)
         return claimed
 
-    async def next_due(self) -> float | None:
+    async def next_due(self, held: Collection[str] = ()) -> float | None:
         while self._due:
             record = self._records.get(self._due[0][2])
             if record is not None and record.status == "pending":
@@ -90,10 +91,23 @@ class MemoryRunStore(RunStore):
             self._stale -= 1
         return None
 
+    async def renew(self, claims: Mapping[str, str], *, extend: bool) -> dict[str, CancelRequest | None]:
+        # A process that loses its memory loses its claims as well: there are no leases to extend.
+        return {run_id: None for run_id, claim in claims.items() if self._holds(run_id, claim)}
+
+    async def give_back(self, run_id: str, claim: str) -> None:
+        if self._holds(run_id, claim):
+            record = self._records[run_id]
+            self._records[run_id] = replace(record, status="pending", claim=None, attempt=record.attempt - 1)
+            heapq.heappush(self._due, (record.due, next(self._order), run_id))
+
+    async def request_cancel(self, run_id: str, request: CancelRequest) -> bool:
+        return False  # what runs, runs in this process
+
     async def settle(self, run_id: str, claim: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord:
-        record = self._records.get(run_id)
-        if record is None or record.status != "running" or record.claim != claim:
+        if not self._holds(run_id, claim):
             raise LeaseLost
+        record = self._records[run_id]
         self._threads.leave(record.thread_id, left)
         return self._end(record, outcome)
 
@@ -118,6 +132,10 @@ class MemoryRunStore(RunStore):
         next_expiry = self._evict()
         gone, self._gone = self._gone, []
         return gone, next_expiry
+
+    def _holds(self, run_id: str, claim: str) -> bool:
+        record = self._records.get(run_id)
+        return record is not None and record.status == "running" and record.claim == claim
 
     def _withdraw(self) -> None:
         """A pending run will not be claimed: its entry leaves the heap together with others of the kind."""

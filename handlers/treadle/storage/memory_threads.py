@@ -6,7 +6,8 @@ import heapq
 from collections.abc import Callable
 from dataclasses import replace
 
-from treadle.storage.base import ThreadRecord, ThreadState, ThreadStore
+from treadle.storage.base import ThreadStore
+from treadle.storage.records import ThreadRecord, ThreadState
 
 
 class MemoryThreadStore(ThreadStore):
@@ -61,4 +62,6 @@ class MemoryThreadStore(ThreadStore):
         record = self._records.get(thread_id)
         if record is not None and state is not None:
             now = self._clock()
-            self._records[thread_id] = replace(record, state=state, updated_at=now, state_updated_at=now)
+            changed = self._records[thread_id] = replace(record, state=state, updated_at=now, state_updated_at=now)
+            if record.expires_at is None and changed.expires_at is not None:
+                heapq.heappush(self._expiring, (changed.expires_at, thread_id))

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateUpdate
 
@@ -17,6 +18,7 @@ from treadle.errors import (
     InvalidRequest,
     ShuttingDown,
     StateUnreadable,
+    StorageUnavailable,
     ThreadConflict,
     ThreadNotFound,
 )
@@ -24,18 +26,21 @@ from treadle.graphs.loading import AnyPregel
 from treadle.runs.checkpoints import Checkpoints, left_in_thread
 from treadle.runs.execution import graph_command
 from treadle.runs.graph_loop import GraphLoop
-from treadle.runs.kept_threads import thread_of
 from treadle.runs.lifecycle import Runs
+from treadle.runs.own_threads import busy_thread
 from treadle.runs.views import Deployment, graph_config
-from treadle.storage.base import Storage, ThreadRecord, ThreadState
+from treadle.storage.base import Storage
+from treadle.storage.records import ThreadRecord, ThreadState
 from treadle.threads.views import NO_STATE, selected, snapshot_view
 
 Json = dict[str, Any]
 T = TypeVar("T")
+log = structlog.get_logger("treadle.threads")
 
 # Threads whose time is over are deleted at most this often, in seconds; they are invisible before.
 SWEEP_PERIOD = 1.0
-LONGEST_SLEEP = 3600.0
+# What runs and other processes left behind is looked for this often, in seconds.
+PATROL = 5.0
 # Seconds that the id of a deleted thread is waited for while a run is still writing under it.
 LINGERING = 5.0
 # What clients may say of a checkpoint: LangGraph keeps other things in the same place.
@@ -123,7 +128,7 @@ class Threads:
         if record is not None:
             return record
         runs = await self._runs.of_thread(thread_id)
-        return thread_of(runs[0]) if runs else None
+        return busy_thread(runs[0]) if runs else None
 
     async def delete(self, thread_id: str) -> None:
         """Forget the thread, its runs and its checkpoints; runs that have not ended are cancelled.
@@ -146,15 +151,15 @@ class Threads:
         Raises ThreadNotFound or CheckpointNotFound (404), StateUnreadable (500) if the graph's own code fails.
         """
         record = await self.get(thread_id)
-        address = _address(thread_id, checkpoint)
+        config = _checkpoint_config(thread_id, checkpoint)
 
         async def read() -> bytes | None:
             async with self._opened(record) as graph:
-                snapshot = await graph.aget_state(address, subgraphs=subgraphs)
+                snapshot = await graph.aget_state(config, subgraphs=subgraphs)
                 return None if snapshot.created_at is None else encode(selected(snapshot_view(snapshot), select))
 
         found = await self._read(thread_id, read)
-        if found is None and (checkpoint_id := address["configurable"].get("checkpoint_id")):
+        if found is None and (checkpoint_id := config["configurable"].get("checkpoint_id")):
             raise CheckpointNotFound(f"Thread {thread_id} has no checkpoint {checkpoint_id}")
         return encode(selected(NO_STATE, select)) if found is None else found
 
@@ -174,17 +179,17 @@ class Threads:
         Raises ThreadNotFound (404), StateUnreadable (500) if the graph's own code fails.
         """
         record = await self.get(thread_id)
-        older = _address(thread_id, before) if before and before.get("checkpoint_id") else None
+        older = _checkpoint_config(thread_id, before) if before and before.get("checkpoint_id") else None
 
         async def read() -> bytes:
             states = []
             async with self._opened(record) as graph:
-                address = _address(thread_id, checkpoint)
-                history = graph.aget_state_history(address, filter=metadata, before=older, limit=limit)
+                config = _checkpoint_config(thread_id, checkpoint)
+                history = graph.aget_state_history(config, filter=metadata, before=older, limit=limit)
                 async for snapshot in history:
                     states.append(encode(selected(snapshot_view(snapshot), select)))
                     await asyncio.sleep(0)  # runs share this loop
-            return b"[" + b",".join(states) + b"]"
+            return b"[%b]" % b",".join(states)
 
         return await self._read(thread_id, read) or b"[]"
 
@@ -204,16 +209,16 @@ class Threads:
 
     def _opened(self, record: ThreadRecord) -> AbstractAsyncContextManager[AnyPregel]:
         config = record.graph_config and graph_config(record.graph_config, self._deployment, attempt=1)
-        return self._checkpoints.open(record.graph_id or "", config or _address(record.thread_id))
+        return self._checkpoints.open(record.graph_id or "", config or _checkpoint_config(record.thread_id))
 
     async def _write(self, record: ThreadRecord, supersteps: Sequence[Json]) -> ThreadState:
         """Write the supersteps as checkpoints, all or none. On the graphs' loop."""
         if record.graph_id is None:
             raise InvalidRequest("supersteps: name the graph that they are for in metadata.graph_id")
-        address = _address(record.thread_id)
+        config = _checkpoint_config(record.thread_id)
         try:
             async with self._opened(record) as graph:
-                await graph.abulk_update_state(address, [_superstep(step) for step in supersteps])
+                await graph.abulk_update_state(config, [_superstep(step) for step in supersteps])
                 return await left_in_thread(graph, record.thread_id)
         except Exception as error:  # the graph's own reducers judge the values
             await self._checkpoints.delete(record.thread_id)
@@ -235,15 +240,20 @@ class Threads:
 
     async def _sweep_forever(self) -> None:
         while True:
-            upcoming = await self._sweep()
-            delay = None if upcoming is None else min(max(upcoming - self._clock(), SWEEP_PERIOD), LONGEST_SLEEP)
+            upcoming = None
+            try:
+                upcoming = await self._sweep()
+            except StorageUnavailable as error:
+                log.error("threads whose time is over cannot be deleted", error=str(error))
+            delay = PATROL if upcoming is None else min(max(upcoming - self._clock(), SWEEP_PERIOD), PATROL)
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._expiring.wait()
             self._expiring.clear()
 
 
-def _address(thread_id: str, checkpoint: Json | None = None) -> RunnableConfig:
+def _checkpoint_config(thread_id: str, checkpoint: Json | None = None) -> RunnableConfig:
+    """The config by which LangGraph finds the checkpoint of a client's address; without one, the newest."""
     given = checkpoint or {}
     named = {key: given[key] for key in ADDRESS if given.get(key) is not None}
     return {"configurable": {**named, "thread_id": thread_id}}

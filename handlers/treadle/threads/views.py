@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-import orjson
 from langgraph.types import StateSnapshot
 
+from treadle.encoding import fragment
 from treadle.runs.checkpoints import stored_interrupts
 from treadle.runs.views import timestamp
-from treadle.storage.base import ThreadRecord
+from treadle.storage.records import ThreadRecord
 from treadle_api.results import Thread
 
 NO_STATE: dict[str, Any] = {
@@ -38,13 +38,13 @@ def thread_view(thread: ThreadRecord, *, with_ttl: bool) -> Thread:
         "config": thread.config,
         "created_at": timestamp(thread.created_at),
         "updated_at": timestamp(thread.updated_at),
-        "values": _fragment(state.values),
+        "values": fragment(state.values),
         "state_updated_at": timestamp(thread.state_updated_at),
     }
     if state.status != "busy":
-        view["error"] = _fragment(state.error)
+        view["error"] = fragment(state.error)
         if state.interrupts is not None:
-            view["interrupts"] = _fragment(state.interrupts)
+            view["interrupts"] = fragment(state.interrupts)
     if with_ttl and thread.expires_at is not None:
         view["ttl"] = {
             "strategy": "delete",
@@ -57,7 +57,7 @@ def thread_view(thread: ThreadRecord, *, with_ttl: bool) -> Thread:
 def snapshot_view(snapshot: StateSnapshot) -> dict[str, Any]:
     """The API's ThreadState at a checkpoint."""
     # A subgraph that has not begun has a place for its state, and no checkpoint there.
-    checkpoint, parent = _address(snapshot.config), _address(snapshot.parent_config)
+    checkpoint, parent = _checkpoint_view(snapshot.config), _checkpoint_view(snapshot.parent_config)
     return {
         "values": snapshot.values,
         "next": list(snapshot.next),
@@ -91,21 +91,17 @@ def _task_view(task: Any) -> dict[str, Any]:
         "path": task.path,
         "error": task.error if task.error is None or isinstance(task.error, str) else repr(task.error),
         "interrupts": stored_interrupts(task.interrupts),
-        "checkpoint": _address(inner) if isinstance(inner, dict) else None,
+        "checkpoint": _checkpoint_view(inner) if isinstance(inner, dict) else None,
         "state": snapshot_view(inner) if isinstance(inner, StateSnapshot) else None,
         "result": task.result,
     }
 
 
-def _address(config: Any) -> dict[str, Any] | None:
-    """A checkpoint's address: the config that names it may hold more."""
+def _checkpoint_view(config: Any) -> dict[str, Any] | None:
+    """The API's address of the checkpoint that LangGraph names by a config, which may hold more."""
     if config is None:
         return None
     # LangGraph echoes the config that it was asked with, and clients read the namespace of the root as well.
     configurable = {"checkpoint_ns": "", **config["configurable"]}
     keys = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
     return {key: configurable[key] for key in keys if configurable.get(key) is not None}
-
-
-def _fragment(json: bytes | None) -> Any:
-    return None if json is None else orjson.Fragment(json)

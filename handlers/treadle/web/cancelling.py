@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import treadle_api.operations as op
+from treadle.encoding import read_uuid
 from treadle.errors import RunNotFound
 from treadle.runs.lifecycle import Runs
-from treadle.storage.base import CancelAction, RunRecord
+from treadle.storage.records import CancelAction, RunRecord
 from treadle.web.binding import Call
 from treadle.web.joining import run_of_thread, thread_location
-from treadle.web.parameters import read_uuid
 from treadle.web.replies import Empty, Later, Reply
 
 # The braces are literal on the wire (recorded).

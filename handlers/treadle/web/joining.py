@@ -10,7 +10,7 @@ import treadle_api.operations as op
 from treadle.errors import RunNotFound
 from treadle.runs.lifecycle import FROM_NOW, Runs
 from treadle.runs.views import Deployment, run_detail, run_timings, run_view, wait_body
-from treadle.storage.base import RunRecord
+from treadle.storage.records import RunRecord
 from treadle.threads.lifecycle import Threads
 from treadle.web.binding import Call
 from treadle.web.replies import Json, Later, Reply
@@ -57,7 +57,7 @@ class RunAccess:
         self, call: Call[op.GetThreadRunBody, op.GetThreadRunParameters]
     ) -> Reply[op.GetThreadRunResult]:
         """Answer with the run while its thread exists: a temporary one goes with the end of its run (recorded)."""
-        run = await self._of_thread(call.parameters.thread_id, call.parameters.run_id)
+        run = await run_of_thread(self._runs, call.parameters.thread_id, call.parameters.run_id)
         if run.thread_is_gone:
             raise RunNotFound(f"Thread with ID {run.thread_id} not found")
         return Json(run_view(run, self._deployment), timings=run_timings(run))
@@ -66,7 +66,7 @@ class RunAccess:
         self, call: Call[op.JoinThreadRunBody, op.JoinThreadRunParameters]
     ) -> Reply[op.JoinThreadRunResult]:
         """As `join_run`; the outcome stays when a temporary thread has gone."""
-        run = await self._of_thread(call.parameters.thread_id, call.parameters.run_id)
+        run = await run_of_thread(self._runs, call.parameters.thread_id, call.parameters.run_id)
         return self._join(run, thread_location(run), call.parameters.cancel_on_disconnect)
 
     async def join_thread_run_stream(
@@ -74,7 +74,7 @@ class RunAccess:
     ) -> Reply[op.JoinThreadRunStreamResult]:
         """As `join_run_stream`; a resumable run can be replayed when a temporary thread has gone."""
         parameters = call.parameters
-        run = await self._of_thread(parameters.thread_id, parameters.run_id)
+        run = await run_of_thread(self._runs, parameters.thread_id, parameters.run_id)
         return self._stream(
             run,
             thread_location(run),
@@ -95,9 +95,6 @@ class RunAccess:
         keys = parameters.select
         listed = [{key: value for key, value in view.items() if keys is None or key in keys} for view in views]
         return Json(cast(list[results.ListedRun], listed))
-
-    async def _of_thread(self, thread_id: UUID, run_id: UUID) -> RunRecord:
-        return await run_of_thread(self._runs, thread_id, run_id)
 
     def _join(self, run: RunRecord, location: str, cancel_on_disconnect: bool) -> Reply[Any]:
         follower = self._runs.await_end(run)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
-from uuid import UUID
 
 import orjson
 from jsonschema_rs import ValidationError
 
+from treadle.encoding import read_uuid
 from treadle.errors import InvalidRequest
 from treadle_api.operations import Operation, Parameter
 
@@ -83,14 +83,6 @@ def _list(texts: list[str]) -> list[str]:
                 pass
         items.extend(part for part in text.split(",") if part)
     return items
-
-
-def read_uuid(name: str, text: str) -> UUID:
-    """A UUID in any spelling. Raises InvalidRequest (422) naming the field."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidRequest(f"{name}: {text!r} is not a UUID") from None
 
 
 def _judged(parameter: Parameter, value: Any, validator: Any) -> Any:

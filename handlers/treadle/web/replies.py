@@ -11,7 +11,8 @@ from urllib.parse import quote
 from starlette.types import Receive, Scope, Send
 
 from treadle.encoding import encode
-from treadle.storage.base import Event, Follower
+from treadle.storage.base import Follower
+from treadle.storage.records import Event
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -32,18 +33,18 @@ class Reply(ABC, Generic[R_co]):
         """Take note of how long parts of the work took, in seconds."""
 
 
-class Json(Reply[R_co]):
-    """A whole JSON document, with the header `Server-Timing`."""
+class Encoded(Reply[R_co]):
+    """A whole JSON document that is encoded already, with the header `Server-Timing`."""
 
     def __init__(
         self,
-        content: R_co,
+        body: bytes,
         *,
         status: int = 200,
         headers: Mapping[str, str] | None = None,
         timings: Mapping[str, float | None] | None = None,
     ) -> None:
-        self._body = encode(content)
+        self._body = body
         self._status = status
         self._headers = raw_headers(headers)
         self._timings = [
@@ -60,6 +61,20 @@ class Json(Reply[R_co]):
             headers.append((b"server-timing", ", ".join(self._timings).encode()))
         await send({"type": "http.response.start", "status": self._status, "headers": headers})
         await send({"type": "http.response.body", "body": self._body})
+
+
+class Json(Encoded[R_co]):
+    """A whole JSON document, from the operation's result."""
+
+    def __init__(
+        self,
+        content: R_co,
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        timings: Mapping[str, float | None] | None = None,
+    ) -> None:
+        super().__init__(encode(content), status=status, headers=headers, timings=timings)
 
 
 class Empty(Reply[R_co]):
@@ -129,7 +144,8 @@ class Following(Reply[R_co]):
                     body += self.heartbeat
                 if body:
                     await send({"type": "http.response.body", "body": body, "more_body": True})
-            if not self._client_left:
+            # A stream that is broken off gets no proper end: so its client knows that there is more.
+            if not self._client_left and not self._follower.broken:
                 await send({"type": "http.response.body", "body": await self.last()})
         finally:
             timer.cancel()

@@ -27,7 +27,7 @@ def bindings(
     assistants: AssistantAccess,
     system: System,
 ) -> list[Binding]:
-    """Every operation that is served, in routing order: literal path segments before parameters."""
+    """Every operation that is served."""
     return [
         bind(op.health_check, system.health_check),
         bind(op.server_info, system.server_info),

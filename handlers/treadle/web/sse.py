@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import ClassVar
 
-from treadle.storage.base import Event, Follower
+from treadle.storage.base import Follower
+from treadle.storage.records import Event
 from treadle.web.replies import Following, R_co, RawHeaders
 
 

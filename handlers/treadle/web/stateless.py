@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import treadle_api.operations as op
@@ -10,7 +11,8 @@ from treadle.graphs.assistants import Assistants
 from treadle.runs.lifecycle import Runs
 from treadle.runs.request import Caller, new_run, unknown_fields
 from treadle.runs.views import Deployment, run_view, wait_body
-from treadle.storage.base import END, RunRecord
+from treadle.storage.base import END
+from treadle.storage.records import RunRecord
 from treadle.web.binding import Call
 from treadle.web.replies import Json, Later, Reply, ignored_header
 from treadle.web.sse import EventStream
@@ -93,7 +95,7 @@ class StatelessRuns:
         )
         return new_run(body, document, self._assistants.find(body.assistant_id), caller)
 
-    def _cancel(self, run: RunRecord) -> Any:
+    def _cancel(self, run: RunRecord) -> Callable[[], Awaitable[object]]:
         return lambda: self._runs.cancel(run.run_id, "interrupt", DISCONNECTED)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import treadle_api.operations as op
+from treadle.errors import ShuttingDown
+from treadle.runs.lifecycle import Runs
 from treadle.runs.views import Deployment
 from treadle.web.binding import Call
 from treadle.web.replies import Json, Reply
@@ -13,14 +15,17 @@ from treadle.web.replies import Json, Reply
 class System:
     """Handlers of `GET /ok`, `/info` and `/openapi.json`."""
 
-    def __init__(self, deployment: Deployment, document: dict[str, Any]) -> None:
+    def __init__(self, runs: Runs, deployment: Deployment, document: dict[str, Any]) -> None:
+        self._runs = runs
         self._deployment = deployment
         self._document = document
 
     async def health_check(
         self, call: Call[op.HealthCheckBody, op.HealthCheckParameters]
     ) -> Reply[op.HealthCheckResult]:
-        """Answer that the server is there."""
+        """Answer that the server is there, and takes runs."""
+        if self._runs.closing:
+            raise ShuttingDown
         return Json({"ok": True, "services": {}})
 
     async def server_info(self, call: Call[op.ServerInfoBody, op.ServerInfoParameters]) -> Reply[op.ServerInfoResult]:

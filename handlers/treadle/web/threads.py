@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-import orjson
-from uuid_utils import uuid7
+from typing import Any
 
 import treadle_api.operations as op
-from treadle.errors import InvalidRequest, ThreadConflict
-from treadle.storage.base import ThreadRecord
+from treadle.errors import ThreadConflict
 from treadle.threads.lifecycle import Threads
+from treadle.threads.request import new_thread
 from treadle.threads.views import thread_view
 from treadle.web.binding import Call
-from treadle.web.parameters import read_uuid
-from treadle.web.replies import Empty, Json, Reply, ignored_header
-from treadle_api import results
+from treadle.web.replies import Empty, Encoded, Json, Reply, ignored_header
 
 
 class ThreadAccess:
     """Handlers of `POST /threads` and of the operations on `/threads/{thread_id}`, its state and its history."""
 
-    def __init__(self, threads: Threads, graph_ids: tuple[str, ...]) -> None:
+    def __init__(self, threads: Threads, graph_ids: tuple[str, ...], thread_ttl: float | None) -> None:
         self._threads = threads
         self._graph_ids = graph_ids
+        self._thread_ttl = thread_ttl
 
     async def create_thread(
         self, call: Call[op.CreateThreadBody, op.CreateThreadParameters]
     ) -> Reply[op.CreateThreadResult]:
         """Answer with the new thread, or with the one that has its id already if `if_exists` is `do_nothing`."""
-        thread = self._new(call)
+        thread = new_thread(call.document, call.received_at, self._graph_ids, self._thread_ttl)
         try:
             thread = await self._threads.create(thread, call.document.get("supersteps") or ())
         except ThreadConflict:
@@ -59,7 +55,7 @@ class ThreadAccess:
         state = await self._threads.state(
             str(parameters.thread_id), subgraphs=bool(parameters.subgraphs), select=parameters.select
         )
-        return Json(cast(results.SelectedThreadState, orjson.Fragment(state)))
+        return Encoded(state)
 
     async def get_thread_state_at(
         self, call: Call[op.GetThreadStateAtBody, op.GetThreadStateAtParameters]
@@ -73,7 +69,7 @@ class ThreadAccess:
             subgraphs=bool(parameters.subgraphs),
             select=parameters.select,
         )
-        return Json(cast(results.SelectedThreadState, orjson.Fragment(state)))
+        return Encoded(state)
 
     async def search_thread_state(
         self, call: Call[op.SearchThreadStateBody, op.SearchThreadStateParameters]
@@ -86,7 +82,7 @@ class ThreadAccess:
             subgraphs=bool(document.get("subgraphs")),
             select=document.get("select"),
         )
-        return Json(cast(results.SelectedThreadState, orjson.Fragment(state)), headers=ignored_header(call.unknown))
+        return Encoded(state, headers=ignored_header(call.unknown))
 
     async def list_thread_history(
         self, call: Call[op.ListThreadHistoryBody, op.ListThreadHistoryParameters]
@@ -95,7 +91,7 @@ class ThreadAccess:
         parameters = call.parameters
         before = {"checkpoint_id": parameters.before} if parameters.before else None
         states = await self._threads.history(str(parameters.thread_id), limit=parameters.limit, before=before)
-        return Json(cast(list[results.ThreadState], orjson.Fragment(states)))
+        return Encoded(states)
 
     async def search_thread_history(
         self, call: Call[op.SearchThreadHistoryBody, op.SearchThreadHistoryParameters]
@@ -113,26 +109,4 @@ class ThreadAccess:
             checkpoint=document.get("checkpoint"),
             select=document.get("select"),
         )
-        return Json(
-            cast(list[results.SelectedThreadState], orjson.Fragment(states)), headers=ignored_header(call.unknown)
-        )
-
-    def _new(self, call: Call[op.CreateThreadBody, op.CreateThreadParameters]) -> ThreadRecord:
-        """The thread that a create request asks for. Raises InvalidRequest (422)."""
-        document: dict[str, Any] = call.document
-        given, ttl = document.get("thread_id"), document.get("ttl") or {}
-        if ttl.get("strategy") == "keep_latest":
-            raise InvalidRequest("ttl.strategy: this version of Treadle does not carry out keep_latest")
-        metadata = document.get("metadata") or {}
-        graph_id = metadata.get("graph_id")
-        return ThreadRecord(
-            thread_id=str(uuid7() if given is None else read_uuid("thread_id", given)),
-            graph_id=graph_id if graph_id in self._graph_ids else None,
-            metadata=metadata,
-            config={},
-            graph_config={},
-            created_at=call.received_at,
-            updated_at=call.received_at,
-            state_updated_at=call.received_at,
-            ttl_minutes=ttl.get("ttl"),
-        )
+        return Encoded(states, headers=ignored_header(call.unknown))

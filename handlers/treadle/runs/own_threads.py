@@ -1,15 +1,16 @@
-"""What a kept run means for its thread: what is there while it runs, and what it leaves (recorded)."""
+"""The thread that comes with a run: what is there until the run ends, and what it leaves if it is kept (recorded)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from treadle.encoding import encode
-from treadle.storage.base import Outcome, RunRecord, ThreadRecord, ThreadState
+from treadle.storage.records import Outcome, RunRecord, ThreadRecord, ThreadState
 
 
-def thread_of(run: RunRecord) -> ThreadRecord:
-    """The thread of a run that has not ended, made with the run: busy, named after what runs."""
+def busy_thread(run: RunRecord) -> ThreadRecord:
+    """The thread of a run that has not ended, to be kept or temporary: made with the run, named after what runs."""
     created_at: float = run.kwargs["config"]["configurable"]["__request_start_time_ms__"] / 1000
     return ThreadRecord(
         thread_id=run.thread_id,
@@ -24,8 +25,13 @@ def thread_of(run: RunRecord) -> ThreadRecord:
     )
 
 
+def kept_threads(runs: Iterable[RunRecord], ttl_minutes: float | None) -> list[ThreadRecord]:
+    """The threads of those runs that keep theirs."""
+    return [replace(busy_thread(run), ttl_minutes=ttl_minutes) for run in runs if not run.temporary]
+
+
 def left_by(outcome: Outcome, left: ThreadState | None) -> ThreadState:
-    """The state of the thread of an ended run. `left` is what its graph left, if that is known."""
+    """The state of the kept thread of an ended run. `left` is what its graph left, if that is known."""
     left = left or ThreadState()
     if outcome.status in ("error", "timeout"):
         return replace(left, status="error", error=outcome.error)
@@ -35,5 +41,5 @@ def left_by(outcome: Outcome, left: ThreadState | None) -> ThreadState:
 
 
 def left_by_rollback(reason: str) -> ThreadState:
-    """The state of a thread whose run was rolled back: nothing of it, but the reason."""
+    """The state of a kept thread whose run was rolled back: nothing of it, but the reason."""
     return ThreadState(error=encode({"error": "UserRollback", "message": reason}), interrupts=None)

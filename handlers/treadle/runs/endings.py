@@ -1,0 +1,117 @@
+"""The end of a run: how it is written, what is said of one that was cancelled, and what the log says of any."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import structlog
+
+from treadle.encoding import encode
+from treadle.errors import LeaseLost, StorageUnavailable
+from treadle.runs.execution import End
+from treadle.runs.own_threads import left_by, left_by_rollback
+from treadle.runs.runner import Attempt
+from treadle.runs.tracebacks import own_traceback
+from treadle.storage.base import Storage
+from treadle.storage.records import Outcome, RunRecord
+
+# How long to wait before a store that failed is tried again, in seconds.
+RETRY_PERIOD = 1.0
+log = structlog.get_logger("treadle.runs")
+
+
+class Endings:
+    """Writes how attempts ended: until the store takes it, or the run turns out to be somebody else's."""
+
+    def __init__(self, storage: Storage, delete_checkpoints: Callable[[str], Awaitable[None]]) -> None:
+        self._storage = storage
+        self._delete_checkpoints = delete_checkpoints
+
+    async def settle(self, attempt: Attempt, end: End) -> RunRecord | None:
+        """The ended run; None if it is somebody else's by now."""
+        run, rolled_back = attempt.run, attempt.action == "rollback"
+        outcome = end.outcome
+        if outcome.status == "interrupted":
+            outcome = cancelled(attempt.reason, outcome)
+        left = left_by_rollback(attempt.reason) if rolled_back else left_by(outcome, end.left)
+        await self._storage.events.written(run.run_id)
+        while True:
+            try:
+                ended = await self._storage.runs.settle(
+                    run.run_id, run.claim or "", outcome, None if run.temporary else left
+                )
+            except LeaseLost:
+                if not rolled_back:
+                    log.warning("another worker took the run over", run_id=run.run_id)
+                    return None
+                ended = replace(run, status=outcome.status, outcome=outcome)  # it was deleted
+            except StorageUnavailable as error:
+                log.error("an outcome cannot be written; trying again", run_id=run.run_id, error=str(error))
+                await asyncio.sleep(RETRY_PERIOD)
+                continue
+            if rolled_back:
+                await self.forget(run)
+            return ended
+
+    async def give_back(self, run: RunRecord) -> None:
+        """Let another process begin the attempt again; if the store does not take that, when the lease has ended."""
+        try:
+            await self._storage.runs.give_back(run.run_id, run.claim or "")
+        except StorageUnavailable as error:
+            log.error("a run cannot be given back", run_id=run.run_id, error=str(error))
+
+    async def is_deleted(self, run: RunRecord) -> bool:
+        """Whether another process deleted a run that was under way here; then its checkpoints go as well."""
+        try:
+            if await self._storage.runs.get(run.run_id) is not None:
+                return False
+            await self.begin_anew(run)
+        except StorageUnavailable as error:
+            log.error("a run that was taken away cannot be looked up", run_id=run.run_id, error=str(error))
+            return False
+        return True
+
+    async def forget(self, run: RunRecord) -> None:
+        """Forget a run that was rolled back, and what it wrote."""
+        try:
+            await self._storage.runs.remove(run.run_id)
+            await self.begin_anew(run)
+        except StorageUnavailable as error:
+            log.error("a run that was rolled back cannot be forgotten", run_id=run.run_id, error=str(error))
+
+    async def begin_anew(self, run: RunRecord) -> None:
+        """Delete what a kept run wrote: its thread has nothing else, and keeps its id until the run has ended.
+
+        Raises StorageUnavailable if that fails.
+        """
+        if run.temporary:
+            return
+        try:
+            await self._delete_checkpoints(run.thread_id)
+        except Exception as error:  # whatever the checkpointer and its driver raise
+            raise StorageUnavailable(f"The checkpoints of thread {run.thread_id} cannot be deleted: {error}") from error
+
+
+def cancelled(reason: str, outcome: Outcome | None = None) -> Outcome:
+    """The outcome of a cancelled run; what it had produced stays readable."""
+    error = encode({"error": "UserInterrupt", "message": reason})
+    return replace(outcome or Outcome("interrupted"), cancelled=error)
+
+
+def exhausted(attempts: int) -> Outcome:
+    """The outcome of a run that was begun again and again, and whose process died each time."""
+    text = f"{attempts} attempts were cut short by the end of their process"
+    log.error("a run is given up", hint="does a node end the process?", attempts=attempts)
+    return Outcome("error", error=encode({"error": "AttemptsExhausted", "message": text}))
+
+
+def report(run: RunRecord, outcome: Outcome, error: BaseException | None, seconds: float) -> None:
+    """Log the end of a run."""
+    about = {"graph": run.graph_id, "run_id": run.run_id, "status": outcome.status, "ms": round(seconds * 1000, 1)}
+    if error is None:
+        log.info("run ended", **about)
+    else:
+        # Clients see a masked text: the log is where the author finds the cause.
+        log.error("run failed", **about, exception=own_traceback(error))

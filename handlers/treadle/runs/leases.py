@@ -1,0 +1,78 @@
+"""Leases: what keeps a run with the process that runs it, as long as that process lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from time import monotonic
+
+import structlog
+
+from treadle.errors import StorageUnavailable
+from treadle.runs.runner import Attempt
+from treadle.storage.base import Storage
+from treadle.storage.records import CancelAction
+
+log = structlog.get_logger("treadle.runs")
+# The part of a lease after which a worker that could not renew it stops its runs, before another one starts them.
+LAST_CALL = 0.6
+
+
+class Leases:
+    """Keeps the leases of the attempts under way here, and hears what other processes want of them."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        seconds: float,
+        attempts: Mapping[str, Attempt],
+        *,
+        cancel: Callable[[str, CancelAction, str], bool],
+        lose: Callable[[Attempt], None],
+    ) -> None:
+        self._storage = storage
+        self._seconds = seconds
+        self._attempts = attempts
+        self._cancel = cancel
+        self._lose = lose
+
+    async def renew_forever(self) -> None:
+        """Renew them in time; a process that cannot must stop its runs, since the next owner will start them."""
+        confirmed = monotonic()
+        while True:
+            await asyncio.sleep(self._seconds / 3 if monotonic() - confirmed < self._seconds / 3 else 0.1)
+            try:
+                await self._look_after(extend=True)
+                confirmed = monotonic()
+            except StorageUnavailable as error:
+                log.error("leases cannot be renewed", error=str(error))
+                if monotonic() - confirmed > self._seconds * LAST_CALL:
+                    for attempt in list(self._attempts.values()):
+                        self._lose(attempt)
+
+    async def listen_forever(self, wake: Callable[[], None]) -> None:
+        """See to what other processes did with the store; `wake` is called for what may be due now."""
+        while True:
+            await self._storage.changes.next()
+            try:
+                await self._look_after(extend=False)
+            except StorageUnavailable as error:
+                log.error("the store cannot be read", error=str(error))
+            wake()
+
+    async def _look_after(self, *, extend: bool) -> None:
+        claims = {run_id: attempt.run.claim or "" for run_id, attempt in self._attempts.items()}
+        if not claims:
+            return
+        held = await self._storage.runs.renew(claims, extend=extend)
+        for run_id, claim in claims.items():
+            attempt = self._attempts.get(run_id)
+            if attempt is None or attempt.fate != "held" or attempt.run.claim != claim:
+                continue
+            # Once only: a node that is cancelled again and again cannot even clean up.
+            request = held.get(run_id)
+            if run_id not in held:
+                if not attempt.reason:
+                    self._lose(attempt)
+            elif request is not None and (not attempt.reason or request.action != attempt.action):
+                self._cancel(run_id, request.action, request.reason)

@@ -1,0 +1,68 @@
+"""Runs, threads and events in one SQLite file that several processes may share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from treadle.errors import ConfigError
+from treadle.settings import Settings
+from treadle.storage.base import Storage
+from treadle.storage.sqlite.database import Database
+from treadle.storage.sqlite.events import SqliteEventLog
+from treadle.storage.sqlite.following import Followers, SqliteChanges
+from treadle.storage.sqlite.ownership import Ownership
+from treadle.storage.sqlite.runs import SQL, SqliteRunStore
+from treadle.storage.sqlite.threads import SqliteThreadStore
+
+FILE_RETENTION = 4 * 1024**3
+"""Bytes of ended runs that are kept in a file, unless RUN_RETENTION_BYTES says otherwise."""
+
+
+def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
+    """The storage in the file of `sqlite:///PATH`, made if it is not there. Raises ConfigError."""
+    path = sqlite_path(settings.database_uri)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path.parent}: cannot be made: {error.strerror}; name another in DATABASE_URI") from None
+    database = Database(path, synchronous=settings.sqlite_sync)
+    with ExitStack() as opened:
+        opened.callback(database.close)
+        ownership = Ownership(path)
+        opened.callback(ownership.release)
+        if ownership.alone:
+            # Nobody runs any more what is said to be running: its next attempt may begin at once.
+            database.write_now(SQL["abandon"])
+        ownership.share()
+        opened.pop_all()
+    changes = SqliteChanges(database)
+    runs = SqliteRunStore(
+        database,
+        clock,
+        graph_ids,
+        lease=settings.lease,
+        ttl=settings.run_ttl,
+        resumable_ttl=settings.resumable_ttl,
+        retention_bytes=FILE_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes,
+    )
+
+    def close() -> None:
+        events.disband()
+        changes.stop()
+        database.close()
+        ownership.release()
+
+    followers = Followers(database, changes, clock, settings.lease)
+    events = SqliteEventLog(database, followers, settings.event_buffer_bytes, clock)
+    changes.watch(events.share_what_is_wanted)
+    return Storage(runs, SqliteThreadStore(database, clock), events, changes, durable=True, close=close)
+
+
+def sqlite_path(uri: str) -> Path:
+    """The file that `sqlite:///PATH` names: relative to the working directory, or absolute with a fourth slash."""
+    path = uri.removeprefix("sqlite://").removeprefix("/")
+    if not uri.startswith("sqlite:///") or path in ("", ":memory:"):
+        raise ConfigError(f"DATABASE_URI={uri!r}: name a file, such as sqlite:///.treadle/runs.db; or use memory://")
+    return Path(path)

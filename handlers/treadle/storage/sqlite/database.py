@@ -1,0 +1,291 @@
+"""One SQLite file: read on the caller's thread, written on one thread that commits whatever is ready together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Generic, TypeGuard, TypeVar
+
+from treadle.errors import ConfigError, StorageUnavailable
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+
+# How long a write waits for another process that is writing, in seconds.
+BUSY = 5.0
+# What marks a file as ours, in its header: "Trdl".
+APPLICATION_ID = 0x5472646C
+# Seconds between two looks for what other processes have committed.
+PERIOD = 0.01
+# The same when they have committed nothing for a second.
+QUIET_PERIOD = 0.04
+# Writes that one commit carries at most: what waits for them is answered together.
+GROUP = 200
+# What SQLite says of the data, and not of the file.
+REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError)
+# What to do about a file that cannot be used, by the kind of error.
+ADVICE = {
+    sqlite3.SQLITE_BUSY: "stop the program that has it locked",
+    sqlite3.SQLITE_CANTOPEN: "see that it is a file, and that file and folder may be written",
+    sqlite3.SQLITE_READONLY: "see that file and folder may be written",
+    sqlite3.SQLITE_FULL: "make room on the disk",
+}
+
+
+def statements(name: str) -> dict[str, str]:
+    """The statements of a `.sql` file: each begins with a line `-- name: …`."""
+    text = files(__package__).joinpath(name).read_text("utf-8")
+    blocks = (block.partition("\n") for block in text.split("-- name: ")[1:])
+    return {title.strip(): body.strip() for title, _, body in blocks}
+
+
+class Database:
+    """The connections to one file. Everything but `_Writer` belongs to the event loop that opened it."""
+
+    def __init__(self, path: Path, *, synchronous: str) -> None:
+        self.path = path
+        with contextlib.ExitStack() as opened:
+            try:
+                self._reader = opened.enter_context(contextlib.closing(_connect(path, synchronous)))
+                _migrate(self._reader, path)
+                writer = _connect(path, synchronous)
+            except sqlite3.Error as error:
+                raise unusable(path, error) from None
+            opened.pop_all()
+        self._writer = _Writer(writer, asyncio.get_running_loop())
+
+    def read(self, statement: str, *parameters: Any) -> list[Row]:
+        """All rows. Raises StorageUnavailable (503) if the file cannot be read."""
+        try:
+            return self._reader.execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    def read_while(self, more: Callable[[Row], bool], statement: str, *parameters: Any) -> list[Row]:
+        """The rows up to the first one after which no `more` are wanted. Raises StorageUnavailable (503)."""
+        rows = []
+        try:
+            with contextlib.closing(self._reader.execute(statement, parameters)) as cursor:
+                for row in cursor:
+                    rows.append(row)
+                    if not more(row):
+                        break
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+        return rows
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` returns, once it is committed; all of it is, or nothing. In the order of the calls.
+
+        Raises StorageUnavailable (503) if the file cannot be written.
+        """
+        return await self._writer.submit(work)
+
+    def write_soon(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """As `write`, before all that is written later, whether anybody waits for it or not."""
+        written = self._writer.submit(work)
+        written.add_done_callback(_retrieved)
+        return written
+
+    def write_now(self, statement: str) -> None:
+        """Execute and commit one statement before anything else happens; at start-up only. Raises ConfigError."""
+        try:
+            _retry(lambda: self._reader.execute(statement))
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from None
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """Have `heard` called, on the event loop, when another process has committed something."""
+        self._writer.listen(heard)
+
+    def close(self) -> None:
+        """Write what is waiting, and close the file."""
+        self._writer.stop()
+        self._reader.close()
+
+
+class _Writer:
+    """A thread that runs pieces of work in order, many to a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
+        self._connection = connection
+        self._loop = loop
+        self._work: deque[_Work[Any]] = deque()
+        self._ready = threading.Event()
+        self._stopping = False
+        self._heard: Callable[[], None] | None = None
+        self._version = 0
+        self._look_at = self._changed_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="treadle-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        item = _Work(work, self._loop.create_future())
+        if self._stopping:
+            item.future.set_exception(StorageUnavailable("The run store is closed"))
+        else:
+            self._work.append(item)
+            self._ready.set()
+        return item.future
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        self._heard = heard
+        self._ready.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._ready.set()
+        self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        with contextlib.closing(self._connection) as connection:
+            while not (self._stopping and not self._work):
+                self._ready.wait(None if self._heard is None else self._look_at - time.monotonic())
+                self._ready.clear()
+                self._look(connection)
+                while self._work:
+                    self._commit(connection, [self._work.popleft() for _ in range(min(len(self._work), GROUP))])
+                    self._look(connection)
+
+    def _look(self, connection: sqlite3.Connection) -> None:
+        """See now and then whether somebody else has committed: of this connection's own commits it is not told."""
+        now = time.monotonic()
+        if self._heard is None or now < self._look_at:
+            return
+        with contextlib.suppress(sqlite3.Error, RuntimeError):  # a file that fails, or a loop that has closed
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            if version != self._version:
+                self._loop.call_soon_threadsafe(self._heard)
+                self._version, self._changed_at = version, now
+        self._look_at = now + (PERIOD if now - self._changed_at < 1 else QUIET_PERIOD)
+
+    def _commit(self, connection: sqlite3.Connection, group: list[_Work[Any]]) -> None:
+        try:
+            _retry(lambda: connection.execute("BEGIN IMMEDIATE"))
+            for item in group:
+                item.run(connection)
+            connection.execute("COMMIT")
+        except Exception as error:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            if len(group) > 1 and _kind(error) != sqlite3.SQLITE_BUSY:
+                # What is refused, or finds no room, must not take with it what is right.
+                for item in group:
+                    self._commit(connection, [item])
+                return
+            for item in group:
+                item.error = unavailable(error) if _of_the_file(error) else error
+        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits any more
+            self._loop.call_soon_threadsafe(_resolve, group)
+
+
+class _Work(Generic[T]):
+    __slots__ = ("_call", "error", "future", "result")
+
+    def __init__(self, call: Callable[[sqlite3.Connection], T], future: asyncio.Future[T]) -> None:
+        self._call = call
+        self.future = future
+        self.result: T | None = None
+        self.error: Exception | None = None
+
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Do it inside a transaction."""
+        result = self._call(connection)
+        # A cursor stays on this thread: freed on another one it resets a statement that is in use here.
+        self.result = None if isinstance(result, sqlite3.Cursor) else result
+
+
+def unavailable(error: sqlite3.Error) -> StorageUnavailable:
+    """What callers are told when the file fails them."""
+    return StorageUnavailable(f"The run store is not available: {error}")
+
+
+def unusable(path: Path, error: sqlite3.Error) -> ConfigError:
+    """What is said at start-up of a file that cannot be the run store."""
+    advice = ADVICE.get(_kind(error), "move it away")
+    return ConfigError(f"{path}: cannot be the run store: {error}; {advice}, or name another file in DATABASE_URI")
+
+
+def _of_the_file(error: Exception) -> TypeGuard[sqlite3.Error]:
+    return isinstance(error, sqlite3.Error) and not isinstance(error, REFUSALS)
+
+
+def _resolve(group: list[_Work[Any]]) -> None:
+    for item in group:
+        if item.future.done():
+            continue  # its caller has gone
+        if item.error is not None:
+            item.future.set_exception(item.error)
+        else:
+            item.future.set_result(item.result)
+
+
+def _retrieved(future: asyncio.Future[Any]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+def _kind(error: Exception) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _retry(call: Callable[[], object]) -> None:
+    """Wait for another process: SQLite's own waiting grows to a tenth of a second, too long for a stream's next event,
+    and does not cover a file that is being made.
+    """
+    deadline = time.monotonic() + BUSY
+    while True:
+        try:
+            call()
+        except sqlite3.OperationalError as error:
+            if _kind(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(0.0002, 0.002))
+        else:
+            return
+
+
+def _connect(path: Path, synchronous: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    with contextlib.ExitStack() as opened:
+        opened.callback(connection.close)
+        for pragma in ("journal_mode = WAL", f"synchronous = {synchronous}", "cache_size = -16000"):
+            _retry(partial(connection.execute, f"PRAGMA {pragma}"))
+        opened.pop_all()
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    scripts = list(migrations())
+    _retry(lambda: connection.execute("BEGIN IMMEDIATE"))
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION_ID and (application or tables):
+        raise ConfigError(f"{path}: belongs to another program; name another file in DATABASE_URI")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(scripts):
+        raise ConfigError(
+            f"{path}: written by a newer Treadle (schema {version}); upgrade, or name another file in DATABASE_URI"
+        )
+    for number, script in list(enumerate(scripts, 1))[version:]:
+        for statement in script.rstrip(";\n").split(";\n\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute("COMMIT")
+
+
+def migrations() -> Iterator[str]:
+    """The scripts that make the schema, in order: script N makes version N from N - 1."""
+    folder = files(__package__).joinpath("schema")
+    for script in sorted(folder.iterdir(), key=lambda item: item.name):
+        yield script.read_text("utf-8")

@@ -1,0 +1,272 @@
+"""Runs in an SQLite file. Every promise that has to hold between processes is one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import orjson
+from uuid_utils import uuid4
+
+from treadle.encoding import dump, parse
+from treadle.errors import LeaseLost
+from treadle.storage.base import RunStore
+from treadle.storage.records import CancelRequest, Outcome, RunRecord, Status, ThreadRecord, ThreadState
+from treadle.storage.sqlite.database import Database, Row, statements
+from treadle.storage.sqlite.threads import add_thread, leave
+
+COLUMNS = (
+    "run_id, thread_id, assistant_id, graph_id, request, shared, size, created_at, due, status, attempt, claim, "
+    'updated_at, started_at, ended_at, expires_at, first_event_at, "values", error, interrupts, cancelled'
+)
+SQL = {name: text.replace("{columns}", COLUMNS) for name, text in statements("runs.sql").items()}
+EVENTS = statements("events.sql")
+# Runs and events that one transaction forgets at most, so that no other write waits long for it.
+CHUNK = 10
+EVENTS_AT_ONCE = 500
+# What a row takes beside the request and the outcome.
+ROW_BYTES = 1500
+# Seconds for which other processes find the events of an ended run that nobody can read again.
+GRACE = 30.0
+
+
+class SqliteRunStore(RunStore):
+    """The table `runs` is the record of every run and the queue of those that wait."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float],
+        graph_ids: Sequence[str],
+        *,
+        lease: float,
+        ttl: float,
+        resumable_ttl: float,
+        retention_bytes: int,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._graph_ids = orjson.dumps(graph_ids)
+        pending = (SQL["pending"].format(number=number) for number in range(len(graph_ids)))
+        self._claimable = SQL["claimable"].format(pending=" UNION ALL ".join(pending))
+        self._lease = lease
+        self._ttl = ttl
+        self._resumable_ttl = resumable_ttl
+        self._retention_bytes = retention_bytes
+
+    async def add(self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = ()) -> None:
+        now = self._clock()
+        rows = [self._added(record, now) for record in records]
+
+        def work(connection: sqlite3.Connection) -> None:
+            for thread in threads:
+                add_thread(connection, thread)
+            connection.executemany(SQL["add"], rows)
+
+        await self._database.write(work)
+
+    async def get(self, run_id: str) -> RunRecord | None:
+        rows = self._database.read(SQL["get"], run_id, self._clock())
+        return _record(rows[0]) if rows else None
+
+    async def find(self, *, thread_id: str | None = None, status: Status | None = None) -> list[RunRecord]:
+        name = {(False, False): "find_all", (False, True): "find_status", (True, False): "find_thread"}.get(
+            (thread_id is not None, status is not None), "find_thread_status"
+        )
+        # The status is spelled out, so that SQLite finds the index of what is pending or running.
+        statement = SQL[name].replace("{status}", status or "")
+        parameters = [] if thread_id is None else [thread_id]
+        return [_record(row) for row in self._database.read(statement, *parameters, self._clock())]
+
+    async def claim(self, limit: int, held: Collection[str] = ()) -> list[RunRecord]:
+        now = self._clock()
+        which = (self._graph_ids, orjson.dumps(list(held)))
+        # Looked for before the write lock is taken: most of the time there is nothing.
+        if not self._database.read(self._claimable, now, 1, *which):
+            return []
+
+        taken: list[tuple[str, str]] = []
+
+        def work(connection: sqlite3.Connection) -> list[Row]:
+            found = connection.execute(self._claimable, (now, limit, *which)).fetchall()
+            taken[:] = [(run_id, str(uuid4())) for (run_id,) in found]
+            return [
+                connection.execute(SQL["claim"], (claim, now + self._lease, now, now, run_id)).fetchone()
+                for run_id, claim in taken
+            ]
+
+        try:
+            return [_record(row) for row in await self._database.write(work)]
+        except asyncio.CancelledError:
+            # Nobody is there to run what is claimed, now or in a moment.
+            self._database.write_soon(lambda connection: connection.executemany(SQL["give_back"], taken))
+            raise
+
+    async def next_due(self, held: Collection[str] = ()) -> float | None:
+        which = (self._graph_ids, orjson.dumps(list(held)))
+        moment: float | None = self._database.read(SQL["next_due"], *which)[0][0]
+        return moment
+
+    async def renew(self, claims: Mapping[str, str], *, extend: bool) -> dict[str, CancelRequest | None]:
+        if extend:
+            until = self._clock() + self._lease
+            rows = [(until, run_id, claim) for run_id, claim in claims.items()]
+            await self._database.write(lambda connection: connection.executemany(SQL["extend"], rows))
+        return {
+            run_id: _request(cancel)
+            for run_id, claim, cancel in self._database.read(SQL["held"])
+            if claims.get(run_id) == claim
+        }
+
+    async def give_back(self, run_id: str, claim: str) -> None:
+        await self._database.write(lambda connection: connection.execute(SQL["give_back"], (run_id, claim)))
+
+    async def request_cancel(self, run_id: str, request: CancelRequest) -> bool:
+        def work(connection: sqlite3.Connection) -> bool:
+            row = connection.execute(SQL["wanted"], (run_id,)).fetchone()
+            before = _request(row[0]) if row else None
+            news = row is not None and (before is None or (before.action, request.action) == ("interrupt", "rollback"))
+            if news:
+                connection.execute(SQL["request_cancel"], (orjson.dumps([request.action, request.reason]), run_id))
+            return news
+
+        return await self._database.write(work)
+
+    async def settle(self, run_id: str, claim: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord:
+        row = await self._end("settle", (run_id, claim), outcome, left)
+        if row is None:
+            raise LeaseLost
+        return _record(row)
+
+    async def cancel_pending(self, run_id: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord | None:
+        row = await self._end("cancel_pending", (run_id,), outcome, left)
+        return None if row is None else _record(row)
+
+    async def remove(self, run_id: str, left: ThreadState | None = None) -> None:
+        now = self._clock()
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = connection.execute(SQL["thread_of"], (run_id,)).fetchone()
+            if row is not None:
+                leave(connection, row[0], left, now)
+                _forget(connection, run_id)
+
+        await self._database.write(work)
+
+    async def sweep(self) -> tuple[list[str], float | None]:
+        gone: list[str] = []
+        more = True
+        while more:
+            some, more = await self._database.write(self._sweep_some)
+            gone += some
+        upcoming: float | None = self._database.read(SQL["next_expiry"])[0][0]
+        return gone, upcoming
+
+    def _sweep_some(self, connection: sqlite3.Connection) -> tuple[list[str], bool]:
+        """Forget some of what is over its time, or else over the size: the runs, and whether there may be more."""
+        now = self._clock()
+        connection.execute(EVENTS["gone"], (now,))
+        unread = connection.execute(EVENTS["expired"], (now, CHUNK)).fetchall()
+        room = EVENTS_AT_ONCE
+        for (run_id,) in unread:
+            room -= connection.execute(EVENTS["drop_some"], (run_id, room)).rowcount
+            if room > 0:
+                connection.execute(EVENTS["keep_no_more"], (run_id,))
+        over = connection.execute(SQL["expired"], (now, CHUNK)).fetchall()
+        gone = [run_id for (run_id,) in over]
+        for run_id in gone:
+            _forget(connection, run_id)
+        while len(gone) < CHUNK and connection.execute(SQL["ended_bytes"]).fetchone()[0] > self._retention_bytes:
+            (run_id,) = connection.execute(SQL["oldest"]).fetchone()
+            _forget(connection, run_id)
+            gone.append(run_id)
+        return gone, room <= 0 or CHUNK in (len(gone), len(unread))
+
+    def _added(self, record: RunRecord, now: float) -> Row:
+        request = {
+            "metadata": record.metadata,
+            "kwargs": record.kwargs,
+            "multitask_strategy": record.multitask_strategy,
+        }
+        lease = now + self._lease if record.claim is not None else None
+        return (
+            record.run_id,
+            record.thread_id,
+            record.assistant_id,
+            record.graph_id,
+            dump(request),
+            record.temporary,
+            record.resumable,
+            record.shared or record.resumable,
+            record.size + ROW_BYTES,
+            record.created_at,
+            record.due,
+            record.status,
+            record.attempt,
+            record.claim,
+            lease,
+            record.updated_at,
+            record.started_at,
+        )
+
+    async def _end(self, statement: str, which: Row, outcome: Outcome, left: ThreadState | None) -> Row | None:
+        """End a run, and what comes with it: its thread's state, and a time for its events to go."""
+        now = self._clock()
+        parts = (outcome.values, outcome.error, outcome.interrupts, outcome.cancelled)
+        size = sum(len(part) for part in parts if part)
+        values = (outcome.status, now, now, now + self._ttl, outcome.first_event_at, *parts, size, *which)
+
+        def work(connection: sqlite3.Connection) -> Row | None:
+            row: Row | None = connection.execute(SQL[statement], values).fetchone()
+            if row is not None:
+                run_id, thread_id, shared = row[0], row[1], row[5]
+                leave(connection, thread_id, left, now)
+                if shared:
+                    connection.execute(EVENTS["keep_until"], (now + self._resumable_ttl, now + GRACE, run_id))
+            return row
+
+        return await self._database.write(work)
+
+
+def _forget(connection: sqlite3.Connection, run_id: str) -> None:
+    connection.execute(SQL["remove"], (run_id,))
+    connection.execute(EVENTS["drop"], (run_id,))
+    connection.execute(EVENTS["keep_no_more"], (run_id,))
+
+
+def _request(cancel: bytes | None) -> CancelRequest | None:
+    return None if cancel is None else CancelRequest(*orjson.loads(cancel))
+
+
+def _record(row: Row) -> RunRecord:
+    (run_id, thread_id, assistant_id, graph_id, request, shared, size, created_at, due, status, attempt, claim) = row[
+        :12
+    ]
+    updated_at, started_at, ended_at, expires_at, first_event_at, values, error, interrupts, cancelled = row[12:]
+    document: dict[str, Any] = parse(request)
+    outcome = None
+    if ended_at is not None:
+        outcome = Outcome(status, values, error, interrupts, cancelled, first_event_at)
+    return RunRecord(
+        run_id=run_id,
+        thread_id=thread_id,
+        assistant_id=assistant_id,
+        graph_id=graph_id,
+        metadata=document["metadata"],
+        kwargs=document["kwargs"],
+        multitask_strategy=document["multitask_strategy"],
+        created_at=created_at,
+        due=due,
+        size=size,
+        status=status,
+        attempt=attempt,
+        claim=claim,
+        shared=bool(shared),
+        updated_at=updated_at,
+        started_at=started_at,
+        ended_at=ended_at,
+        expires_at=expires_at,
+        outcome=outcome,
+    )

@@ -1,0 +1,114 @@
+-- name: add
+INSERT INTO runs (
+    run_id, thread_id, assistant_id, graph_id, request, temporary, resumable, shared, size, created_at, due,
+    status, attempt, claim, lease, updated_at, started_at
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: get
+SELECT {columns} FROM runs WHERE run_id = ? AND (expires_at IS NULL OR expires_at > ?)
+
+-- name: find_all
+SELECT {columns} FROM runs WHERE expires_at IS NULL OR expires_at > ?
+ORDER BY rowid DESC
+
+-- name: find_status
+SELECT {columns} FROM runs WHERE status = '{status}' AND (expires_at IS NULL OR expires_at > ?)
+ORDER BY +rowid DESC
+
+-- name: find_thread
+SELECT {columns} FROM runs WHERE thread_id = ? AND (expires_at IS NULL OR expires_at > ?)
+ORDER BY rowid DESC
+
+-- name: find_thread_status
+SELECT {columns} FROM runs WHERE thread_id = ? AND status = '{status}' AND (expires_at IS NULL OR expires_at > ?)
+ORDER BY rowid DESC
+
+-- name: claimable
+SELECT run_id FROM (
+    {pending}
+    UNION ALL
+    SELECT run_id, due, rowid AS came FROM runs
+    WHERE status = 'running' AND lease <= ?1 AND graph_id IN (SELECT value FROM json_each(?3))
+        AND run_id NOT IN (SELECT value FROM json_each(?4))
+)
+ORDER BY due, came LIMIT ?2
+
+-- name: pending
+SELECT * FROM (
+    -- Sorted by its index and cut off here, or all that wait would be read each time.
+    SELECT run_id, due, rowid AS came FROM runs
+    WHERE status = 'pending' AND due <= ?1 AND graph_id = json_extract(?3, '$[{number}]')
+    ORDER BY due, rowid LIMIT ?2
+)
+
+-- name: claim
+UPDATE runs
+SET status = 'running', claim = ?, lease = ?, attempt = attempt + 1, started_at = ?, updated_at = ?
+WHERE run_id = ?
+RETURNING {columns}
+
+-- name: next_due
+SELECT min(moment) FROM (
+    SELECT (SELECT min(due) FROM runs WHERE status = 'pending' AND graph_id = value) AS moment FROM json_each(?1)
+    UNION ALL
+    SELECT min(lease) FROM runs
+    WHERE status = 'running' AND graph_id IN (SELECT value FROM json_each(?1))
+        AND run_id NOT IN (SELECT value FROM json_each(?2))
+)
+
+-- name: held
+SELECT run_id, claim, cancel FROM runs WHERE status = 'running' AND lease IS NOT NULL
+
+-- name: extend
+UPDATE runs SET lease = ? WHERE run_id = ? AND claim = ? AND status = 'running'
+
+-- name: give_back
+UPDATE runs
+SET status = 'pending', claim = NULL, lease = NULL, attempt = attempt - 1
+WHERE run_id = ? AND claim = ? AND status = 'running'
+
+-- name: wanted
+SELECT cancel FROM runs WHERE run_id = ? AND status = 'running'
+
+-- name: request_cancel
+UPDATE runs SET cancel = ? WHERE run_id = ?
+
+-- name: settle
+UPDATE runs
+SET status = ?, claim = NULL, lease = NULL, cancel = NULL, updated_at = ?, ended_at = ?,
+    expires_at = CASE temporary WHEN 1 THEN ? END, first_event_at = ?, "values" = ?, error = ?, interrupts = ?,
+    cancelled = ?, size = size + ?
+WHERE run_id = ? AND status = 'running' AND claim = ?
+RETURNING {columns}
+
+-- name: cancel_pending
+UPDATE runs
+SET status = ?, cancel = NULL, updated_at = ?, ended_at = ?, expires_at = CASE temporary WHEN 1 THEN ? END,
+    first_event_at = ?, "values" = ?, error = ?, interrupts = ?, cancelled = ?, size = size + ?
+WHERE run_id = ? AND status = 'pending'
+RETURNING {columns}
+
+-- name: thread_of
+SELECT thread_id FROM runs WHERE run_id = ?
+
+-- name: remove
+DELETE FROM runs WHERE run_id = ?
+
+-- name: abandon
+UPDATE runs SET lease = 0 WHERE status = 'running'
+
+-- name: expired
+SELECT run_id FROM runs WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
+
+-- name: oldest
+SELECT run_id FROM runs WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT 1
+
+-- name: ended_bytes
+SELECT ended_bytes FROM totals
+
+-- name: next_expiry
+SELECT min(moment) FROM (
+    SELECT min(expires_at) AS moment FROM runs WHERE expires_at IS NOT NULL
+    UNION ALL
+    SELECT min(expires_at) FROM event_expiry
+)

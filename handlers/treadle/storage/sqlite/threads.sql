@@ -1,0 +1,28 @@
+-- name: add
+INSERT INTO threads (
+    thread_id, graph_id, metadata, config, graph_config, created_at, updated_at, state_updated_at,
+    status, "values", error, interrupts, ttl_minutes, expires_at
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (thread_id) DO NOTHING
+
+-- name: get
+SELECT thread_id, graph_id, metadata, config, graph_config, created_at, updated_at, state_updated_at,
+    status, "values", error, interrupts, ttl_minutes
+FROM threads WHERE thread_id = ? AND (expires_at IS NULL OR expires_at > ?)
+
+-- name: leave
+UPDATE threads
+SET status = ?, "values" = ?, error = ?, interrupts = ?, updated_at = ?, state_updated_at = ?,
+    expires_at = ? + ttl_minutes * 60
+WHERE thread_id = ?
+
+-- name: remove
+DELETE FROM threads WHERE thread_id = ?
+
+-- name: expired
+SELECT thread_id, graph_id, metadata, config, graph_config, created_at, updated_at, state_updated_at,
+    status, "values", error, interrupts, ttl_minutes
+FROM threads WHERE expires_at <= ?
+
+-- name: next_expiry
+SELECT min(expires_at) FROM threads WHERE expires_at > ?

@@ -1,0 +1,109 @@
+"""`treadle serve --workers N` and `--role`: processes that share a port and a file."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cli.processes import Serving, check_refusal, serve, treadle
+from tests.live import GRAPHS, until
+
+
+@pytest.fixture(scope="module")
+def three() -> Iterator[Serving]:
+    with serve("--workers", "3", "--port", "0", LEASE_SECONDS="2") as process:
+        yield process
+
+
+def children(process: Serving) -> set[int]:
+    """The ids of the processes that a server has started."""
+    found = Path(f"/proc/{process.process.pid}/task/{process.process.pid}/children").read_text()
+    return {int(each) for each in found.split()}
+
+
+def post(url: str, path: str, **body: Any) -> Any:
+    """Over a connection of its own: any of the processes may answer."""
+    return httpx.post(url + path, json=body, timeout=20).json()
+
+
+def test_it_says_how_many_processes_serve(three: Serving) -> None:
+    assert three.announcement["workers"] == 3
+    assert len(children(three)) == 3
+
+
+def test_every_process_answers_for_every_run(three: Serving) -> None:
+    runs = [post(three.url, "/runs", assistant_id="simple", input={"foo": n})["run_id"] for n in range(20)]
+    for number, run_id in enumerate(runs):
+        for _ in range(2):
+            outcome = httpx.get(f"{three.url}/runs/{run_id}/join", timeout=20).json()
+            assert outcome == {"foo": number, "items": ["a", "b"]}
+
+
+def test_a_process_that_dies_is_replaced_and_its_runs_go_on(three: Serving) -> None:
+    before = children(three)
+    runs = [post(three.url, "/runs", assistant_id="slow", input={"seconds": 1})["run_id"] for _ in range(9)]
+    os.kill(min(before), signal.SIGKILL)
+    until(lambda: len(children(three) - before) == 1 and len(children(three)) == 3, within=15)
+    ended = [httpx.get(f"{three.url}/runs/{run_id}/join", timeout=40).json() for run_id in runs]
+    assert ended == [{"seconds": 1, "done": True}] * 9
+
+
+def test_a_signal_ends_all_of_them() -> None:
+    with serve("--workers", "2", "--port", "0") as process:
+        started = children(process)
+        assert process.stop() == 0
+        until(lambda: not any(Path(f"/proc/{child}").exists() for child in started))
+
+
+def test_they_end_with_a_parent_that_was_killed() -> None:
+    with serve("--workers", "2", "--port", "0") as process:
+        before = children(process)
+        os.kill(min(before), signal.SIGKILL)
+        until(lambda: len(children(process) - before) == 1, within=15)
+        started = children(process)
+        process.process.kill()
+        process.process.wait(15)
+        until(lambda: not any(Path(f"/proc/{child}").exists() for child in started), within=15)
+
+
+def test_processes_cannot_share_memory() -> None:
+    check_refusal(
+        treadle("serve", GRAPHS, "--workers", "2", "--port", "0", "--database-uri", "memory://"),
+        "--workers",
+        "memory://",
+    )
+
+
+@pytest.mark.parametrize("role", ["api", "worker"])
+def test_a_role_needs_others_to_share_with(role: str) -> None:
+    refusal = treadle("serve", GRAPHS, "--role", role, "--port", "0", "--database-uri", "memory://")
+    check_refusal(refusal, "ROLE", "memory://")
+
+
+def test_an_unknown_role_is_refused() -> None:
+    refusal = treadle("serve", GRAPHS, "--role", "boss", "--port", "0")
+    assert refusal.returncode == 2
+    assert "boss" in refusal.stderr
+    check_refusal(treadle("serve", GRAPHS, "--port", "0", env={"ROLE": "boss"}), "ROLE", "boss")
+
+
+def test_one_answers_and_another_runs(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/runs.db"
+    with serve("--role", "api", "--port", "0", DATABASE_URI=uri) as api:
+        run = post(api.url, "/runs", assistant_id="simple", input={"foo": 1})
+        assert httpx.get(f"{api.url}/runs/{run['run_id']}").json()["status"] == "pending"
+        with serve("--role", "worker", DATABASE_URI=uri) as worker:
+            assert worker.announcement["url"] is None
+            outcome = httpx.get(f"{api.url}/runs/{run['run_id']}/join", timeout=20).json()
+            assert outcome == {"foo": 1, "items": ["a", "b"]}
+            stream = httpx.post(
+                f"{api.url}/runs/stream", json={"assistant_id": "simple", "input": {"foo": 2}}, timeout=20
+            )
+            assert stream.text.count("event: ") == 4
+            assert worker.stop() == 0

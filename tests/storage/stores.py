@@ -1,0 +1,131 @@
+"""What the storage tests share: a clock that they set, runs as they come from the API, and stores of every kind."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from treadle.settings import Settings
+from treadle.storage import open_storage
+from treadle.storage.base import Follower, Storage
+from treadle.storage.records import Event, Outcome, RunRecord
+from treadle.storage.sqlite.database import Database
+from treadle.storage.sqlite.runs import SqliteRunStore
+
+BACKENDS = ("memory://", "sqlite:///{folder}/runs.db")
+"""Every backend; `{folder}` is a new one for each test."""
+SHARED = BACKENDS[1:]
+"""Those that several processes may share, so that claims are leases: they end when they are not renewed."""
+LEASE = 15.0
+RUN_TTL = 60.0
+RESUMABLE_TTL = 30.0
+PROMPT = 0.05
+"""Seconds within which processes learn of each other's writes."""
+TEMPORARY = {"temporary": True, "resumable": False}
+RESUMABLE = {"temporary": True, "resumable": True}
+KEPT = {"temporary": False, "resumable": False}
+DONE = Outcome("success")
+
+
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def store(uri: str, clock: Callable[[], float], graph_ids: Sequence[str] = ("graph",), **changes: Any) -> Storage:
+    """The store that `uri` names, with times and sizes that tests can reach."""
+    chosen = {"lease": LEASE, "run_ttl": RUN_TTL, "resumable_ttl": RESUMABLE_TTL, "event_buffer_bytes": 1000}
+    return open_storage(Settings(database_uri=uri, **{**chosen, **changes}), graph_ids, clock)
+
+
+@asynccontextmanager
+async def processes(path: Path, clock: Callable[[], float], number: int = 2) -> AsyncIterator[list[Storage]]:
+    """One file as several processes see it: each opens it for itself."""
+    opened = [store(f"sqlite:///{path}", clock) for _ in range(number)]
+    try:
+        yield opened
+    finally:
+        for each in opened:
+            each.close()
+
+
+def record(run_id: str, due: float = 1000.0, **changes: Any) -> RunRecord:
+    """A pending temporary run."""
+    run = RunRecord(run_id, "thread", "assistant", "graph", {}, TEMPORARY, "enqueue", due, due, size=10)
+    return replace(run, **changes)
+
+
+def claimed(run_id: str, **changes: Any) -> RunRecord:
+    """A run that comes claimed by the process that adds it, under the claim `token`."""
+    return record(run_id, **{"status": "running", "claim": "token", "attempt": 1, "started_at": 1000.0, **changes})
+
+
+async def claim_one(storage: Storage) -> RunRecord:
+    (run,) = await storage.runs.claim(1)
+    return run
+
+
+async def begin(storage: Storage, run_id: str, kwargs: dict[str, Any] = TEMPORARY) -> RunRecord:
+    """Add a run as its own process does that runs it at once."""
+    run = claimed(run_id, kwargs=kwargs)
+    storage.events.open(run)
+    await storage.runs.add([run])
+    return run
+
+
+async def end(storage: Storage, run: RunRecord, outcome: Outcome = DONE) -> RunRecord:
+    """Settle a run and end its stream, in the order in which workers do it."""
+    await storage.events.written(run.run_id)
+    ended = await storage.runs.settle(run.run_id, run.claim or "", outcome)
+    storage.events.close(run.run_id, ended)
+    return ended
+
+
+async def seen(follower: Follower) -> list[Event]:
+    """The next events, which must come promptly."""
+    async with asyncio.timeout(2):
+        return list(await follower.next())
+
+
+async def all_seen(follower: Follower) -> list[Event]:
+    """All events until the end."""
+    events: list[Event] = []
+    while not follower.ended:
+        events += await seen(follower)
+    return events
+
+
+async def numbers(follower: Follower, count: int) -> Sequence[int]:
+    """The sequence numbers of the next `count` events."""
+    found: list[int] = []
+    while len(found) < count:
+        found += [event.seq for event in await seen(follower)]
+    return found
+
+
+async def until(condition: Callable[[], Awaitable[object]], seconds: float = 2.0) -> None:
+    """Return as soon as the condition holds; TimeoutError if it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - it may come about in another process
+            await asyncio.sleep(0.001)
+
+
+def database(storage: Storage) -> Database:
+    assert isinstance(storage.runs, SqliteRunStore)
+    return storage.runs._database
+
+
+def count(path: Path, what: str) -> Any:
+    """The first column of the first row, read from outside."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(f"SELECT {what}").fetchone()[0]

@@ -1,0 +1,240 @@
+"""Runs in an SQLite file that are followed from another process than the one that executes them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.storage.stores import (
+    DONE,
+    LEASE,
+    PROMPT,
+    RESUMABLE,
+    Clock,
+    all_seen,
+    begin,
+    claim_one,
+    claimed,
+    count,
+    end,
+    numbers,
+    processes,
+    record,
+    seen,
+    until,
+)
+from treadle.storage.base import END
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(("after", "expected"), [(0, [1, 2, 3, 4]), (2, [3, 4]), (3, [4]), (None, [4]), (99, [4])])
+async def test_events_of_a_resumable_run_are_followed_from_any_cursor_elsewhere(
+    path: Path, clock: Clock, after: int | None, expected: list[int]
+) -> None:
+    async with processes(path, clock) as (one, other):
+        run = await begin(one, "a", RESUMABLE)
+        one.events.append("a", [("x", b"1"), ("y", b"2"), ("z", b"3")])
+        await one.runs.renew({"a": "token"}, extend=True)  # committed after the events
+        follower, at_end = other.events.follow("a", after), other.events.follow("a", END)
+        waiting = asyncio.ensure_future(all_seen(at_end))
+        one.events.append("a", [("w", b"4")])
+        started = monotonic()
+        assert await numbers(follower, len(expected)) == expected
+        assert monotonic() - started < PROMPT
+        assert not waiting.done()
+        await end(one, run)
+        started = monotonic()
+        assert (await all_seen(follower), await waiting) == ([], [])
+        assert monotonic() - started < PROMPT
+        assert not follower.broken
+        assert [event.seq for event in await all_seen(other.events.follow("a", 1))] == [2, 3, 4]
+
+
+async def test_other_events_are_followed_elsewhere_from_when_somebody_asks(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        run = await begin(one, "a")
+        here = one.events.follow("a", 0)
+        one.events.append("a", [("x", b"1")])
+        follower = other.events.follow("a", None)
+
+        async def appended_and_seen() -> bool:
+            one.events.append("a", [("y", b"2")])
+            waiting = asyncio.ensure_future(follower.next())
+            await asyncio.sleep(0.002)
+            follower.nudge()
+            first.extend(await waiting)
+            return bool(first)
+
+        first: list[object] = []
+        await until(appended_and_seen, 2 * PROMPT)
+        one.events.append("a", [("z", b"3")])
+        await end(one, run)
+        elsewhere, everything = [*first, *await all_seen(follower)], await all_seen(here)
+        assert elsewhere == everything[-len(elsewhere) :]
+        assert [event.seq for event in everything] == list(range(1, len(everything) + 1))
+
+
+async def test_a_run_that_is_shared_from_the_start_is_followed_elsewhere_from_its_first_event(
+    path: Path, clock: Clock
+) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([record("a", shared=True)])
+        follower = one.events.follow("a", 0)
+        run = await claim_one(other)
+        other.events.open(run)
+        other.events.append("a", [("x", b"1"), ("y", b"2")])
+        assert [event.seq for event in await seen(follower)] == [1, 2]
+        await end(other, run)
+        assert (await all_seen(follower), follower.broken) == ([], False)
+
+
+async def test_whoever_asks_between_the_claim_and_the_start_misses_nothing(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([record("a")])
+        run = await claim_one(one)
+        follower = other.events.follow("a", 0)
+        await other.runs.renew({}, extend=True)  # committed after the wish
+        async with asyncio.timeout(2):
+            await one.changes.next()  # which is noticed before the run is open
+            await asyncio.sleep(2 * PROMPT)
+        one.events.open(run)
+        one.events.append("a", [("x", b"1")])
+        assert await numbers(follower, 1) == [1]
+
+
+async def test_a_follower_goes_on_elsewhere_when_a_run_changes_hands(path: Path, clock: Clock) -> None:
+    async with processes(path, clock, number=3) as (one, other, third):
+        await begin(one, "a", RESUMABLE)
+        here, elsewhere = one.events.follow("a", 0), third.events.follow("a", 0)
+        one.events.append("a", [("x", b"1"), ("y", b"2")])
+        assert await numbers(elsewhere, 2) == [1, 2]
+        clock.now += 15
+        run = await claim_one(other)
+        other.events.open(run)
+        other.events.append("a", [("z", b"3")])
+        one.events.append("a", [("late", b"nobody sees it")])
+        one.events.abandon("a")
+        assert [event.name for event in await all_seen(here)] == ["x", "y"]
+        assert here.broken
+        again = one.events.follow("a", 2)
+        await end(other, run)
+        assert [event.name for event in await all_seen(elsewhere)] == ["z"]
+        assert [event.name for event in await all_seen(again)] == ["z"]
+
+
+async def test_a_process_that_claims_its_own_lost_run_writes_the_events_of_the_new_attempt(
+    path: Path, clock: Clock
+) -> None:
+    async with processes(path, clock) as (one, other):
+        await begin(one, "a", RESUMABLE)
+        before = one.events.follow("a", 0)
+        one.events.append("a", [("x", b"1")])
+        clock.now += 15
+        run = await claim_one(one)
+        one.events.open(run)
+        one.events.append("a", [("y", b"2")])
+        assert [event.name for event in await all_seen(before)] == ["x"] and before.broken
+        await end(one, run)
+        assert [event.name for event in await all_seen(other.events.follow("a", 0))] == ["x", "y"]
+
+
+async def test_a_late_writer_does_not_trim_the_events_of_its_successor(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await begin(one, "a", RESUMABLE)
+        clock.now += 15
+        run = await claim_one(other)
+        other.events.open(run)
+        other.events.append("a", [("x", b"1"), ("y", b"2")])
+        for _ in range(20):
+            one.events.append("a", [("late", b"x" * 200)])
+        await one.runs.renew({}, extend=True)
+        await end(other, run)
+        assert [event.name for event in await all_seen(other.events.follow("a", 0))] == ["x", "y"]
+
+
+async def test_a_slow_follower_elsewhere_holds_the_writer_up_and_misses_nothing(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([record("a", shared=True)])
+        slow, at_end = other.events.follow("a", 0), other.events.follow("a", END)
+        run = await claim_one(one)
+        one.events.open(run)
+        appended = 0
+
+        async def write() -> None:
+            nonlocal appended
+            while appended < 40:
+                one.events.append("a", [("x", b"x" * 100)])
+                appended += 1
+                await one.events.room("a")
+
+        writing = asyncio.ensure_future(write())
+        await asyncio.sleep(0.3)
+        assert not writing.done() and appended < 20
+        read = await numbers(slow, 5)
+        await asyncio.sleep(0.3)
+        assert not writing.done()
+        everything = asyncio.ensure_future(all_seen(slow))
+        await writing
+        await end(one, run)
+        assert [*read, *[event.seq for event in await everything]] == list(range(1, 41))
+        assert not slow.broken and await all_seen(at_end) == []
+        await one.runs.renew({}, extend=True)  # committed after all that was written before
+        await other.runs.renew({}, extend=True)
+        assert count(path, "count(*) FROM readers") == 0
+
+
+@pytest.mark.parametrize("leaves", ["closes", "dies"])
+async def test_a_follower_elsewhere_that_has_gone_holds_nobody_up(path: Path, clock: Clock, leaves: str) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([record("a", shared=True)])
+        follower = other.events.follow("a", 0)
+        run = await claim_one(one)
+        one.events.open(run)
+        for _ in range(20):
+            one.events.append("a", [("x", b"x" * 100)])
+        await one.events.written("a")
+        assert one.events.full("a")
+        if leaves == "closes":
+            follower.close()
+        else:
+            clock.now += LEASE  # in which its process has not renewed what it said of it
+        async with asyncio.timeout(2):
+            await one.events.room("a")
+        assert not one.events.full("a")
+        await one.runs.sweep()
+        assert count(path, "count(*) FROM readers") == 0
+
+
+async def test_who_stood_still_while_events_were_forgotten_ends_broken(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([record("a", shared=True)])
+        follower = other.events.follow("a", 0)
+        run = await claim_one(one)
+        one.events.open(run)
+        one.events.append("a", [("x", b"1")])
+        assert await numbers(follower, 1) == [1]
+        clock.now += LEASE
+        for _ in range(20):
+            one.events.append("a", [("x", b"x" * 100)])
+        await one.events.room("a")
+        assert (await all_seen(follower), follower.broken) == ([], True)
+
+
+async def test_a_thousand_can_wait_elsewhere_for_runs_that_come_and_go(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([claimed(str(number)) for number in range(1000)])
+        followers = [other.events.follow(str(number), END) for number in range(1000)]
+        waiting = [asyncio.ensure_future(follower.next()) for follower in followers]
+        await asyncio.sleep(0.2)
+        started = monotonic()
+        for number in range(200):
+            await one.runs.settle(str(number), "token", DONE)
+            await asyncio.wait_for(waiting[number], 2)
+        assert (monotonic() - started) / 200 < PROMPT
+        assert not any(each.done() for each in waiting[200:])
+        other.events.disband()
+        await asyncio.gather(*waiting)

@@ -1,0 +1,131 @@
+"""One SQLite file that several processes have open: what one does, the others see within 50 ms."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing, suppress
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.storage.stores import (
+    DONE,
+    PROMPT,
+    Clock,
+    claim_one,
+    claimed,
+    processes,
+    record,
+    store,
+    until,
+)
+from treadle.errors import LeaseLost
+from treadle.storage.base import Storage
+from treadle.storage.records import CancelRequest, Outcome
+
+pytestmark = pytest.mark.anyio
+
+
+async def quiet(storage: Storage) -> None:
+    """Return once nothing has changed for a while."""
+    with suppress(TimeoutError):
+        while True:
+            async with asyncio.timeout(PROMPT):
+                await storage.changes.next()
+
+
+async def test_what_one_adds_another_claims_and_ends(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([record("a")])
+        run = await claim_one(other)
+        assert await one.runs.claim(1) == []
+        assert await one.runs.renew({"a": run.claim or ""}, extend=True) == {"a": None}
+        ended = await other.runs.settle("a", run.claim or "", DONE)
+        assert await one.runs.get("a") == ended
+
+
+async def test_each_run_goes_to_exactly_one_claimer_of_all_processes(path: Path, clock: Clock) -> None:
+    async with processes(path, clock, number=4) as stores:
+        for batch in range(5):
+            ids = {f"{batch} {number}" for number in range(100)}
+            await stores[batch % 4].runs.add([record(run_id) for run_id in ids])
+            taken = await asyncio.gather(*(stores[number % 4].runs.claim(5) for number in range(40)))
+            assert sorted(run.run_id for claims in taken for run in claims) == sorted(ids)
+
+
+async def test_a_run_is_settled_once_by_whoever_holds_it_last(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([claimed("a")])
+        clock.now += 15
+        run = await claim_one(other)
+        late, right = await asyncio.gather(
+            one.runs.settle("a", "token", Outcome("error")),
+            other.runs.settle("a", run.claim or "", DONE),
+            return_exceptions=True,
+        )
+        assert isinstance(late, LeaseLost) and not isinstance(right, BaseException)
+        found = await one.runs.get("a")
+        assert found is not None and (found.status, found.attempt) == ("success", 2)
+
+
+async def test_a_change_wakes_every_process_promptly(path: Path, clock: Clock) -> None:
+    async with processes(path, clock, number=3) as (one, *others):
+        await one.runs.add([claimed("run"), record("pending")])
+        changes = (
+            lambda: one.runs.add([record("new")]),
+            lambda: one.runs.cancel_pending("pending", Outcome("interrupted")),
+            lambda: one.runs.request_cancel("run", CancelRequest("interrupt", "stop")),
+            lambda: one.runs.settle("run", "token", DONE),
+        )
+        for other in others:
+            await quiet(other)
+        for change in changes:
+            await change()
+            started = monotonic()
+            async with asyncio.timeout(2):
+                await asyncio.gather(*(other.changes.next() for other in others))
+            assert monotonic() - started < PROMPT
+
+
+async def test_a_cancellation_from_another_process_is_there_when_its_change_is(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([claimed("a")])
+        request = CancelRequest("rollback", "forget it")
+        assert await other.runs.request_cancel("a", request)
+
+        async def told() -> bool:
+            await one.changes.next()
+            return await one.runs.renew({"a": "token"}, extend=False) == {"a": request}
+
+        await until(told, PROMPT)
+
+
+async def test_what_a_process_left_running_begins_again_when_it_was_the_last(path: Path, clock: Clock) -> None:
+    async with processes(path, clock, number=1) as (one,):
+        await one.runs.add([claimed("a")])
+    async with processes(path, clock, number=1) as (one,):
+        run = await claim_one(one)
+        assert (run.run_id, run.attempt) == ("a", 2)
+
+
+async def test_what_others_are_running_goes_on_when_a_process_comes(path: Path, clock: Clock) -> None:
+    async with processes(path, clock, number=1) as (one,):
+        await one.runs.add([claimed("a")])
+        async with processes(path, clock, number=1) as (late,):
+            assert await late.runs.claim(1) == []
+        assert await one.runs.renew({"a": "token"}, extend=False) == {"a": None}
+
+
+async def test_a_process_claims_runs_of_its_own_graphs_only(path: Path, clock: Clock) -> None:
+    uri = f"sqlite:///{path}"
+    with closing(store(uri, clock, ["old", "both"])) as one, closing(store(uri, clock, ["both", "new", "x"])) as other:
+        runs = [record(f"{graph} {n}", graph_id=graph, due=990.0 + n) for n in range(3) for graph in ("both", "new")]
+        await one.runs.add([*runs, claimed("new 3", graph_id="new"), record("gone", graph_id="gone", due=1.0)])
+        assert await one.runs.next_due() == 990
+        assert [run.run_id for run in await one.runs.claim(2)] == ["both 0", "both 1"]
+        clock.now += 15
+        assert await one.runs.next_due() == 992
+        assert [run.run_id for run in await one.runs.claim(9)] == ["both 0", "both 1", "both 2"]
+        assert await one.runs.claim(9) == []
+        assert [run.run_id for run in await other.runs.claim(9)] == ["new 0", "new 1", "new 2", "new 3"]
