@@ -1,0 +1,109 @@
+"""Graphs of the durability tests. What a node does, it notes in a file that outlives every process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from langgraph.config import get_config, get_stream_writer
+from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
+
+
+class Tale(TypedDict, total=False):
+    """In how many steps a tale is told, how long each takes, and the file in which that is noted."""
+
+    steps: int
+    pause: float
+    notes: str
+    told: int
+
+
+def note(path: str, what: str) -> None:
+    """Add a line to the notes: lines this short are never torn, whoever else is writing."""
+    run_id = get_config()["configurable"]["run_id"]
+    line = json.dumps({"what": what, "run_id": str(run_id), "pid": os.getpid(), "at": time.time()})
+    notes = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(notes, line.encode() + b"\n")
+    os.close(notes)
+
+
+async def tell(state: Tale) -> dict[str, Any]:
+    """One event a step; a pause after each."""
+    writer, path = get_stream_writer(), state["notes"]
+    note(path, "started")
+    try:
+        for step in range(state.get("steps", 0)):
+            writer({"step": step})
+            await asyncio.sleep(state.get("pause", 0))
+    except asyncio.CancelledError:
+        note(path, "cancelled")
+        raise
+    note(path, "ended")
+    return {"told": state.get("steps", 0)}
+
+
+_telling = StateGraph(Tale)
+_telling.add_node("tell", tell)
+_telling.add_edge(START, "tell")
+telling = _telling.compile()
+
+
+async def tick(state: Tale) -> dict[str, Any]:
+    """One event a step, which says when it was written."""
+    writer = get_stream_writer()
+    for _ in range(state.get("steps", 0)):
+        await asyncio.sleep(state.get("pause", 0))
+        writer({"at": time.time()})
+    return {}
+
+
+_clock = StateGraph(Tale)
+_clock.add_node("tick", tick)
+_clock.add_edge(START, "tick")
+clock = _clock.compile()
+
+
+class Trail(TypedDict, total=False):
+    """Where a kept run has been; it stays in its second node until `gate` exists."""
+
+    gate: str
+    been: list[str]
+
+
+async def first(state: Trail) -> dict[str, Any]:
+    """Go on at once."""
+    return {"been": [*state.get("been", []), "first"]}
+
+
+async def second(state: Trail) -> dict[str, Any]:
+    """Wait at the gate."""
+    while not await asyncio.to_thread(Path(state["gate"]).exists):  # noqa: ASYNC110 - a test opens it
+        await asyncio.sleep(0.01)
+    return {"been": [*state["been"], "second"]}
+
+
+_keeping = StateGraph(Trail)
+_keeping.add_node("first", first)
+_keeping.add_node("second", second)
+_keeping.add_edge(START, "first")
+_keeping.add_edge("first", "second")
+keeping = _keeping.compile()
+
+
+async def die(state: Tale) -> dict[str, Any]:
+    """End the process, as a segmentation fault or the system's out-of-memory killer would."""
+    note(state["notes"], "started")
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+_deadly = StateGraph(Tale)
+_deadly.add_node("die", die)
+_deadly.add_edge(START, "die")
+deadly = _deadly.compile()

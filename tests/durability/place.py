@@ -1,0 +1,129 @@
+"""A folder with a store, where servers come and go."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.cli.processes import Serving, command, environment, serve
+
+GRAPHS = Path(__file__).parent / "langgraph.json"
+"""The graphs of these tests."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a node has noted."""
+
+    what: str
+    run_id: str
+    pid: int
+    at: float
+
+
+class Place:
+    """Where servers share one file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "runs.db"
+        self._notes = folder / "notes"
+
+    def settings(self, **variables: str) -> dict[str, str]:
+        """The environment of a server here."""
+        return {"DATABASE_URI": f"sqlite:///{self.file}", "RUN_TTL_SECONDS": "3600", **variables}
+
+    def serve(self, config: Path = GRAPHS, **variables: str) -> AbstractContextManager[Serving]:
+        """`treadle serve` on the file until the block is left."""
+        return serve("--port", "0", config=config, **self.settings(**variables))
+
+    def tale(self, *, steps: int = 0, pause: float = 0.0, **fields: Any) -> dict[str, Any]:
+        """The request for a run of `telling`, which notes here what it does."""
+        given = {"steps": steps, "pause": pause, "notes": str(self._notes)}
+        return {"assistant_id": "telling", "input": given, "stream_mode": "custom", "on_completion": "delete", **fields}
+
+    def notes(self, run_id: str | None = None, what: str | None = None) -> list[Note]:
+        """What nodes have noted so far: all of it, or that of one run, or of one kind."""
+        if not self._notes.exists():
+            return []
+        lines = self._notes.read_text().splitlines()
+        notes = [Note(**json.loads(line)) for line in lines]
+        return [note for note in notes if run_id in (None, note.run_id) and what in (None, note.what)]
+
+    def rows(self, statement: str, *parameters: Any) -> list[Any]:
+        """What the file holds."""
+        with closing(sqlite3.connect(self.file, timeout=5)) as file:
+            return file.execute(statement, parameters).fetchall()
+
+    def script(self, statements: str) -> None:
+        """Change the file."""
+        with closing(sqlite3.connect(self.file, timeout=5)) as file:
+            file.executescript(statements)
+
+
+class Member:
+    """A server at an address that it keeps however often it is killed and started anew."""
+
+    def __init__(self, place: Place, number: int, **variables: str) -> None:
+        self._environment = environment(**place.settings(**variables))
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.log = place.folder / f"server-{number}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; it does not answer yet."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command("serve", GRAPHS, "--port", str(self._port)),
+                env=self._environment,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+
+    def kill(self) -> None:
+        """`kill -9`, whatever it is doing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(15)
+
+    async def answers(self, http: httpx.AsyncClient) -> bool:
+        """Whether it is there."""
+        assert self._process is not None
+        assert self._process.poll() is None, self.log.read_text()
+        with suppress(httpx.TransportError):
+            return (await http.get(f"{self.url}/ok")).status_code == 200
+        return False
+
+    def faults(self) -> list[str]:
+        """Lines of its log that should not be there."""
+        lines = self.log.read_text().splitlines()
+        return [line for line in lines if not line.startswith("{") or is_fault(json.loads(line))]
+
+
+def is_fault(line: dict[str, Any]) -> bool:
+    """Whether a line of a log tells of something that went wrong."""
+    return line.get("level") in ("error", "critical")
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def spread(values: Iterable[float]) -> tuple[float, float, float]:
+    """Median, 99th percentile and maximum."""
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100], ordered[-1]

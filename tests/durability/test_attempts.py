@@ -1,0 +1,49 @@
+"""How often a run is begun, and how long it may take."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.durability.clients import client, create, ended, ids, joining, numbered
+from tests.durability.place import Place
+
+ATTEMPTS = 2
+
+
+def test_a_run_that_kills_its_process_ends_with_error_when_its_attempts_are_used_up(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    fields: dict[str, Any] = {"assistant_id": "deadly", "stream_resumable": True, "on_completion": "keep"}
+    with place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS)) as server, client(server) as http:
+        run_id = create(http, place.tale(after_seconds=1, **fields))
+        assert server.process.wait(10) == -9
+    for _ in range(ATTEMPTS - 1):
+        # It may be gone before it has said where it listens.
+        with pytest.raises(AssertionError), place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS)) as server:
+            raise AssertionError(server.process.wait(10))
+    with place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS)) as server, client(server) as http:
+        run = ended(http, run_id)
+        assert len(place.notes(run_id, "started")) == ATTEMPTS
+        assert run["status"] == "error"
+        assert run["error"]["error"] == "AttemptsExhausted"
+        assert http.get(f"/runs/{run_id}/join").json() == {"__error__": run["error"]}
+        with joining(http, run_id, "-1") as stream:
+            events = stream.rest()
+        assert (events[-1][0], events[-1][1]) == ("error", run["error"])
+        assert ids(events) == numbered(len(events))
+        assert http.get(f"/threads/{run['thread_id']}").json()["status"] == "error"
+        # The server is as good as new.
+        assert ended(http, create(http, place.tale()))["status"] == "success"
+
+
+def test_a_run_that_takes_too_long_ends_with_timeout(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    with place.serve(BG_JOB_TIMEOUT_SECS="0.5") as server, client(server) as http:
+        start = time.monotonic()
+        run = ended(http, create(http, place.tale(steps=1, pause=60)))
+        assert 0.5 <= time.monotonic() - start < 1.5
+    assert (run["status"], run["attempts"]) == ("timeout", 1)
+    assert place.notes(run["run_id"], "cancelled")

@@ -1,0 +1,23 @@
+"""Two processes take runs from one file: no run is taken twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.durability.claims import claim_many
+from tests.durability.place import Place
+
+pytestmark = pytest.mark.anyio
+RUNS = 2_000
+
+
+async def test_two_processes_execute_each_of_ten_thousand_runs_exactly_once(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    with place.serve() as one, place.serve() as other:
+        claims = await claim_many(place, [one.url, other.url], RUNS)
+    assert claims.violations == []
+    assert claims.runs == RUNS
+    # Whoever is awake takes what there is; both take part.
+    assert len(claims.by_process) == 2

@@ -1,0 +1,29 @@
+"""A server that has nothing to do uses next to nothing, though it looks for what others do with its file."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from tests.cli.processes import Serving
+from tests.durability.place import Place
+
+SECONDS = 5.0
+
+
+def used(server: Serving) -> float:
+    """Seconds of a core that a server has used so far."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_idle_servers_on_one_file_use_less_than_one_percent_of_a_core_each(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    with place.serve() as one, place.serve() as other:
+        time.sleep(1)  # what comes with the start
+        before, start = [used(one), used(other)], time.monotonic()
+        time.sleep(SECONDS)
+        elapsed = time.monotonic() - start
+        shares = [(used(server) - was) / elapsed for server, was in zip((one, other), before, strict=True)]
+    assert max(shares) < 0.01, shares

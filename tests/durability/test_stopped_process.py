@@ -1,0 +1,77 @@
+"""A process that is stopped for longer than its leases, as one whose machine was suspended or swaps."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+from tests.durability.clients import client, create, ended, get, ids, joining, numbered, running, streaming
+from tests.durability.place import Place
+from tests.live import until
+
+LEASE = "1"
+
+
+def test_its_runs_are_taken_over_and_it_changes_nothing_about_them_when_it_goes_on(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    body = place.tale(steps=20, pause=0.1, stream_resumable=True)
+    with place.serve(LEASE_SECONDS=LEASE) as one, client(one) as first:
+        run_id = create(first, body)
+        running(first, run_id)
+        with place.serve(LEASE_SECONDS=LEASE) as other, client(other) as second:
+            until(lambda: place.notes(run_id, "started"))
+            one.process.send_signal(signal.SIGSTOP)
+            until(lambda: get(second, run_id)["attempts"] == 2, within=5)
+            until(lambda: len(place.notes(run_id, "started")) == 2)
+            one.process.send_signal(signal.SIGCONT)
+            # Its own attempt is stopped: its node gets the cancellation.
+            cancelled = until(lambda: place.notes(run_id, "cancelled"))
+            assert [note.pid for note in cancelled] == [one.process.pid]
+            run = ended(second, run_id)
+            assert (run["status"], run["attempts"]) == ("success", 2)
+            assert get(first, run_id)["ended_at"] == run["ended_at"]
+            assert [note.pid for note in place.notes(run_id, "ended")] == [other.process.pid]
+            for http in (first, second):
+                with joining(http, run_id, "-1") as stream:
+                    events = stream.rest()
+                assert ids(events) == numbered(len(events))
+                assert [data["attempt"] for name, data, _ in events if name == "metadata"] == [1, 2]
+                assert [data["step"] for _, data, _ in events[-20:]] == list(range(20))
+
+
+def test_a_stream_of_a_stopped_process_breaks_and_goes_on_elsewhere(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    body = place.tale(steps=30, pause=0.1, stream_resumable=True)
+    with place.serve(LEASE_SECONDS=LEASE) as one, client(one) as first, streaming(first, body) as (run_id, stream):
+        stream.some(4)
+        with place.serve(LEASE_SECONDS=LEASE) as other, client(other) as second:
+            one.process.send_signal(signal.SIGSTOP)
+            until(lambda: len(place.notes(run_id, "started")) == 2)
+            one.process.send_signal(signal.SIGCONT)
+            seen = list(stream.broken())
+            with joining(second, run_id, seen[-1][2]) as rest:
+                seen += rest.rest()
+            with joining(second, run_id, "-1") as replay:
+                assert replay.rest() == seen
+    assert ids(seen) == numbered(len(seen))
+
+
+def test_a_single_process_that_was_stopped_ends_its_runs_once(tmp_path: Path) -> None:
+    """Nobody else could take them over: it goes on with them, though their leases were over."""
+    place = Place(tmp_path)
+    with place.serve(LEASE_SECONDS=LEASE) as server, client(server) as http:
+        runs = [create(http, place.tale(steps=30, pause=0.1, stream_resumable=True)) for _ in range(5)]
+        until(lambda: len(place.notes(what="started")) == 5)
+        server.process.send_signal(signal.SIGSTOP)
+        until(lambda: place.rows("SELECT max(lease) FROM runs")[0][0] + 0.3 < time.time())
+        server.process.send_signal(signal.SIGCONT)
+        for run_id in runs:
+            run = ended(http, run_id)
+            assert (run["status"], run["attempts"]) == ("success", 1)
+            assert len(place.notes(run_id, "started")) == len(place.notes(run_id, "ended")) == 1
+            with joining(http, run_id, "-1") as stream:
+                events = stream.rest()
+            assert ids(events) == numbered(len(events))
+            assert [data["step"] for _, data, _ in events[-30:]] == list(range(30))
+        assert not [line for line in server.lines() if line["level"] in ("error", "critical")]
