@@ -238,3 +238,36 @@ async def test_a_thousand_can_wait_elsewhere_for_runs_that_come_and_go(path: Pat
         assert not any(each.done() for each in waiting[200:])
         other.events.disband()
         await asyncio.gather(*waiting)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+async def test_a_replay_in_the_process_of_the_next_attempt_begins_with_the_first_one(
+    path: Path, clock: Clock, after: int
+) -> None:
+    async with processes(path, clock) as (one, other):
+        await begin(one, "a", RESUMABLE)
+        one.events.append("a", [("x", b"1"), ("y", b"2")])
+        await one.events.written("a")
+        clock.now += LEASE
+        run = await claim_one(other)
+        other.events.open(run)
+        follower = other.events.follow("a", after)
+        other.events.append("a", [("z", b"3")])
+        await other.events.written("a")
+        assert await numbers(follower, 3 - after) == list(range(after + 1, 4))
+        other.events.append("a", [("w", b"4")])
+        await end(other, run)
+        assert ([event.seq for event in await all_seen(follower)], follower.broken) == ([4], False)
+
+
+async def test_events_under_a_lost_claim_hold_nobody_up(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await begin(one, "a", RESUMABLE)
+        clock.now += LEASE
+        await claim_one(other)
+        for _ in range(20):
+            one.events.append("a", [("late", b"x" * 200)])
+        async with asyncio.timeout(2):
+            await one.events.written("a")
+            await one.events.room("a")
+        assert not one.events.full("a")

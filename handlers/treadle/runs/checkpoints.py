@@ -11,6 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Interrupt
 
 from treadle.encoding import encode
+from treadle.errors import StorageUnavailable
 from treadle.graphs.loading import AnyPregel, Graphs
 from treadle.runs.savers import Savers
 from treadle.storage.records import ThreadState
@@ -39,8 +40,11 @@ class Checkpoints:
         return await (await self.savers.here()).aget_tuple(address) is not None
 
     async def delete(self, thread_id: str) -> None:
-        """Forget all checkpoints of a thread."""
-        await (await self.savers.here()).adelete_thread(thread_id)
+        """Forget all checkpoints of a thread. Raises StorageUnavailable (503)."""
+        try:
+            await (await self.savers.here()).adelete_thread(thread_id)
+        except Exception as error:  # whatever the checkpointer and its driver raise
+            raise StorageUnavailable(f"The checkpoints of thread {thread_id} cannot be deleted: {error}") from error
 
 
 async def left_in_thread(graph: AnyPregel, thread_id: str) -> ThreadState:

@@ -70,8 +70,9 @@ class SqliteSavers(Savers):
 
     async def here(self) -> Saver:
         loop = asyncio.get_running_loop()
-        if loop not in self._opened:
-            self._opened[loop] = loop.create_task(self._open())
+        opened = self._opened.get(loop)
+        if opened is None or (opened.done() and (opened.cancelled() or opened.exception() is not None)):
+            self._opened[loop] = loop.create_task(self._open())  # also after a failure: there may be room by now
         return await asyncio.shield(self._opened[loop])
 
     async def close(self) -> None:
@@ -83,9 +84,13 @@ class SqliteSavers(Savers):
 
     async def _open(self) -> AsyncSqliteSaver:
         connection = await aiosqlite.connect(self.path)
-        await connection.execute("PRAGMA synchronous = NORMAL")
-        saver = AsyncSqliteSaver(connection, serde=serializer())
-        await saver.setup()
+        try:
+            await connection.execute("PRAGMA synchronous = NORMAL")
+            saver = AsyncSqliteSaver(connection, serde=serializer())
+            await saver.setup()
+        except BaseException:
+            await connection.close()
+            raise
         return saver
 
 

@@ -78,6 +78,8 @@ class Worker:
     def release(self) -> None:
         """Give up a reserved slot."""
         self._reserved -= 1
+        if self._backlog:
+            self._wake.set()
 
     @property
     def _free(self) -> int:

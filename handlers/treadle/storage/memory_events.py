@@ -35,6 +35,10 @@ class MemoryEventLog(EventLog):
         """The number of the last event so far."""
         return self._runs[run_id].last
 
+    def has_all_after(self, run_id: str, cursor: int) -> bool:
+        """Whether no event after `cursor` has come before the first one that is here."""
+        return cursor >= self._runs[run_id].first - 1
+
     def append(self, run_id: str, events: Sequence[tuple[str, bytes]]) -> None:
         run = self._runs.get(run_id)
         if run is not None and not run.closed:

@@ -228,8 +228,9 @@ class Threads:
     async def _delete(self, thread_id: str) -> None:
         for run in await self._runs.of_thread(thread_id):
             await self._runs.delete(run)
-        await self._storage.threads.remove(thread_id)
+        # In this order: a thread whose checkpoints are still there must not be forgotten.
         await self._loop.call(lambda: self._checkpoints.delete(thread_id))
+        await self._storage.threads.remove(thread_id)
 
     async def _sweep(self) -> float | None:
         """Delete the threads whose time is over; when the next one's will be."""

@@ -89,7 +89,10 @@ class SqliteEventLog(EventLog):
 
     def follow(self, run_id: str, after: int | None) -> Follower:
         if run_id in self._open:
-            return self._here.follow(run_id, after)
+            # What an earlier attempt wrote is in the file only.
+            earlier = after is not None and run_id in self._shared and not self._here.has_all_after(run_id, after)
+            if not earlier:
+                return self._here.follow(run_id, after)
         return self._followers.add(run_id, after, self._buffer_bytes)
 
     async def room(self, run_id: str) -> None:
@@ -157,7 +160,9 @@ class SqliteEventLog(EventLog):
         if held and shared.waiting:
             self._write(run_id, shared)
         else:
-            shared.waiting.clear()  # the claim is lost: what comes belongs to nobody
+            if not held:  # the claim is lost: what waits belongs to nobody
+                shared.waiting.clear()
+                shared.unwritten = 0
             shared.idle.set()
 
     def _holds_up(self, shared: _Shared) -> bool:
