@@ -13,12 +13,14 @@ from tests.storage.stores import (
     LEASE,
     PROMPT,
     RESUMABLE,
+    RUN_TTL,
     Clock,
     all_seen,
     begin,
     claim_one,
     claimed,
     count,
+    database,
     end,
     numbers,
     processes,
@@ -271,3 +273,22 @@ async def test_events_under_a_lost_claim_hold_nobody_up(path: Path, clock: Clock
             await one.events.written("a")
             await one.events.room("a")
         assert not one.events.full("a")
+
+
+async def test_the_events_of_an_ended_run_stay_while_somebody_elsewhere_reads_them(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([record("a", shared=True)])
+        follower = other.events.follow("a", 0)
+        run = await claim_one(one)
+        one.events.open(run)
+        one.events.append("a", [("x", b"1")] * 5)
+        await end(one, run)
+        await other.runs.renew({}, extend=True)  # committed after the follower was entered
+        clock.now += RUN_TTL
+        database(other).write_soon(other.events._followers._stay)  # type: ignore[attr-defined]
+        await other.runs.renew({}, extend=True)
+        await one.runs.sweep()
+        assert [event.seq for event in await all_seen(follower)] == [1, 2, 3, 4, 5]
+        await other.runs.renew({}, extend=True)
+        await one.runs.sweep()
+        assert count(path, "count(*) FROM events") == count(path, "count(*) FROM runs") == 0

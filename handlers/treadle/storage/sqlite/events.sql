@@ -32,7 +32,9 @@ ON CONFLICT (run_id) DO UPDATE SET expires_at = excluded.expires_at
 DELETE FROM event_expiry WHERE run_id = ?
 
 -- name: expired
-SELECT run_id FROM event_expiry WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
+SELECT run_id FROM event_expiry AS ended
+WHERE expires_at <= ?1 AND NOT EXISTS (SELECT 1 FROM readers WHERE run_id = ended.run_id AND until > ?1)
+ORDER BY expires_at LIMIT ?2
 
 -- name: share
 UPDATE runs SET shared = 1 WHERE run_id = ? AND shared = 0

@@ -98,7 +98,9 @@ DELETE FROM runs WHERE run_id = ?
 UPDATE runs SET lease = 0 WHERE status = 'running'
 
 -- name: expired
-SELECT run_id FROM runs WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
+SELECT run_id FROM runs AS ended
+WHERE expires_at <= ?1 AND NOT EXISTS (SELECT 1 FROM readers WHERE run_id = ended.run_id AND until > ?1)
+ORDER BY expires_at LIMIT ?2
 
 -- name: oldest
 SELECT run_id FROM runs WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT 1
