@@ -179,7 +179,10 @@ class SqliteRunStore(RunStore):
         for run_id in gone:
             _forget(connection, run_id)
         while len(gone) < CHUNK and connection.execute(SQL["ended_bytes"]).fetchone()[0] > self._retention_bytes:
-            (run_id,) = connection.execute(SQL["oldest"]).fetchone()
+            row = connection.execute(SQL["oldest"], (now,)).fetchone()
+            if row is None:  # all that is left is being read
+                break
+            (run_id,) = row
             _forget(connection, run_id)
             gone.append(run_id)
         return gone, room <= 0 or CHUNK in (len(gone), len(unread))

@@ -103,7 +103,9 @@ WHERE expires_at <= ?1 AND NOT EXISTS (SELECT 1 FROM readers WHERE run_id = ende
 ORDER BY expires_at LIMIT ?2
 
 -- name: oldest
-SELECT run_id FROM runs WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT 1
+SELECT run_id FROM runs AS ended
+WHERE expires_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM readers WHERE run_id = ended.run_id AND until > ?)
+ORDER BY expires_at LIMIT 1
 
 -- name: ended_bytes
 SELECT ended_bytes FROM totals
