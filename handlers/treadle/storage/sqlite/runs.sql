@@ -88,8 +88,8 @@ SET status = ?, cancel = NULL, updated_at = ?, ended_at = ?, expires_at = CASE t
 WHERE run_id = ? AND status = 'pending'
 RETURNING {columns}
 
--- name: thread_of
-SELECT thread_id FROM runs WHERE run_id = ?
+-- name: find
+SELECT {columns} FROM runs WHERE run_id = ?
 
 -- name: remove
 DELETE FROM runs WHERE run_id = ?
@@ -115,4 +115,7 @@ SELECT min(moment) FROM (
     SELECT min(expires_at) AS moment FROM runs WHERE expires_at IS NOT NULL
     UNION ALL
     SELECT min(expires_at) FROM event_expiry
+    UNION ALL
+    -- The retention of a run that owes something begins when that is over: whoever sees to it looks again.
+    SELECT ? WHERE EXISTS (SELECT 1 FROM deliveries WHERE status = 'pending')
 )
