@@ -14,7 +14,7 @@ def owing(deployment: Deployment) -> Owe:
     """What runs of this deployment owe."""
 
     def owe(ended: RunRecord) -> Delivery | None:
-        url = ended.kwargs["webhook"]
+        url = ended.kwargs.get("webhook")
         if not url:
             return None
         return Delivery(
