@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.durability.clients import client, create, ended, running
+from tests.durability.clients import client, create, ended, get, running
 from tests.durability.place import Place
 from tests.live import until
 
@@ -131,3 +131,25 @@ def test_a_thread_deleted_in_another_process_while_its_run_lets_go_slowly_can_be
         for http in (here, there):
             assert http.get(f"/threads/{thread_id}/state").json()["values"] == {"been": ["new"]}
         assert here.get(f"/runs/{run_id}").status_code == 404
+
+
+def test_a_full_disk_refuses_new_runs_and_keeps_those_there_are(tmp_path: Path) -> None:
+    """No file may grow: that is how a full disk looks from inside a process."""
+    place = Place(tmp_path)
+    with place.serve() as server, client(server) as http:
+        pid = server.process.pid
+        run_id, under_way = create(http, place.tale()), create(http, place.tale(steps=1, pause=2))
+        ended(http, run_id)
+        until(lambda: place.notes(under_way, "started"))
+        before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (Path(f"{place.file}-wal").stat().st_size, before[1]))
+        large = {**place.tale(), "metadata": {"large": "x" * 5_000_000}}
+        for path, body in (("/runs", large), ("/runs/wait", large), ("/runs/stream", large), ("/runs/batch", [large])):
+            reply = http.post(path, json=body)
+            assert (reply.status_code, "run store" in reply.json()["detail"]) == (503, True), path
+        assert get(http, run_id)["status"] == "success"
+        until(lambda: place.notes(under_way, "ended"))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+        assert ended(http, under_way)["status"] == "success"
+        assert ended(http, create(http, large))["status"] == "success"
+    assert len(place.rows("SELECT * FROM runs")) == 3
