@@ -14,6 +14,7 @@ import structlog
 
 from treadle.errors import StorageUnavailable
 from treadle.outbox.sending import Answer, Sender, Undeliverable
+from treadle.runs.background import RETRY_PERIOD, forever
 from treadle.storage.deliveries import Delivery, DeliveryAttempt, DeliveryStore
 
 log = structlog.get_logger("treadle.outbox")
@@ -21,8 +22,7 @@ AT_ONCE = 64
 """Attempts under way in one process."""
 # The longest wait after the first attempt that failed, and after any, in seconds.
 FIRST_WAIT, LONGEST_WAIT = 1.0, 3600.0
-# How long to wait before a store that failed is tried again, and how long attempts may take to end at a shutdown.
-RETRY_PERIOD = 1.0
+# How long attempts may take to end at a shutdown, in seconds.
 LAST_ATTEMPTS = 2.0
 GONE = 410
 
@@ -43,7 +43,7 @@ class Outbox:
 
     def start(self) -> None:
         """Begin to deliver."""
-        self._task = asyncio.create_task(self._deliver_forever())
+        self._task = asyncio.create_task(forever(self._deliver_forever))
 
     async def stop(self) -> None:
         """Begin no more attempts; those under way get a moment to end, and are given back otherwise."""

@@ -15,9 +15,6 @@ DeliveryStatus = Literal["pending", "delivered", "failed"]
 MOMENT = b"\0"
 """Stands in a body for the time at which it is sent, as JSON; no JSON has this byte."""
 
-OWED_PATROL = 60.0
-"""Seconds after which a sweep looks again for runs that owed something at the last one."""
-
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:

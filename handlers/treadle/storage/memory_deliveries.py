@@ -23,11 +23,13 @@ class MemoryDeliveryStore(DeliveryStore):
         self._of_run: dict[str, list[str]] = {}
         self._due: list[tuple[float, int, str]] = []
         self._order = count()
+        self._pending = 0
         self.release: Callable[[str], bool] = lambda run_id: False
         """Told of a run that owes nothing any more; whether there is such a run."""
 
     def add(self, delivery: Delivery) -> None:
         """Owe it from now on."""
+        self._pending += 1
         self._deliveries[delivery.delivery_id] = delivery
         self._of_run.setdefault(delivery.run_id, []).append(delivery.delivery_id)
         self._queue(delivery)
@@ -38,9 +40,10 @@ class MemoryDeliveryStore(DeliveryStore):
             if self._deliveries[delivery_id].status != "pending":
                 self._drop(self._deliveries[delivery_id])
 
-    def upcoming(self) -> float | None:
-        """When the next attempt is due."""
-        return self._due[0][0] if self._due else None
+    @property
+    def owing(self) -> bool:
+        """Whether any delivery has not ended."""
+        return self._pending > 0
 
     async def claim(self, limit: int) -> list[Delivery]:
         now = self._clock()
@@ -52,7 +55,7 @@ class MemoryDeliveryStore(DeliveryStore):
         return claimed
 
     async def next_due(self) -> float | None:
-        return self.upcoming()
+        return self._due[0][0] if self._due else None
 
     async def report(
         self, delivery: Delivery, attempt: DeliveryAttempt, status: DeliveryStatus, due: float | None = None
@@ -65,7 +68,9 @@ class MemoryDeliveryStore(DeliveryStore):
         if status == "pending":
             self._deliveries[delivery.delivery_id] = noted
             self._queue(noted)
-        elif self.release(delivery.run_id):
+            return
+        self._pending -= 1
+        if self.release(delivery.run_id):
             self._deliveries[delivery.delivery_id] = replace(noted, body=None)
         else:
             self._drop(noted)

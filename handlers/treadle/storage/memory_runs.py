@@ -12,7 +12,7 @@ from uuid_utils import uuid4
 
 from treadle.errors import LeaseLost
 from treadle.storage.base import RunStore
-from treadle.storage.deliveries import OWED_PATROL, Owe
+from treadle.storage.deliveries import Owe
 from treadle.storage.memory_deliveries import MemoryDeliveryStore
 from treadle.storage.memory_threads import MemoryThreadStore
 from treadle.storage.records import CancelRequest, Outcome, RunRecord, Status, ThreadRecord, ThreadState
@@ -77,10 +77,15 @@ class MemoryRunStore(RunStore):
     async def claim(self, limit: int, held: Collection[str] = ()) -> list[RunRecord]:
         now = self._clock()
         claimed: list[RunRecord] = []
+        passed = []
         while self._due and len(claimed) < limit and self._due[0][0] <= now:
-            record = self._records.get(heapq.heappop(self._due)[2])
+            entry = heapq.heappop(self._due)
+            record = self._records.get(entry[2])
             if record is None or record.status != "pending":
                 self._stale -= 1
+                continue
+            if record.run_id in held:
+                passed.append(entry)
                 continue
             record = replace(
                 record,
@@ -92,16 +97,27 @@ class MemoryRunStore(RunStore):
             )
             self._records[record.run_id] = record
             claimed.append(record)
+        for entry in passed:
+            heapq.heappush(self._due, entry)
         return claimed
 
     async def next_due(self, held: Collection[str] = ()) -> float | None:
+        passed = []
         while self._due:
-            record = self._records.get(self._due[0][2])
-            if record is not None and record.status == "pending":
-                return self._due[0][0]
+            entry = self._due[0]
+            run_id = entry[2]
+            record = self._records.get(run_id)
+            if record is not None and record.status == "pending" and run_id not in held:
+                break
             heapq.heappop(self._due)
-            self._stale -= 1
-        return None
+            if record is not None and record.status == "pending":
+                passed.append(entry)
+            else:
+                self._stale -= 1
+        moment = self._due[0][0] if self._due else None
+        for entry in passed:
+            heapq.heappush(self._due, entry)
+        return moment
 
     async def renew(self, claims: Mapping[str, str], *, extend: bool) -> dict[str, CancelRequest | None]:
         # A process that loses its memory loses its claims as well: there are no leases to extend.
@@ -146,8 +162,8 @@ class MemoryRunStore(RunStore):
     async def sweep(self) -> tuple[list[str], float | None]:
         next_expiry = self._evict()
         gone, self._gone = self._gone, []
-        if next_expiry is None and self._deliveries.upcoming() is not None:
-            next_expiry = self._clock() + OWED_PATROL  # the retention of a run that owes something has yet to begin
+        if next_expiry is None and self._deliveries.owing:
+            next_expiry = self._clock() + self._ttl  # the retention of a run that owes something has yet to begin
         return gone, next_expiry
 
     def _holds(self, run_id: str, claim: str) -> bool:

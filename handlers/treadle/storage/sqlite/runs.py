@@ -13,7 +13,7 @@ from uuid_utils import uuid4
 from treadle.encoding import dump
 from treadle.errors import LeaseLost
 from treadle.storage.base import RunStore
-from treadle.storage.deliveries import OWED_PATROL, Owe
+from treadle.storage.deliveries import Owe
 from treadle.storage.records import CancelRequest, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 from treadle.storage.sqlite.database import Database, Row, statements
 from treadle.storage.sqlite.deliveries import SqliteDeliveryStore, add_delivery
@@ -168,7 +168,7 @@ class SqliteRunStore(RunStore):
         while more:
             some, more = await self._database.write(self._sweep_some)
             gone += some
-        upcoming: float | None = self._database.read(SQL["next_expiry"], self._clock() + OWED_PATROL)[0][0]
+        upcoming: float | None = self._database.read(SQL["next_expiry"])[0][0]
         return gone, upcoming
 
     def _sweep_some(self, connection: sqlite3.Connection) -> tuple[list[str], bool]:

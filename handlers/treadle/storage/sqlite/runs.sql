@@ -38,6 +38,7 @@ SELECT * FROM (
     -- Sorted by its index and cut off here, or all that wait would be read each time.
     SELECT run_id, due, rowid AS came FROM runs
     WHERE status = 'pending' AND due <= ?1 AND graph_id = json_extract(?3, '$[{number}]')
+        AND run_id NOT IN (SELECT value FROM json_each(?4))
     ORDER BY due, rowid LIMIT ?2
 )
 
@@ -49,7 +50,13 @@ RETURNING {columns}
 
 -- name: next_due
 SELECT min(moment) FROM (
-    SELECT (SELECT min(due) FROM runs WHERE status = 'pending' AND graph_id = value) AS moment FROM json_each(?1)
+    SELECT (
+        -- Not min(): what is held is passed over, and the rest is not read.
+        SELECT due FROM runs
+        WHERE status = 'pending' AND graph_id = mine.value AND run_id NOT IN (SELECT value FROM json_each(?2))
+        ORDER BY due LIMIT 1
+    ) AS moment
+    FROM json_each(?1) AS mine
     UNION ALL
     SELECT min(lease) FROM runs
     WHERE status = 'running' AND graph_id IN (SELECT value FROM json_each(?1))
@@ -115,7 +122,4 @@ SELECT min(moment) FROM (
     SELECT min(expires_at) AS moment FROM runs WHERE expires_at IS NOT NULL
     UNION ALL
     SELECT min(expires_at) FROM event_expiry
-    UNION ALL
-    -- The retention of a run that owes something begins when that is over: whoever sees to it looks again.
-    SELECT ? WHERE EXISTS (SELECT 1 FROM deliveries WHERE status = 'pending')
 )
