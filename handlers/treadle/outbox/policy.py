@@ -17,6 +17,7 @@ ENV_PREFIX = "LG_WEBHOOK_"
 _VARIABLE = re.compile(r"\$\{\{\s*env\.(\w+)\s*\}\}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\x20-\x7e\t]*")
+_DOMAIN = re.compile(r"(\*\.)?[A-Za-z0-9_.:-]+")
 # What an attempt says for itself, or what frames it.
 _OWN_HEADERS = frozenset(
     {
@@ -57,17 +58,17 @@ def read_policy(path: Path, section: Any, environment: Mapping[str, str]) -> Web
     read = _Section(f"{path}: webhooks", section, ("env_prefix", "url", "headers"))
     url = _Section(
         f"{path}: webhooks.url",
-        section.get("url") or {},
+        read.document.get("url", {}),
         ("require_https", "disable_loopback", "allowed_domains", "allowed_ports", "max_url_length"),
     )
     prefix = read.value("env_prefix", ENV_PREFIX, lambda value: isinstance(value, str) and value, "a word")
-    domains = url.value("allowed_domains", [], _is_list_of(str), 'a list such as ["*.example.com"]')
+    domains = url.value("allowed_domains", [], _is_list(_is_domain), 'a list such as ["example.com", "*.example.com"]')
     return WebhookPolicy(
         # Recorded: that there is such a section turns https on.
         require_https=url.value("require_https", True, _is_switch, "true or false"),
         allow_loopback=not url.value("disable_loopback", True, _is_switch, "true or false"),
         allowed_domains=tuple(domain.lower().rstrip(".") for domain in domains),
-        allowed_ports=tuple(url.value("allowed_ports", [], _is_list_of(int), "a list such as [443]")),
+        allowed_ports=tuple(url.value("allowed_ports", [], _is_list(_is_port), "a list such as [443]")),
         max_url_length=url.value("max_url_length", MAX_URL_LENGTH, _is_length, "a number above 0"),
         headers=_headers(read, prefix, environment),
     )
@@ -126,8 +127,13 @@ def _is_length(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _is_list_of(kind: type) -> Callable[[Any], bool]:
-    def is_valid(value: Any) -> bool:
-        return isinstance(value, list) and all(isinstance(item, kind) and not isinstance(item, bool) for item in value)
+def _is_domain(value: Any) -> bool:
+    return isinstance(value, str) and _DOMAIN.fullmatch(value) is not None
 
-    return is_valid
+
+def _is_port(value: Any) -> bool:
+    return _is_length(value) and value < 65536
+
+
+def _is_list(is_item: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(is_item, value))
