@@ -22,6 +22,7 @@ from treadle.graphs.loading import Graphs
 from treadle.runs.checkpoints import Checkpoints
 from treadle.runs.execution import Execution
 from treadle.runs.graph_loop import GraphLoops
+from treadle.runs.idempotency import Creation
 from treadle.runs.lifecycle import Runs
 from treadle.runs.savers import MemorySavers, Savers, SqliteSavers
 from treadle.runs.views import Deployment
@@ -46,6 +47,7 @@ EXPOSED_HEADERS = (
     "x-pagination-next",
     "content-location",
     "location",
+    "idempotent-replayed",
     "treadle-ignored",
     "server-timing",
 )
@@ -56,6 +58,7 @@ class Services:
     """Runs, threads and what they need, alive for as long as `services` is open."""
 
     runs: Runs
+    creation: Creation
     threads: Threads
     assistants: Assistants
     storage: Storage
@@ -94,6 +97,7 @@ async def services(
         clock=clock,
     )
     runs = Runs(storage, worker, clock, thread_ttl=settings.thread_ttl)
+    creation = Creation(storage, runs, clock, settings.idempotency_ttl, settings.resumable_ttl)
     threads = Threads(storage, runs, checkpoints, loops.home, deployment, clock)
 
     async def drain() -> None:
@@ -105,9 +109,8 @@ async def services(
     worker.start()
     threads.start()
     try:
-        yield Services(
-            runs, threads, Assistants(graphs.ids, clock()), storage, checkpoints, deployment, settings, drain
-        )
+        assistants = Assistants(graphs.ids, clock())
+        yield Services(runs, creation, threads, assistants, storage, checkpoints, deployment, settings, drain)
     finally:
         await drain()
         await threads.stop()
@@ -121,7 +124,7 @@ def application(services: Services) -> Starlette:
     settings, deployment = services.settings, services.deployment
     contract = Contract.load()
     bound = bindings(
-        StatelessRuns(services.runs, services.assistants, deployment, heartbeat=settings.heartbeat),
+        StatelessRuns(services.runs, services.creation, services.assistants, deployment, heartbeat=settings.heartbeat),
         RunAccess(services.runs, services.threads, deployment, heartbeat=settings.heartbeat),
         RunControl(services.runs, heartbeat=settings.heartbeat),
         ThreadAccess(services.threads, services.checkpoints.graphs.ids, settings.thread_ttl),

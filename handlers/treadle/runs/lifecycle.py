@@ -12,7 +12,7 @@ from treadle.runs.endings import cancelled
 from treadle.runs.own_threads import kept_threads, left_by_rollback
 from treadle.runs.worker import Worker
 from treadle.storage.base import END, Follower, Storage
-from treadle.storage.records import ENDED, CancelAction, CancelRequest, RunRecord, Status, ThreadState
+from treadle.storage.records import ENDED, CancelAction, CancelRequest, Once, RunRecord, Status, ThreadState
 
 FROM_NOW = None
 """Cursor of a follower that wants what comes from now on."""
@@ -48,23 +48,29 @@ class Runs:
         """Do not wait for runs to end when the worker stops."""
         self._worker.hurry()
 
-    async def create(self, records: Sequence[RunRecord]) -> None:
-        """Commit new pending runs, all or none, and see to their start."""
+    async def create(self, records: Sequence[RunRecord], once: Once | None = None) -> None:
+        """Commit new pending runs, all or none, and see to their start.
+
+        Raises KeyTaken, and creates none, if the key of `once` stands for an earlier request.
+        """
         self._check_open()
         if len(records) == 1 and self._may_start(records[0]):
-            await self._start(self._claimed(records[0]))
+            await self._start(self._claimed(records[0]), once=once)
         else:
-            await self._queue(records)
+            await self._queue(records, once)
             self._worker.wake(min(record.due for record in records))
 
-    async def create_and_follow(self, run: RunRecord, after: int) -> Follower:
-        """Create one run and follow it from the event after `after`: 0 for all of them, END for none."""
+    async def create_and_follow(self, run: RunRecord, after: int, once: Once | None = None) -> Follower:
+        """Create one run and follow it from the event after `after`: 0 for all of them, END for none.
+
+        Raises KeyTaken, and creates none, if the key of `once` stands for an earlier request.
+        """
         self._check_open()
         if self._may_start(run):
-            return await self._start(self._claimed(run), after)
+            return await self._start(self._claimed(run), after, once)
         # Whoever will run it writes its events where they are found from here.
         run = replace(run, shared=after != END)
-        await self._queue([run])
+        await self._queue([run], once)
         follower = self._storage.events.follow(run.run_id, after)
         self._worker.wake(run.due)
         return follower
@@ -82,12 +88,12 @@ class Runs:
         now = self._clock()
         return replace(run, status="running", claim=str(uuid4()), attempt=1, started_at=now, updated_at=now)
 
-    async def _start(self, run: RunRecord, after: int = END) -> Follower:
+    async def _start(self, run: RunRecord, after: int = END, once: Once | None = None) -> Follower:
         events = self._storage.events
         try:
             events.expect(run)
             follower = events.follow(run.run_id, after)
-            await self._storage.runs.add([run], kept_threads([run], self._thread_ttl))
+            await self._storage.runs.add([run], kept_threads([run], self._thread_ttl), once)
         except BaseException:
             self._worker.release()
             events.drop(run.run_id)
@@ -95,11 +101,11 @@ class Runs:
         self._worker.start_reserved(run)
         return follower
 
-    async def _queue(self, records: Sequence[RunRecord]) -> None:
+    async def _queue(self, records: Sequence[RunRecord], once: Once | None) -> None:
         for record in records:
             self._storage.events.expect(record)
         try:
-            await self._storage.runs.add(records, kept_threads(records, self._thread_ttl))
+            await self._storage.runs.add(records, kept_threads(records, self._thread_ttl), once)
         except BaseException:
             for record in records:
                 self._storage.events.drop(record.run_id)
