@@ -83,6 +83,10 @@ class OutcomeGone(TreadleError):
     status = 409
 
 
+class AttemptsExhausted(TreadleError, RuntimeError):
+    """The run was begun again and again, and its process ended each time."""
+
+
 class StorageUnavailable(TreadleError):
     """The run store cannot be read or written."""
 
