@@ -9,14 +9,17 @@ from ...client import AuthenticatedClient, Client
 from ...models.error_response import ErrorResponse
 from ...models.run import Run
 from ...models.run_create_stateless import RunCreateStateless
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
     body: list[RunCreateStateless],
+    idempotency_key: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -98,6 +101,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: list[RunCreateStateless],
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[ErrorResponse | list[Run]]:
     """Start several stateless runs
 
@@ -106,6 +110,7 @@ def sync_detailed(
     neither `Location` nor `Content-Location`.
 
     Args:
+        idempotency_key (str | Unset):
         body (list[RunCreateStateless]): At least one stateless run. Items are independent of each
             other and may name different graphs.
 
@@ -119,6 +124,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = client.get_httpx_client().request(
@@ -132,6 +138,7 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     body: list[RunCreateStateless],
+    idempotency_key: str | Unset = UNSET,
 ) -> ErrorResponse | list[Run] | None:
     """Start several stateless runs
 
@@ -140,6 +147,7 @@ def sync(
     neither `Location` nor `Content-Location`.
 
     Args:
+        idempotency_key (str | Unset):
         body (list[RunCreateStateless]): At least one stateless run. Items are independent of each
             other and may name different graphs.
 
@@ -154,6 +162,7 @@ def sync(
     return sync_detailed(
         client=client,
         body=body,
+        idempotency_key=idempotency_key,
     ).parsed
 
 
@@ -161,6 +170,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: list[RunCreateStateless],
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[ErrorResponse | list[Run]]:
     """Start several stateless runs
 
@@ -169,6 +179,7 @@ async def asyncio_detailed(
     neither `Location` nor `Content-Location`.
 
     Args:
+        idempotency_key (str | Unset):
         body (list[RunCreateStateless]): At least one stateless run. Items are independent of each
             other and may name different graphs.
 
@@ -182,6 +193,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -193,6 +205,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     body: list[RunCreateStateless],
+    idempotency_key: str | Unset = UNSET,
 ) -> ErrorResponse | list[Run] | None:
     """Start several stateless runs
 
@@ -201,6 +214,7 @@ async def asyncio(
     neither `Location` nor `Content-Location`.
 
     Args:
+        idempotency_key (str | Unset):
         body (list[RunCreateStateless]): At least one stateless run. Items are independent of each
             other and may name different graphs.
 
@@ -216,5 +230,6 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             body=body,
+            idempotency_key=idempotency_key,
         )
     ).parsed

@@ -8,14 +8,21 @@ from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.error_response import ErrorResponse
 from ...models.run_create_streaming_stateless import RunCreateStreamingStateless
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
+    last_event_id: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
+
+    if not isinstance(last_event_id, Unset):
+        headers["Last-Event-ID"] = last_event_id
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -84,6 +91,8 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
+    last_event_id: str | Unset = UNSET,
 ) -> Response[ErrorResponse | str]:
     """Run statelessly and stream
 
@@ -94,6 +103,8 @@ def sync_detailed(
     `Location` is `/runs/{run_id}/stream`, which clients use to reconnect.
 
     Args:
+        idempotency_key (str | Unset):
+        last_event_id (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -107,6 +118,8 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
+        last_event_id=last_event_id,
     )
 
     response = client.get_httpx_client().request(
@@ -120,6 +133,8 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
+    last_event_id: str | Unset = UNSET,
 ) -> ErrorResponse | str | None:
     """Run statelessly and stream
 
@@ -130,6 +145,8 @@ def sync(
     `Location` is `/runs/{run_id}/stream`, which clients use to reconnect.
 
     Args:
+        idempotency_key (str | Unset):
+        last_event_id (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -144,6 +161,8 @@ def sync(
     return sync_detailed(
         client=client,
         body=body,
+        idempotency_key=idempotency_key,
+        last_event_id=last_event_id,
     ).parsed
 
 
@@ -151,6 +170,8 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
+    last_event_id: str | Unset = UNSET,
 ) -> Response[ErrorResponse | str]:
     """Run statelessly and stream
 
@@ -161,6 +182,8 @@ async def asyncio_detailed(
     `Location` is `/runs/{run_id}/stream`, which clients use to reconnect.
 
     Args:
+        idempotency_key (str | Unset):
+        last_event_id (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -174,6 +197,8 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
+        last_event_id=last_event_id,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -185,6 +210,8 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
+    last_event_id: str | Unset = UNSET,
 ) -> ErrorResponse | str | None:
     """Run statelessly and stream
 
@@ -195,6 +222,8 @@ async def asyncio(
     `Location` is `/runs/{run_id}/stream`, which clients use to reconnect.
 
     Args:
+        idempotency_key (str | Unset):
+        last_event_id (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -210,5 +239,7 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             body=body,
+            idempotency_key=idempotency_key,
+            last_event_id=last_event_id,
         )
     ).parsed

@@ -8,14 +8,17 @@ from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.error_response import ErrorResponse
 from ...models.run_create_streaming_stateless import RunCreateStreamingStateless
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -84,6 +87,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[Any | ErrorResponse]:
     """Run statelessly and wait
 
@@ -94,6 +98,7 @@ def sync_detailed(
     `/threads/{thread_id}/runs/{run_id}/join`, where a client whose connection broke can go on waiting.
 
     Args:
+        idempotency_key (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -107,6 +112,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = client.get_httpx_client().request(
@@ -120,6 +126,7 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> Any | ErrorResponse | None:
     """Run statelessly and wait
 
@@ -130,6 +137,7 @@ def sync(
     `/threads/{thread_id}/runs/{run_id}/join`, where a client whose connection broke can go on waiting.
 
     Args:
+        idempotency_key (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -144,6 +152,7 @@ def sync(
     return sync_detailed(
         client=client,
         body=body,
+        idempotency_key=idempotency_key,
     ).parsed
 
 
@@ -151,6 +160,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[Any | ErrorResponse]:
     """Run statelessly and wait
 
@@ -161,6 +171,7 @@ async def asyncio_detailed(
     `/threads/{thread_id}/runs/{run_id}/join`, where a client whose connection broke can go on waiting.
 
     Args:
+        idempotency_key (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -174,6 +185,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -185,6 +197,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> Any | ErrorResponse | None:
     """Run statelessly and wait
 
@@ -195,6 +208,7 @@ async def asyncio(
     `/threads/{thread_id}/runs/{run_id}/join`, where a client whose connection broke can go on waiting.
 
     Args:
+        idempotency_key (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -210,5 +224,6 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             body=body,
+            idempotency_key=idempotency_key,
         )
     ).parsed
