@@ -44,7 +44,7 @@ class LiveServer:
 
 
 @contextmanager
-def serving(config: Path = GRAPHS, **settings: Any) -> Iterator[LiveServer]:
+def serving(config: Path = GRAPHS, *, clock: Callable[[], float] = time.time, **settings: Any) -> Iterator[LiveServer]:
     """Serve the graphs of `config` over uvicorn until the block is left."""
     graphs_config = read_config(config)
     graphs_config.enter()
@@ -59,7 +59,7 @@ def serving(config: Path = GRAPHS, **settings: Any) -> Iterator[LiveServer]:
     async def main() -> None:
         uri = f"sqlite:///{folder.name}/runs.db" if STORE == "sqlite" else "memory://"
         configured = Settings(**{"shutdown_grace": 1.0, "database_uri": uri, **settings})
-        async with services(graphs, configured, api_url=listener.url) as running:
+        async with services(graphs, configured, api_url=listener.url, clock=clock) as running:
             live.services = running
             server = uvicorn.Server(
                 uvicorn.Config(

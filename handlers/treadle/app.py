@@ -21,6 +21,7 @@ from treadle.graphs.assistants import Assistants
 from treadle.graphs.loading import Graphs
 from treadle.runs.checkpoints import Checkpoints
 from treadle.runs.execution import Execution
+from treadle.runs.feedback import FeedbackBook, FeedbackLinks
 from treadle.runs.graph_loop import GraphLoops
 from treadle.runs.lifecycle import Runs
 from treadle.runs.savers import MemorySavers, Savers, SqliteSavers
@@ -34,6 +35,7 @@ from treadle.threads.lifecycle import Threads
 from treadle.web.assistants import AssistantAccess
 from treadle.web.binding import Contract
 from treadle.web.cancelling import RunControl
+from treadle.web.feedback import FeedbackAccess
 from treadle.web.joining import RunAccess
 from treadle.web.routes import bindings, routes
 from treadle.web.stateless import StatelessRuns
@@ -57,6 +59,7 @@ class Services:
 
     runs: Runs
     threads: Threads
+    feedback: FeedbackBook
     assistants: Assistants
     storage: Storage
     checkpoints: Checkpoints
@@ -81,10 +84,11 @@ async def services(
     deployment = Deployment(__version__, version("langgraph"), api_url)
     storage = open_storage(settings, graphs.ids, clock)
     checkpoints = Checkpoints(graphs, open_savers(settings))
+    links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
     worker = Worker(
         storage,
-        Execution(checkpoints, deployment, settings.run_timeout, clock),
+        Execution(checkpoints, deployment, links, settings.run_timeout, clock),
         loops,
         concurrency=settings.concurrency,
         attempts=settings.attempts,
@@ -106,7 +110,15 @@ async def services(
     threads.start()
     try:
         yield Services(
-            runs, threads, Assistants(graphs.ids, clock()), storage, checkpoints, deployment, settings, drain
+            runs,
+            threads,
+            FeedbackBook(storage.feedback, links, clock),
+            Assistants(graphs.ids, clock()),
+            storage,
+            checkpoints,
+            deployment,
+            settings,
+            drain,
         )
     finally:
         await drain()
@@ -121,11 +133,14 @@ def application(services: Services) -> Starlette:
     settings, deployment = services.settings, services.deployment
     contract = Contract.load()
     bound = bindings(
-        StatelessRuns(services.runs, services.assistants, deployment, heartbeat=settings.heartbeat),
-        RunAccess(services.runs, services.threads, deployment, heartbeat=settings.heartbeat),
+        StatelessRuns(
+            services.runs, services.assistants, deployment, settings.public_url, heartbeat=settings.heartbeat
+        ),
+        RunAccess(services.runs, services.threads, services.feedback, deployment, heartbeat=settings.heartbeat),
         RunControl(services.runs, heartbeat=settings.heartbeat),
         ThreadAccess(services.threads, services.checkpoints.graphs.ids, settings.thread_ttl),
         AssistantAccess(services.assistants),
+        FeedbackAccess(services.feedback),
         System(services.runs, deployment, contract.document),
     )
     cors = Middleware(

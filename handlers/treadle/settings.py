@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from treadle.errors import ConfigError
@@ -48,6 +49,12 @@ class Settings:
     """EVENT_BUFFER_BYTES: events of one run held in memory for slow or returning followers."""
     heartbeat: float = 5.0
     """HEARTBEAT_SECONDS: period of the heartbeats on streams and waits, from the start of the response."""
+    public_url: str | None = None
+    """TREADLE_PUBLIC_URL: where clients reach this server, for links; None: as each request was addressed."""
+    secret_key: str | None = field(default=None, repr=False)
+    """TREADLE_SECRET_KEY: signs the links for feedback; None: with a secret that the store keeps."""
+    feedback_ttl: float = 7 * 24 * 3600.0
+    """FEEDBACK_TTL_SECONDS: seconds for which a link for feedback is valid, if its run is kept for so long."""
     cors_allow_origins: tuple[str, ...] = ("*",)
     """CORS_ALLOW_ORIGINS: origins of browsers that may call, separated by commas."""
 
@@ -87,6 +94,12 @@ def _text(name: str, text: str) -> str:
     return text
 
 
+def _url(name: str, text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
+        raise ConfigError(f"{name}={text!r}: set it to a URL such as https://agents.example.com")
+    return text.rstrip("/")
+
+
 def _choice(*words: str) -> Callable[[str, str], str]:
     def read(name: str, text: str) -> str:
         if text not in words:
@@ -124,6 +137,9 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "RESUMABLE_STREAM_TTL_SECONDS": ("resumable_ttl", _number(float, 0, "seconds")),
     "EVENT_BUFFER_BYTES": ("event_buffer_bytes", _number(int, 1, "bytes")),
     "HEARTBEAT_SECONDS": ("heartbeat", _number(float, 0.01, "seconds")),
+    "TREADLE_PUBLIC_URL": ("public_url", _url),
+    "TREADLE_SECRET_KEY": ("secret_key", _text),
+    "FEEDBACK_TTL_SECONDS": ("feedback_ttl", _number(float, 1, "seconds")),
     "CORS_ALLOW_ORIGINS": ("cors_allow_origins", _list),
 }
 

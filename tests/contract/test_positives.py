@@ -22,7 +22,6 @@ from tests.contract.positives import (
 Json = dict[str, Any]
 VALUES: Json = {
     "webhook": "https://example.com/hook",
-    "feedback_keys": ["quality"],
 }
 BODY: Json = {"assistant_id": "simple", "input": {"foo": "x"}}
 INPUTS: dict[str, list[Json]] = {"simple": [{"foo": "x"}], STEERED: [{"seconds": 0}, {"then": "ask"}, {"then": "fail"}]}

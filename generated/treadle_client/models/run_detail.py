@@ -16,6 +16,7 @@ from ..types import UNSET, Unset
 if TYPE_CHECKING:
     from ..models.interrupt import Interrupt
     from ..models.run_failure import RunFailure
+    from ..models.run_feedback import RunFeedback
 
 
 T = TypeVar("T", bound="RunDetail")
@@ -50,6 +51,8 @@ class RunDetail:
     """ Why the run failed; null if it did not. """
     interrupts: list[Interrupt]
     """ The interrupts that the run ended with. """
+    feedback: list[RunFeedback]
+    """ For each of the run's `feedback_keys`, once it has succeeded, the link and what came by it. """
     started_at: datetime.datetime | None
     """ When the graph was started (UTC). """
     ended_at: datetime.datetime | None
@@ -102,6 +105,11 @@ class RunDetail:
             interrupts_item = interrupts_item_data.to_dict()
             interrupts.append(interrupts_item)
 
+        feedback = []
+        for feedback_item_data in self.feedback:
+            feedback_item = feedback_item_data.to_dict()
+            feedback.append(feedback_item)
+
         started_at: None | str
         if isinstance(self.started_at, datetime.datetime):
             started_at = self.started_at.isoformat()
@@ -153,6 +161,7 @@ class RunDetail:
                 "values": values,
                 "error": error,
                 "interrupts": interrupts,
+                "feedback": feedback,
                 "started_at": started_at,
                 "ended_at": ended_at,
                 "expires_at": expires_at,
@@ -171,6 +180,7 @@ class RunDetail:
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         from ..models.interrupt import Interrupt  # noqa: PLC0415
         from ..models.run_failure import RunFailure  # noqa: PLC0415
+        from ..models.run_feedback import RunFeedback  # noqa: PLC0415
 
         d = dict(src_dict)
         run_id = UUID(d.pop("run_id"))
@@ -214,6 +224,13 @@ class RunDetail:
             interrupts_item = Interrupt.from_dict(interrupts_item_data)
 
             interrupts.append(interrupts_item)
+
+        feedback = []
+        _feedback = d.pop("feedback")
+        for feedback_item_data in _feedback:
+            feedback_item = RunFeedback.from_dict(feedback_item_data)
+
+            feedback.append(feedback_item)
 
         def _parse_started_at(data: object) -> datetime.datetime | None:
             if data is None:
@@ -305,6 +322,7 @@ class RunDetail:
             values=values,
             error=error,
             interrupts=interrupts,
+            feedback=feedback,
             started_at=started_at,
             ended_at=ended_at,
             expires_at=expires_at,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from secrets import token_bytes
 
 from treadle.errors import ConfigError
 from treadle.settings import Settings
@@ -28,14 +29,16 @@ def open_storage(settings: Settings, graph_ids: Sequence[str], clock: Callable[[
     scheme = settings.database_uri.partition(":")[0]
     if scheme == "memory":
         from treadle.storage.memory_events import MemoryEventLog
+        from treadle.storage.memory_feedback import MemoryFeedbackStore
         from treadle.storage.memory_runs import MemoryRunStore
         from treadle.storage.memory_threads import MemoryThreadStore
 
         threads = MemoryThreadStore(clock)
         retention_bytes = MEMORY_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes
-        runs = MemoryRunStore(clock, threads, ttl=settings.run_ttl, retention_bytes=retention_bytes)
+        feedback = MemoryFeedbackStore(token_bytes(32))
+        runs = MemoryRunStore(clock, threads, feedback, ttl=settings.run_ttl, retention_bytes=retention_bytes)
         events = MemoryEventLog(settings.event_buffer_bytes)
-        return Storage(runs, threads, events, NoChanges(), durable=False, close=lambda: None)
+        return Storage(runs, threads, feedback, events, NoChanges(), durable=False, close=lambda: None)
     if scheme == "sqlite":
         from treadle.storage.sqlite import open_sqlite
 

@@ -12,6 +12,7 @@ from uuid_utils import uuid4
 
 from treadle.errors import LeaseLost
 from treadle.storage.base import RunStore
+from treadle.storage.memory_feedback import MemoryFeedbackStore
 from treadle.storage.memory_threads import MemoryThreadStore
 from treadle.storage.records import CancelRequest, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 
@@ -23,10 +24,18 @@ class MemoryRunStore(RunStore):
     """Dicts and a heap of what is due. Ended runs leave after `ttl` seconds, or earlier beyond `retention_bytes`."""
 
     def __init__(
-        self, clock: Callable[[], float], threads: MemoryThreadStore, *, ttl: float, retention_bytes: int
+        self,
+        clock: Callable[[], float],
+        threads: MemoryThreadStore,
+        feedback: MemoryFeedbackStore,
+        *,
+        ttl: float,
+        retention_bytes: int,
     ) -> None:
         self._clock = clock
         self._threads = threads
+        self._feedback = feedback
+        feedback.grow = self._grow
         self._ttl = ttl
         self._retention_bytes = retention_bytes
         self._records: dict[str, RunRecord] = {}
@@ -162,8 +171,21 @@ class MemoryRunStore(RunStore):
             self._gone.append(run_id)
         return None
 
+    def _grow(self, run_id: str, size: int) -> bool:
+        """Count what was added to a run, if there is such a run."""
+        record = self._records.get(run_id)
+        if record is None or (record.expires_at is not None and record.expires_at <= self._clock()):
+            return False
+        self._records[run_id] = replace(record, size=record.size + size)
+        if run_id in self._ended:
+            self._ended[run_id] += size
+            self._ended_bytes += size
+            self._evict()
+        return True
+
     def _forget(self, run_id: str) -> None:
         record = self._records.pop(run_id)
+        self._feedback.forget(run_id)
         self._ended_bytes -= self._ended.pop(run_id, 0)
         siblings = self._of_thread[record.thread_id]
         siblings.remove(run_id)
@@ -175,7 +197,7 @@ class MemoryRunStore(RunStore):
         size = (
             RECORD_BYTES
             + record.size
-            + sum(len(part) for part in (outcome.values, outcome.error, outcome.interrupts) if part)
+            + sum(len(part) for part in (outcome.values, outcome.error, outcome.interrupts, outcome.feedback) if part)
         )
         # A kept run lives as long as its thread.
         expires_at = now + self._ttl if record.temporary else None

@@ -13,6 +13,7 @@ from treadle.runs.request import Caller, new_run, unknown_fields
 from treadle.runs.views import Deployment, run_view, wait_body
 from treadle.storage.base import END
 from treadle.storage.records import RunRecord
+from treadle.web.addresses import base_url
 from treadle.web.binding import Call
 from treadle.web.replies import Json, Later, Reply, ignored_header
 from treadle.web.sse import EventStream
@@ -23,10 +24,19 @@ DISCONNECTED = "client disconnected from the run stream (on_disconnect=cancel)"
 class StatelessRuns:
     """Handlers of `POST /runs`, `/runs/wait`, `/runs/stream` and `/runs/batch`."""
 
-    def __init__(self, runs: Runs, assistants: Assistants, deployment: Deployment, *, heartbeat: float) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        assistants: Assistants,
+        deployment: Deployment,
+        public_url: str | None,
+        *,
+        heartbeat: float,
+    ) -> None:
         self._runs = runs
         self._assistants = assistants
         self._deployment = deployment
+        self._public_url = public_url
         self._heartbeat = heartbeat
 
     async def create_run(self, call: Call[op.CreateRunBody, op.CreateRunParameters]) -> Reply[op.CreateRunResult]:
@@ -92,6 +102,7 @@ class StatelessRuns:
             trace=call.header(b"langsmith-trace"),
             received_at=call.received_at,
             size=call.size,
+            base_url=(self._public_url or base_url(call.scope)) if document.get("feedback_keys") else None,
         )
         return new_run(body, document, self._assistants.find(body.assistant_id), caller)
 

@@ -11,6 +11,7 @@ from treadle.settings import Settings
 from treadle.storage.base import Storage
 from treadle.storage.sqlite.database import Database
 from treadle.storage.sqlite.events import SqliteEventLog
+from treadle.storage.sqlite.feedback import SqliteFeedbackStore
 from treadle.storage.sqlite.following import Followers, SqliteChanges
 from treadle.storage.sqlite.ownership import Ownership
 from treadle.storage.sqlite.runs import SQL, SqliteRunStore
@@ -36,6 +37,7 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
             # Nobody runs any more what is said to be running: its next attempt may begin at once.
             database.write_now(SQL["abandon"])
         ownership.share()
+        feedback = SqliteFeedbackStore(database, clock)
         opened.pop_all()
     changes = SqliteChanges(database)
     runs = SqliteRunStore(
@@ -57,7 +59,7 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
     followers = Followers(database, changes, clock, settings.lease)
     events = SqliteEventLog(database, followers, settings.event_buffer_bytes, clock)
     changes.watch(events.share_what_is_wanted)
-    return Storage(runs, SqliteThreadStore(database, clock), events, changes, durable=True, close=close)
+    return Storage(runs, SqliteThreadStore(database, clock), feedback, events, changes, durable=True, close=close)
 
 
 def sqlite_path(uri: str) -> Path:

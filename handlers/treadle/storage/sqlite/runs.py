@@ -19,7 +19,7 @@ from treadle.storage.sqlite.threads import add_thread, leave
 
 COLUMNS = (
     "run_id, thread_id, assistant_id, graph_id, request, shared, size, created_at, due, status, attempt, claim, "
-    'updated_at, started_at, ended_at, expires_at, first_event_at, "values", error, interrupts, cancelled'
+    'updated_at, started_at, ended_at, expires_at, first_event_at, "values", error, interrupts, cancelled, feedback'
 )
 SQL = {name: text.replace("{columns}", COLUMNS) for name, text in statements("runs.sql").items()}
 EVENTS = statements("events.sql")
@@ -193,6 +193,8 @@ class SqliteRunStore(RunStore):
             "kwargs": record.kwargs,
             "multitask_strategy": record.multitask_strategy,
         }
+        if record.base_url is not None:
+            request["base_url"] = record.base_url
         lease = now + self._lease if record.claim is not None else None
         return (
             record.run_id,
@@ -217,7 +219,7 @@ class SqliteRunStore(RunStore):
     async def _end(self, statement: str, which: Row, outcome: Outcome, left: ThreadState | None) -> Row | None:
         """End a run, and what comes with it: its thread's state, and a time for its events to go."""
         now = self._clock()
-        parts = (outcome.values, outcome.error, outcome.interrupts, outcome.cancelled)
+        parts = (outcome.values, outcome.error, outcome.interrupts, outcome.cancelled, outcome.feedback)
         size = sum(len(part) for part in parts if part)
         values = (outcome.status, now, now, now + self._ttl, outcome.first_event_at, *parts, size, *which)
 
@@ -239,6 +241,18 @@ def _forget(connection: sqlite3.Connection, run_id: str) -> None:
     connection.execute(EVENTS["keep_no_more"], (run_id,))
 
 
+def _outcome(
+    status: Status,
+    first_event_at: float | None,
+    values: bytes | None,
+    error: bytes | None,
+    interrupts: bytes | None,
+    cancelled: bytes | None,
+    feedback: bytes | None,
+) -> Outcome:
+    return Outcome(status, values, error, interrupts, cancelled, first_event_at, feedback)
+
+
 def _request(cancel: bytes | None) -> CancelRequest | None:
     return None if cancel is None else CancelRequest(*orjson.loads(cancel))
 
@@ -247,11 +261,11 @@ def _record(row: Row) -> RunRecord:
     (run_id, thread_id, assistant_id, graph_id, request, shared, size, created_at, due, status, attempt, claim) = row[
         :12
     ]
-    updated_at, started_at, ended_at, expires_at, first_event_at, values, error, interrupts, cancelled = row[12:]
+    updated_at, started_at, ended_at, expires_at, first_event_at, *how = row[12:]
     document: dict[str, Any] = parse(request)
     outcome = None
     if ended_at is not None:
-        outcome = Outcome(status, values, error, interrupts, cancelled, first_event_at)
+        outcome = _outcome(status, first_event_at, *how)
     return RunRecord(
         run_id=run_id,
         thread_id=thread_id,
@@ -267,6 +281,7 @@ def _record(row: Row) -> RunRecord:
         attempt=attempt,
         claim=claim,
         shared=bool(shared),
+        base_url=document.get("base_url"),
         updated_at=updated_at,
         started_at=started_at,
         ended_at=ended_at,

@@ -77,14 +77,14 @@ UPDATE runs SET cancel = ? WHERE run_id = ?
 UPDATE runs
 SET status = ?, claim = NULL, lease = NULL, cancel = NULL, updated_at = ?, ended_at = ?,
     expires_at = CASE temporary WHEN 1 THEN ? END, first_event_at = ?, "values" = ?, error = ?, interrupts = ?,
-    cancelled = ?, size = size + ?
+    cancelled = ?, feedback = ?, size = size + ?
 WHERE run_id = ? AND status = 'running' AND claim = ?
 RETURNING {columns}
 
 -- name: cancel_pending
 UPDATE runs
 SET status = ?, cancel = NULL, updated_at = ?, ended_at = ?, expires_at = CASE temporary WHEN 1 THEN ? END,
-    first_event_at = ?, "values" = ?, error = ?, interrupts = ?, cancelled = ?, size = size + ?
+    first_event_at = ?, "values" = ?, error = ?, interrupts = ?, cancelled = ?, feedback = ?, size = size + ?
 WHERE run_id = ? AND status = 'pending'
 RETURNING {columns}
 
