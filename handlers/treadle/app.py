@@ -88,10 +88,9 @@ async def services(
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
     worker = Worker(
         storage,
-        Execution(checkpoints, deployment, links, settings.run_timeout, clock),
+        Execution(checkpoints, deployment, links, settings.run_timeout, settings.attempts, clock),
         loops,
         concurrency=settings.concurrency,
-        attempts=settings.attempts,
         lease=settings.lease,
         claims=settings.role != "api",
         resumable_ttl=settings.resumable_ttl,
