@@ -12,8 +12,8 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?")
 
 
 def base_url(scope: Scope) -> str:
-    """Scheme, host and root path under which the request came, behind a proxy those that it forwarded; no slash at
-    the end.
+    """Scheme, host and root path under which the request came, without a slash at the end. uvicorn has put in the
+    scheme that a proxy on this machine forwarded.
     """
     url = HTTPConnection(scope).base_url
     if not _HOST.fullmatch(url.netloc):
