@@ -45,7 +45,13 @@ class LiveServer:
 
 
 @contextmanager
-def serving(config: Path = GRAPHS, *, resolve: Resolve | None = None, **settings: Any) -> Iterator[LiveServer]:
+def serving(
+    config: Path = GRAPHS,
+    *,
+    resolve: Resolve | None = None,
+    clock: Callable[[], float] = time.time,
+    **settings: Any,
+) -> Iterator[LiveServer]:
     """Serve the graphs of `config` over uvicorn until the block is left; `resolve` stands in for name servers."""
     graphs_config = read_config(config)
     graphs_config.enter()
@@ -60,7 +66,7 @@ def serving(config: Path = GRAPHS, *, resolve: Resolve | None = None, **settings
     async def main() -> None:
         uri = f"sqlite:///{folder.name}/runs.db" if STORE == "sqlite" else "memory://"
         configured = Settings(**{"shutdown_grace": 1.0, "database_uri": uri, **settings})
-        async with services(graphs, configured, api_url=listener.url, resolve=resolve) as running:
+        async with services(graphs, configured, api_url=listener.url, resolve=resolve, clock=clock) as running:
             live.services = running
             server = uvicorn.Server(
                 uvicorn.Config(

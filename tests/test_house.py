@@ -37,7 +37,12 @@ def test_names_say_what_is_inside() -> None:
 
 def test_every_setting_is_documented_with_its_default() -> None:
     rows = (ROOT / "docs" / "settings.md").read_text("utf-8")
-    unset = {"run_retention_bytes": "4 GiB in a file, 256 MiB in memory", "webhook_secret": "not signed"}
+    unset = {
+        "run_retention_bytes": "4 GiB in a file, 256 MiB in memory",
+        "webhook_secret": "not signed",
+        "public_url": "as requested",
+        "secret_key": "kept in the store",
+    }
     for variable, (field, _) in _VARIABLES.items():
         default = getattr(Settings(), field)
         shown = ",".join(default) if isinstance(default, tuple) else str(default).removesuffix(".0")

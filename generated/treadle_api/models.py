@@ -246,6 +246,28 @@ class Command(BaseModel):
     """
 
 
+class FeedbackGiven(BaseModel):
+    """
+    Feedback on a run, as somebody gives it.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    score: int | float | bool | None = None
+    """
+    A number, or a yes or no.
+    """
+    value: str | int | float | bool | None = None
+    """
+    A category, or whatever else the score is not.
+    """
+    comment: str | None = None
+    """
+    In words.
+    """
+
+
 class RunCreateStateless(BaseModel):
     """
     A run without a thread of the caller's: the server makes one. Fields not listed are accepted; `interrupt_before` and `interrupt_after` work here as on a thread. Nothing but `assistant_id` is required, but a run without `input` and `command` fails with `EmptyInputError`.
@@ -309,7 +331,7 @@ class RunCreateStateless(BaseModel):
     """
     feedback_keys: list[str] | None = None
     """
-    Keys under which feedback on this run will be given. A list that is not empty is refused with 422 by this version, which takes none.
+    Keys under which feedback on this run may be given, once it has ended with success. Its stream then has one `feedback` event that maps each key to a URL for it; the same URLs, and what was given there, are in the `feedback` of `GET /runs/{run_id}`.
     """
     stream_subgraphs: bool = False
     """

@@ -536,6 +536,129 @@ cancel_run: Final[Operation[CancelRunBody, CancelRunParameters, CancelRunResult]
 """POST /runs/{run_id}/cancel: Cancel a run"""
 
 
+GiveFeedbackByLinkBody: TypeAlias = None
+GiveFeedbackByLinkResult: TypeAlias = results.FeedbackEntry
+
+
+@dataclass(frozen=True, slots=True)
+class GiveFeedbackByLinkParameters:
+    """Parameters of GET /runs/{run_id}/feedback/{token}."""
+
+    run_id: UUID
+    token: str
+    score: float | Literal["true", "false"] | None = None
+    value: str | None = None
+    comment: str | None = None
+
+
+give_feedback_by_link: Final[
+    Operation[GiveFeedbackByLinkBody, GiveFeedbackByLinkParameters, GiveFeedbackByLinkResult]
+] = Operation(
+    name="give_feedback_by_link",
+    operation_id="give_feedback_by_link",
+    method="GET",
+    path="/runs/{run_id}/feedback/{token}",
+    tag="Stateless Runs",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=GiveFeedbackByLinkParameters,
+    parameters=(
+        Parameter(
+            name="run_id",
+            field="run_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/get/parameters/0/schema",
+            kind="uuid",
+        ),
+        Parameter(
+            name="token",
+            field="token",
+            location="path",
+            required=True,
+            pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/get/parameters/1/schema",
+            kind="string",
+        ),
+        Parameter(
+            name="score",
+            field="score",
+            location="query",
+            required=False,
+            pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/get/parameters/2/schema",
+            kind="number",
+        ),
+        Parameter(
+            name="value",
+            field="value",
+            location="query",
+            required=False,
+            pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/get/parameters/3/schema",
+            kind="string",
+        ),
+        Parameter(
+            name="comment",
+            field="comment",
+            location="query",
+            required=False,
+            pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/get/parameters/4/schema",
+            kind="string",
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 403, 404, 409, 422}),
+)
+"""GET /runs/{run_id}/feedback/{token}: Give feedback by opening a link"""
+
+
+GiveFeedbackBody: TypeAlias = models.FeedbackGiven
+GiveFeedbackResult: TypeAlias = results.FeedbackEntry
+
+
+@dataclass(frozen=True, slots=True)
+class GiveFeedbackParameters:
+    """Parameters of POST /runs/{run_id}/feedback/{token}."""
+
+    run_id: UUID
+    token: str
+
+
+give_feedback: Final[Operation[GiveFeedbackBody, GiveFeedbackParameters, GiveFeedbackResult]] = Operation(
+    name="give_feedback",
+    operation_id="give_feedback",
+    method="POST",
+    path="/runs/{run_id}/feedback/{token}",
+    tag="Stateless Runs",
+    load_body=models.FeedbackGiven.model_validate,
+    body_pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/post/requestBody/content/application~1json/schema",
+    body_required=True,
+    make_parameters=GiveFeedbackParameters,
+    parameters=(
+        Parameter(
+            name="run_id",
+            field="run_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/post/parameters/0/schema",
+            kind="uuid",
+        ),
+        Parameter(
+            name="token",
+            field="token",
+            location="path",
+            required=True,
+            pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/post/parameters/1/schema",
+            kind="string",
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 403, 404, 409, 413, 422}),
+)
+"""POST /runs/{run_id}/feedback/{token}: Give feedback"""
+
+
 JoinRunBody: TypeAlias = None
 JoinRunResult: TypeAlias = Any
 
@@ -1424,6 +1547,8 @@ ALL: Final[tuple[Operation[Any, Any, Any], ...]] = (
     delete_run,
     get_run,
     cancel_run,
+    give_feedback_by_link,
+    give_feedback,
     join_run,
     join_run_stream,
     create_thread,

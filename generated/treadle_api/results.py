@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 
 class CheckpointConfig(TypedDict):
@@ -45,6 +45,12 @@ class Config(TypedDict):
     """
     Free values that nodes read from their config.
     """
+
+
+FeedbackLinks: TypeAlias = dict[str, str]
+"""
+Data of the `feedback` event, the last event of a run that succeeded and was created with `feedback_keys`: the URL for feedback under each key.
+"""
 
 
 class HealthCheckResponse(TypedDict):
@@ -320,7 +326,7 @@ class ServerInfoResponse(TypedDict):
 
 class StreamEvent(TypedDict):
     """
-    One server-sent event. `data` is one line of JSON. The first event is `metadata`; a run that fails ends with `error`; there is no closing event. With `stream_subgraphs`, events from inside a subgraph are named `mode|namespace`.
+    One server-sent event. `data` is one line of JSON. The first event is `metadata`; a run that fails ends with `error`, one with `feedback_keys` that succeeds with `feedback`; there is no closing event. With `stream_subgraphs`, events from inside a subgraph are named `mode|namespace`.
     """
 
     event: str
@@ -449,54 +455,45 @@ class Assistant(TypedDict):
     """
 
 
-class RunDetail(Run):
+class FeedbackEntry(TypedDict):
     """
-    A run with its outcome and timings; null or empty until known.
+    Feedback on a run, as it was recorded.
     """
 
-    values: Any
+    score: float | bool | None
     """
-    The final output of the graph, any JSON; null until the run ends.
+    A number, or a yes or no.
     """
-    error: RunFailure | None
+    value: str | float | bool | None
     """
-    Why the run failed; null if it did not.
+    A category, or whatever else the score is not.
     """
-    interrupts: list[Interrupt]
+    comment: str | None
     """
-    The interrupts that the run ended with.
+    In words.
     """
-    webhook_deliveries: list[WebhookDelivery]
+    created_at: str
     """
-    What the server owes to the receiver of the run's `webhook`, or owed; empty without one.
+    When it was given (UTC).
     """
-    started_at: str | None
+
+
+class RunFeedback(TypedDict):
     """
-    When the graph was started (UTC).
+    The feedback on a run under one of its keys.
     """
-    ended_at: str | None
+
+    key: str
     """
-    When the run reached its final status (UTC).
+    One of the run's `feedback_keys`.
     """
-    expires_at: str | None
+    url: str
     """
-    Until when the outcome is kept (UTC).
+    Where feedback under this key is given; no other credential is needed.
     """
-    queued_ms: float | None
+    entries: list[FeedbackEntry]
     """
-    Milliseconds between the request and the start of the graph.
-    """
-    first_event_ms: float | None
-    """
-    Milliseconds between the start of the graph and its first event.
-    """
-    graph_ms: float | None
-    """
-    Milliseconds that the graph took.
-    """
-    attempts: int
-    """
-    How often the run was started; more than 1 after a crash.
+    What was given, the oldest first. What goes to LangSmith is not recorded here.
     """
 
 
@@ -552,6 +549,61 @@ class Thread(TypedDict):
     error: NotRequired[RunFailure | None]
     """
     Why the last run failed or was cancelled; null if it did not, absent while the thread is busy.
+    """
+
+
+class RunDetail(Run):
+    """
+    A run with its outcome and timings; null or empty until known.
+    """
+
+    values: Any
+    """
+    The final output of the graph, any JSON; null until the run ends.
+    """
+    error: RunFailure | None
+    """
+    Why the run failed; null if it did not.
+    """
+    interrupts: list[Interrupt]
+    """
+    The interrupts that the run ended with.
+    """
+    webhook_deliveries: list[WebhookDelivery]
+    """
+    What the server owes to the receiver of the run's `webhook`, or owed; empty without one.
+    """
+    feedback: list[RunFeedback]
+    """
+    For each of the run's `feedback_keys`, once it has succeeded, the link and what came by it.
+    """
+    started_at: str | None
+    """
+    When the graph was started (UTC).
+    """
+    ended_at: str | None
+    """
+    When the run reached its final status (UTC).
+    """
+    expires_at: str | None
+    """
+    Until when the outcome is kept (UTC).
+    """
+    queued_ms: float | None
+    """
+    Milliseconds between the request and the start of the graph.
+    """
+    first_event_ms: float | None
+    """
+    Milliseconds between the start of the graph and its first event.
+    """
+    graph_ms: float | None
+    """
+    Milliseconds that the graph took.
+    """
+    attempts: int
+    """
+    How often the run was started; more than 1 after a crash.
     """
 
 

@@ -13,6 +13,7 @@ CreateRunBatchBody: TypeAlias = list[models.RunCreateStateless]
 CancelRunsBody: TypeAlias = models.RunsCancel
 StreamRunBody: TypeAlias = models.RunCreateStreamingStateless
 WaitRunBody: TypeAlias = models.RunCreateStreamingStateless
+GiveFeedbackBody: TypeAlias = models.FeedbackGiven
 CreateThreadBody: TypeAlias = models.ThreadCreate
 SearchThreadHistoryBody: TypeAlias = models.ThreadStateSearch
 SearchThreadStateBody: TypeAlias = models.ThreadStateCheckpointRequest
@@ -24,6 +25,7 @@ __all__ = [
     "CancelRunsBody",
     "StreamRunBody",
     "WaitRunBody",
+    "GiveFeedbackBody",
     "CreateThreadBody",
     "SearchThreadHistoryBody",
     "SearchThreadStateBody",

@@ -28,6 +28,7 @@ from treadle.outbox.sending import Sender
 from treadle.outbox.signing import Signer
 from treadle.runs.checkpoints import Checkpoints
 from treadle.runs.execution import Execution
+from treadle.runs.feedback import FeedbackBook, FeedbackLinks
 from treadle.runs.graph_loop import GraphLoops
 from treadle.runs.hooks import owing
 from treadle.runs.idempotency import Creation
@@ -43,6 +44,7 @@ from treadle.threads.lifecycle import Threads
 from treadle.web.assistants import AssistantAccess
 from treadle.web.binding import Contract
 from treadle.web.cancelling import RunControl
+from treadle.web.feedback import FeedbackAccess
 from treadle.web.joining import RunAccess
 from treadle.web.routes import bindings, routes
 from treadle.web.stateless import StatelessRuns
@@ -68,6 +70,7 @@ class Services:
     runs: Runs
     creation: Creation
     threads: Threads
+    feedback: FeedbackBook
     assistants: Assistants
     addresses: Addresses
     storage: Storage
@@ -100,21 +103,13 @@ async def services(
     addresses, signer = Addresses(policy, resolve or SystemResolver()), Signer(settings.webhook_secret)
     storage = open_storage(settings, graphs.ids, clock, owing(deployment))
     checkpoints = Checkpoints(graphs, open_savers(settings))
+    links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
-    worker = Worker(
-        storage,
-        Execution(checkpoints, deployment, settings.run_timeout, settings.attempts, clock),
-        loops,
-        concurrency=settings.concurrency,
-        lease=settings.lease,
-        claims=settings.role != "api",
-        resumable_ttl=settings.resumable_ttl,
-        clock=clock,
-    )
+    execution = Execution(checkpoints, deployment, links, settings.run_timeout, settings.attempts, clock)
+    worker = _worker(storage, execution, loops, settings, clock)
     runs = Runs(storage, worker, clock, thread_ttl=settings.thread_ttl)
     creation = Creation(storage, runs, clock, settings.idempotency_ttl, settings.resumable_ttl)
     threads = Threads(storage, runs, checkpoints, loops.home, deployment, clock)
-    assistants = Assistants(graphs.ids, clock())
     sender = Sender(addresses, signer, policy.headers, lambda: application(running), timeout=settings.webhook_timeout)
     outbox = Outbox(
         storage.deliveries, sender, attempts=settings.webhook_attempts, durable=storage.durable, clock=clock
@@ -127,7 +122,17 @@ async def services(
         await outbox.stop()
 
     running = Services(
-        runs, creation, threads, assistants, addresses, storage, checkpoints, deployment, settings, drain
+        runs,
+        creation,
+        threads,
+        FeedbackBook(storage.feedback, links, clock),
+        Assistants(graphs.ids, clock()),
+        addresses,
+        storage,
+        checkpoints,
+        deployment,
+        settings,
+        drain,
     )
     loops.start()
     worker.start()
@@ -144,6 +149,21 @@ async def services(
         storage.close()
 
 
+def _worker(
+    storage: Storage, execution: Execution, loops: GraphLoops, settings: Settings, clock: Callable[[], float]
+) -> Worker:
+    return Worker(
+        storage,
+        execution,
+        loops,
+        concurrency=settings.concurrency,
+        lease=settings.lease,
+        claims=settings.role != "api",
+        resumable_ttl=settings.resumable_ttl,
+        clock=clock,
+    )
+
+
 def application(services: Services) -> Starlette:
     """The ASGI application over running services."""
     settings, deployment = services.settings, services.deployment
@@ -155,12 +175,14 @@ def application(services: Services) -> Starlette:
             services.assistants,
             services.addresses,
             deployment,
+            settings.public_url,
             heartbeat=settings.heartbeat,
         ),
-        RunAccess(services.runs, services.threads, deployment, heartbeat=settings.heartbeat),
+        RunAccess(services.runs, services.threads, services.feedback, deployment, heartbeat=settings.heartbeat),
         RunControl(services.runs, heartbeat=settings.heartbeat),
         ThreadAccess(services.threads, services.checkpoints.graphs.ids, settings.thread_ttl),
         AssistantAccess(services.assistants),
+        FeedbackAccess(services.feedback),
         System(services.runs, deployment, contract.document),
     )
     cors = Middleware(

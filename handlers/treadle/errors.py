@@ -51,6 +51,18 @@ class RunNotFound(TreadleError):
     status = 404
 
 
+class FeedbackForbidden(TreadleError):
+    """The link for feedback is not valid."""
+
+    status = 403
+
+
+class FeedbackFull(TreadleError):
+    """As much feedback as is kept has been given on this run under this key."""
+
+    status = 409
+
+
 class ThreadNotFound(TreadleError):
     """There is no such thread."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -56,6 +57,12 @@ class Settings:
     """WEBHOOK_MAX_ATTEMPTS: attempts at a webhook, in all, before it is given up: about a day with this many."""
     webhook_timeout: float = 10.0
     """WEBHOOK_TIMEOUT_SECS: seconds that one attempt at a webhook may take."""
+    public_url: str | None = None
+    """TREADLE_PUBLIC_URL: where clients reach this server, for links; None: as each request was addressed."""
+    secret_key: str | None = field(default=None, repr=False)
+    """TREADLE_SECRET_KEY: signs the links for feedback; None: with a secret that the store keeps."""
+    feedback_ttl: float = 7 * 24 * 3600.0
+    """FEEDBACK_TTL_SECONDS: seconds for which a link for feedback is valid, if its run is kept for so long."""
     cors_allow_origins: tuple[str, ...] = ("*",)
     """CORS_ALLOW_ORIGINS: origins of browsers that may call, separated by commas."""
 
@@ -93,6 +100,12 @@ def _text(name: str, text: str) -> str:
     if not text:
         raise ConfigError(f"{name} is empty: unset it or give it a value")
     return text
+
+
+def _url(name: str, text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
+        raise ConfigError(f"{name}={text!r}: set it to a URL such as https://agents.example.com")
+    return text.rstrip("/")
 
 
 def _choice(*words: str) -> Callable[[str, str], str]:
@@ -136,6 +149,9 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "WEBHOOK_SECRET": ("webhook_secret", _text),
     "WEBHOOK_MAX_ATTEMPTS": ("webhook_attempts", _number(int, 1, "attempts")),
     "WEBHOOK_TIMEOUT_SECS": ("webhook_timeout", _number(float, 0.1, "seconds")),
+    "TREADLE_PUBLIC_URL": ("public_url", _url),
+    "TREADLE_SECRET_KEY": ("secret_key", _text),
+    "FEEDBACK_TTL_SECONDS": ("feedback_ttl", _number(float, 1, "seconds")),
     "CORS_ALLOW_ORIGINS": ("cors_allow_origins", _list),
 }
 

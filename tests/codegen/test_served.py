@@ -47,6 +47,7 @@ def test_requests_are_those_of_the_contract(served: Document) -> None:
     ours, original = served["components"]["schemas"], contract()["components"]["schemas"]
     fields = original["RunCreateStateless"]["properties"]
     fields["checkpoint_during"]["default"] = True
+    fields["feedback_keys"] |= {"maxItems": 100, "items": {"type": "string", "maxLength": 256}}
     for keyed in (fields["config"], fields["config"]["properties"]["configurable"], fields["context"]):
         keyed["propertyNames"] = {"pattern": "^[^\\u0000]*$"}
     for name in ("Send", "Command", "RunCreateStateless", "RunCreateStreamingStateless"):

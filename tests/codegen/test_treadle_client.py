@@ -37,6 +37,13 @@ DETAIL = RUN | {
     "error": None,
     "interrupts": [{"value": "why?", "id": "1", "response_schema": None}],
     "webhook_deliveries": [],
+    "feedback": [
+        {
+            "key": "helpful",
+            "url": "http://test/link",
+            "entries": [{"score": True, "value": None, "comment": "yes", "created_at": "2026-11-21T02:41:29+00:00"}],
+        }
+    ],
     "started_at": "2026-11-21T02:41:29Z",
     "ended_at": None,
     "expires_at": None,
@@ -145,6 +152,7 @@ def test_answers_are_typed() -> None:
     assert isinstance(detail, RunDetail)
     assert detail.started_at is not None
     assert (detail.values, detail.error, detail.interrupts[0].value, detail.attempts) == ({"x": 1}, None, "why?", 1)
+    assert [(each.key, each.entries[0].score) for each in detail.feedback] == [("helpful", True)]
     refused = create_run.sync(client=client(), body=CreateRunBody(assistant_id="unknown"))
     assert isinstance(refused, ErrorResponse)
     assert refused.detail == "Invalid assistant: 'unknown'"

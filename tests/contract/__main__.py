@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.contract import document, gate
 from tests.contract.adaptations import adaptations, under_test
+from tests.contract.feedback_tokens import make_tokens
 from tests.contract.inputs import graph_inputs
 from tests.contract.report import Report
 from tests.contract.sequences import missing, plans
@@ -78,7 +79,9 @@ def main() -> int:
 def fuzz(server: Server, folder: Path, budget: Budget) -> tuple[Report, list[gate.Verdict]]:
     """Fuzz every operation that the server says it serves."""
     served = server.get("/openapi.json")
-    tested, adapted = under_test(served, adaptations(graph_inputs()))
+    inputs = graph_inputs()
+    tokens = make_tokens(server.url, *next((graph, values[0]) for graph, values in inputs.items()))
+    tested, adapted = under_test(served, adaptations(inputs, tokens))
     for adaptation in adapted:
         print(f"{'gap in the document' if adaptation.gap else 'adapted'}: {adaptation.name}: {adaptation.reason}")
     demands = gate.Demands(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.contract.document import Json, assistant_id, creates, operations, resolved, run_requests, stream_modes
+from tests.contract.feedback_tokens import PATH as FEEDBACK
 from tests.contract.linking import link_bodies, link_operations
 
 
@@ -36,9 +37,15 @@ def under_test(served: Json, adaptations: Sequence[Adaptation]) -> tuple[Json, l
     return document, made
 
 
-def adaptations(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
-    """What is adapted, and why, given inputs for each of the graphs that are served."""
-    return [*_kinds(inputs), *_sequences(inputs)]
+def adaptations(inputs: Mapping[str, Sequence[Json]], tokens: Sequence[str] = ("token",)) -> list[Adaptation]:
+    """What is adapted, and why, given inputs for each of the graphs that are served, and tokens for feedback."""
+    signed = Adaptation(
+        "token",
+        "any string is one by its schema, while only what the server has signed is a link for feedback: any other is a "
+        "403, and no fuzzer guesses these",
+        lambda document: narrow_tokens(document, tokens),
+    )
+    return [*_kinds(inputs), signed, *_sequences(inputs)]
 
 
 def _kinds(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
@@ -145,6 +152,19 @@ def narrow_assistants(document: Json, graphs: Sequence[str]) -> int:
     for schema in schemas:
         schema["properties"]["assistant_id"] = {"type": "string", "enum": known}
     return len(schemas)
+
+
+def narrow_tokens(document: Json, tokens: Sequence[str]) -> int:
+    """Let requests name only tokens that were made for them."""
+    found = [
+        parameter
+        for label, operation in operations(document).items()
+        for parameter in operation.get("parameters", ())
+        if label.endswith(FEEDBACK) and parameter["name"] == "token"
+    ]
+    for parameter in found:
+        parameter["schema"] = {"type": "string", "enum": list(tokens)}
+    return len(found)
 
 
 def suggest_inputs(document: Json, inputs: Sequence[Json]) -> int:

@@ -20,6 +20,8 @@ from schemathesis.generation.meta import TestPhase
 from tests.contract import answers, states, streams
 from tests.contract.asked import asked_for
 from tests.contract.document import assistant_id
+from tests.contract.feedback_tokens import PATH as FEEDBACK
+from tests.contract.feedback_tokens import with_run, with_something
 from tests.contract.inputs import graph_inputs, graph_supersteps
 from tests.contract.keyed import own_key
 from tests.contract.positives import sendable
@@ -57,6 +59,10 @@ def map_case(context: HookContext, case: AnyCase) -> AnyCase:
         case.body = [sendable(item, INPUTS, sequence=sequence) if _is_run(item) else item for item in body]
     elif _is_run(body):
         case.body = sendable(body, INPUTS, background=case.path == "/runs", sequence=sequence)
+    elif case.path == FEEDBACK:
+        case.path_parameters = with_run(dict(case.path_parameters))
+        if case.method == "GET":
+            case.query = with_something(dict(case.query or {}))
     elif case.method == "POST" and case.path == "/threads" and isinstance(body, dict):
         case.body = sendable_thread(body, SUPERSTEPS, sequence=sequence)
     for name in [name for name in case.headers or {} if name.lower() == KEY]:

@@ -16,11 +16,6 @@ Json = dict[str, Any]
 Inputs = Mapping[str, Sequence[Json]]
 """Every way to name an assistant -> inputs that its graph runs on."""
 
-# Field -> why valid data does not have it: the contract allows it, and this version of the server refuses it by name.
-# test_positives.py holds each against a server: one that is carried out has to be taken from here, to be fuzzed.
-REFUSED_FIELDS = {
-    "feedback_keys": "422",
-}
 # Where webhooks go instead of where the fuzzer says, which must never be called: to the server itself, and to a port
 # of this machine that nobody listens on. The configuration of inputs.py allows no more.
 SINKS = ("/ok", "http://127.0.0.1:9/hook")
@@ -85,7 +80,7 @@ def kept(body: Json, inputs: Inputs, kind: int) -> Json:
 def without_refusals(body: Json) -> Json:
     """The request without what the server refuses by design, and without what may be added; the rest as it was."""
     added = {name for extension in EXTENSIONS for name in extension}
-    left = {name: value for name, value in body.items() if name not in added and not (name in REFUSED_FIELDS and value)}
+    left = {name: value for name, value in body.items() if name not in added}
     command, config, context = left.get("command"), left.get("config"), left.get("context")
     if isinstance(command, dict) and command.get("resume"):
         # 400, declared: a stateless run has no thread to resume.

@@ -41,8 +41,8 @@ def verify(events: Iterable[Event], *, run_id: str | None, from_start: bool, res
             assert position == 0, f"event {position} is a second metadata"
             named = event.data.get("run_id") if isinstance(event.data, dict) else None
             assert named == run_id, f"metadata names run {named}, the headers name {run_id}"
-        if event.name == "error":
-            assert position == len(events) - 1, f"an event follows error: {events[position + 1]}"
+        if event.name in ("error", "feedback"):
+            assert position == len(events) - 1, f"an event follows {event.name}: {events[position + 1]}"
     ids = [event.id for event in events if event.id is not None]
     assert len(ids) in (0, len(events)), "some events have an id and some have none"
     assert all(left < right for left, right in pairwise(ids)), f"ids do not increase: {ids}"

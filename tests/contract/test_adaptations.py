@@ -68,10 +68,10 @@ def test_empty_values_and_nul_keys_are_declared(served: Json) -> None:
 @pytest.mark.parametrize(
     ("source", "pattern"),
     [
-        ("POST /runs", r".*\{(run|thread)_id\}(?!/state/\{).*"),
-        ("POST /runs/batch", r".*\{(run|thread)_id\}(?!/state/\{).*"),
-        ("POST /runs/wait", r".*\{(run|thread)_id\}(?!/state/\{).*"),
-        ("POST /runs/stream", r"\w+ /runs/\{run_id\}.*"),
+        ("POST /runs", r".*\{(run|thread)_id\}(?!/state/\{|/feedback/).*"),
+        ("POST /runs/batch", r".*\{(run|thread)_id\}(?!/state/\{|/feedback/).*"),
+        ("POST /runs/wait", r".*\{(run|thread)_id\}(?!/state/\{|/feedback/).*"),
+        ("POST /runs/stream", r"\w+ /runs/\{run_id\}(?!/feedback/).*"),
         ("POST /threads", r"\w+ /threads/\{thread_id\}(?!.*\{)(/.*)?"),
         ("GET /threads/{thread_id}/history", r"\w+ /threads/\{thread_id\}/(history|state/.*)"),
     ],
@@ -99,6 +99,15 @@ def test_a_gap_that_was_closed_is_none(served: Json) -> None:
     gaps = [adaptation for adaptation in adapted if adaptation.gap]
     assert under_test(tested, gaps) == (tested, [])
     assert {adaptation.name for adaptation in made} >= {"itemSchema", "assistant_id", "input", "examples"}
+
+
+def test_tokens_are_those_that_were_signed(served: Json) -> None:
+    tested, _ = under_test(served, adaptations(graph_inputs(), ["a", "b"]))
+    for method in ("GET", "POST"):
+        parameters = operations(tested)[f"{method} /runs/{{run_id}}/feedback/{{token}}"]["parameters"]
+        assert [one["schema"] for one in parameters if one["name"] == "token"] == [
+            {"type": "string", "enum": ["a", "b"]}
+        ]
 
 
 def test_an_adaptation_without_a_target_says_so(served: Json) -> None:

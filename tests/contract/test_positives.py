@@ -13,7 +13,6 @@ from tests.contract.positives import (
     ENOUGH_STEPS,
     EXTENSIONS,
     LONGEST_DELAY,
-    REFUSED_FIELDS,
     SINKS,
     runnable,
     sendable,
@@ -21,9 +20,6 @@ from tests.contract.positives import (
 )
 
 Json = dict[str, Any]
-VALUES: Json = {
-    "feedback_keys": ["quality"],
-}
 BODY: Json = {"assistant_id": "simple", "input": {"foo": "x"}}
 INPUTS: dict[str, list[Json]] = {"simple": [{"foo": "x"}], STEERED: [{"seconds": 0}, {"then": "ask"}, {"then": "fail"}]}
 
@@ -31,14 +27,6 @@ INPUTS: dict[str, list[Json]] = {"simple": [{"foo": "x"}], STEERED: [{"seconds":
 def bodies(**modes: bool) -> list[Json]:
     """What becomes of many requests that do not say much."""
     return [sendable({"assistant_id": "simple", "metadata": {"n": n}}, INPUTS, **modes) for n in range(200)]
-
-
-@pytest.mark.parametrize("field", REFUSED_FIELDS)
-def test_the_server_refuses_what_valid_data_leaves_out(http: httpx.Client, field: str) -> None:
-    body = {**BODY, field: VALUES[field]}
-    answer = http.post("/runs/wait", json=body)
-    assert answer.status_code == 422 and field in answer.json()["detail"], "carried out by now: fuzz it"
-    assert http.post("/runs/wait", json=without_refusals(body)).status_code == 200
 
 
 @pytest.mark.parametrize("extension", EXTENSIONS)

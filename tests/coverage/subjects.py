@@ -9,7 +9,7 @@ from typing import Any
 
 import treadle_api.operations as op
 from codegen.document import resolve, split
-from treadle.runs.request import _EXTENSIONS, _REFUSED
+from treadle.runs.request import _EXTENSIONS
 
 Schema = dict[str, Any]
 Operation = op.Operation[Any, Any, Any]
@@ -27,7 +27,6 @@ _OTHERWISE = {
     (ALL_CREATES, "if_not_exists multitask_strategy strict_resume"): "no effect",
     (ALL_CREATES, "checkpoint checkpoint_id"): "passed on",
     (ALL_CREATES, "command.resume"): "refused (400)",
-    (ALL_CREATES, " ".join(_REFUSED)): "refused (422)",
     ("create_thread", "ttl.strategy=keep_latest"): "refused (422)",
     ("health_check", "500"): NEVER,
 }

@@ -139,10 +139,28 @@ describe("how a run is carried out", () => {
   });
 });
 
+describe("feedbackKeys", () => {
+  each(["create", "stream", "createBatch"], "the run has a link for each key", async (method) => {
+    const { run_id, feedback } = await run(method, "simple", { input, feedbackKeys: ["helpful", "kind"] });
+    assert.deepEqual(feedback.map((one) => one.key), ["helpful", "kind"]);
+    const body = JSON.stringify({ score: true });
+    const headers = { "content-type": "application/json" };
+    assert.equal((await fetch(feedback[0].url, { method: "POST", headers, body })).status, 200);
+    const detail = await (await fetch(`${server.url}/runs/${run_id}`)).json();
+    assert.deepEqual(detail.feedback.map((one) => one.entries.map((entry) => entry.score)), [[true], []]);
+  });
+
+  test("stream: the links are its last event", async () => {
+    const events = await collect(client.runs.stream(null, "simple", { input, feedbackKeys: ["helpful"] }));
+    assert.equal(events.at(-1).event, "feedback");
+    assert.match(events.at(-1).data.helpful, /^http.*\/feedback\//);
+  });
+});
+
 describe("what is refused, with the field's name in the text", () => {
   const cases = [
     ["webhook", 422, ALL, { webhook: "http://127.0.0.1/hook" }, /webhook/],
-    ["feedbackKeys", 422, ["create", "stream", "createBatch"], { feedbackKeys: ["helpful"] }, /feedback_keys/],
+    ["feedbackKeys", 422, ["create", "stream", "createBatch"], { feedbackKeys: "helpful" }, /feedback_keys/],
     ["streamMode", 422, ["create", "stream", "createBatch"], { streamMode: "bogus" }, /stream_mode/],
     ["durability", 422, ALL, { durability: "bogus" }, /durability/],
     // The SDK's types name `complete` and `continue`, which neither this server nor the contract knows.

@@ -11,7 +11,6 @@ import pytest
 from tests.live import LiveServer
 from tests.web.calls import accepted, ended, names, payloads
 from tests.web.creating import EVERY, PATHS, Creator
-from treadle.runs.request import _REFUSED
 
 shows = pytest.mark.shows
 SIMPLE = "5e0f6b46-d00f-5af4-87dc-ea2105ff526d"  # recorded for a graph of this name
@@ -185,16 +184,6 @@ def test_a_background_run_outlives_the_connection_of_its_client(server: LiveServ
         run_id = Creator(leaving, operation).create("slow", {"seconds": 0.1}, on_disconnect=value)
     with httpx.Client(base_url=server.url) as staying:
         assert ended(staying, run_id)["values"] == {"seconds": 0.1, "done": True}
-
-
-REFUSED: dict[str, Any] = {"feedback_keys": ["a"]}
-
-
-@pytest.mark.parametrize("field", [pytest.param(field, marks=shows(EVERY, field)) for field in _REFUSED])
-def test_what_is_not_carried_out_is_refused_by_name(runs: Creator, field: str) -> None:
-    response = runs.post("simple", {"foo": 1}, **{field: REFUSED[field]})
-    assert response.status_code == 422
-    assert f"{field}: " in response.json()["detail"]
 
 
 @shows(EVERY, "command.resume 400")

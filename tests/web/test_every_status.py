@@ -22,10 +22,12 @@ SMALLEST = b'{"checkpoint": {}}'
 
 def declaring(status: int, *, ids: bool = False, body: bool = False) -> pytest.MarkDecorator:
     """Each operation that declares the status, and has ids in its path or a body if that is asked for."""
+    signed = {operation for operation in op.ALL if status == 404 and "{token}" in operation.path}  # 403 comes first
     found = [
         operation
         for operation in op.ALL
         if status in operation.statuses
+        and operation not in signed
         and (not ids or any(parameter.kind == "uuid" for parameter in operation.parameters))
         and (not body or operation.body_pointer is not None)
     ]

@@ -26,8 +26,8 @@ RUN = [
     "updated_at",
     "langsmith_session_name",
 ]
-OUTCOME = ["values", "error", "interrupts"]
-LATER = ["webhook_deliveries", "feedback"]
+OUTCOME = ["values", "error", "interrupts", "feedback"]
+LATER = ["webhook_deliveries"]
 TIMES = ["started_at", "ended_at", "expires_at", "queued_ms", "first_event_ms", "graph_ms", "attempts"]
 PARTS = pytest.mark.parametrize("part", ["", "/join", "/stream"])
 
@@ -42,7 +42,7 @@ def test_a_pending_run_has_no_outcome_and_no_times(http: httpx.Client) -> None:
     created = create(http, "simple", {"foo": 1}, after_seconds=3600)
     run = detail(http, created["run_id"])
     assert {key: run[key] for key in RUN} == created
-    assert {key: run[key] for key in OUTCOME} == {"values": None, "error": None, "interrupts": []}
+    assert {key: run[key] for key in OUTCOME} == {"values": None, "error": None, "interrupts": [], "feedback": []}
     assert {key: run[key] for key in TIMES} == {**dict.fromkeys(TIMES), "attempts": 0}
 
 

@@ -1,4 +1,6 @@
-"""A stand-in for LangSmith on the loopback interface: it takes what is posted, and says what it can read."""
+"""A stand-in for LangSmith on the loopback interface: it takes what is posted, says what it can read, and makes links
+for feedback.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import uuid4
 
 INFO = {
     "version": "0.13.0",
@@ -37,6 +40,13 @@ class TraceReceiver(ThreadingHTTPServer):
         """Each run as it was posted, the inner ones of a graph as well."""
         self.unread: list[str] = []
         """What was posted in a form that is not read here."""
+        self.tokens: list[Json] = []
+        """The links for feedback that were asked for, each with its `url`."""
+        self.token_answers: int | bytes | None = None
+        """A status, or a body, that is answered instead of links."""
+        self.slow = threading.Event()
+        """Answers about links wait for it."""
+        self.slow.set()
 
     def traces(self, thread_id: str) -> list[Json]:
         """What was posted about the runs of a thread."""
@@ -51,6 +61,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["content-length"]))
+        if self.path == "/feedback/tokens":
+            self._make_tokens(content)
+            return
         if self.headers.get("content-encoding") or "json" not in self.headers.get("content-type", ""):
             self.server.unread.append(f"{self.path} {dict(self.headers)}")
         else:
@@ -62,9 +75,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["content-length"]))
         self._answer({})
 
+    def _make_tokens(self, content: bytes) -> None:
+        self.server.slow.wait(20)
+        if isinstance(self.server.token_answers, int):
+            self._send(self.server.token_answers, b"{}")
+            return
+        if self.server.token_answers is not None:
+            self._send(200, self.server.token_answers)
+            return
+        made = []
+        for asked in json.loads(content):
+            token_id = str(uuid4())
+            made.append({**asked, "id": token_id, "url": f"{self.server.url}/feedback/tokens/{token_id}"})
+        self.server.tokens += made
+        answer = [{"id": each["id"], "url": each["url"], "expires_at": "2100-01-01T00:00:00+00:00"} for each in made]
+        self._send(200, json.dumps(answer).encode())
+
     def _answer(self, document: Json) -> None:
-        content = json.dumps(document).encode()
-        self.send_response(200)
+        self._send(200, json.dumps(document).encode())
+
+    def _send(self, status: int, content: bytes) -> None:
+        self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(content)))
         self.end_headers()

@@ -14,7 +14,10 @@ from .checkpoint_config import CheckpointConfig
 from .command import Command
 from .config import Config
 from .error_response import ErrorResponse
+from .feedback_entry import FeedbackEntry
+from .feedback_given import FeedbackGiven
 from .get_thread_include import GetThreadInclude
+from .give_feedback_by_link_score import GiveFeedbackByLinkScore
 from .health_check_check_db import HealthCheckCheckDb
 from .health_check_response import HealthCheckResponse
 from .interrupt import Interrupt
@@ -35,6 +38,7 @@ from .run_create_streaming_stateless import RunCreateStreamingStateless
 from .run_create_streaming_stateless_on_disconnect import RunCreateStreamingStatelessOnDisconnect
 from .run_detail import RunDetail
 from .run_failure import RunFailure
+from .run_feedback import RunFeedback
 from .run_status import RunStatus
 from .runs_cancel import RunsCancel
 from .runs_cancel_status import RunsCancelStatus
@@ -72,7 +76,10 @@ __all__ = (
     "Command",
     "Config",
     "ErrorResponse",
+    "FeedbackEntry",
+    "FeedbackGiven",
     "GetThreadInclude",
+    "GiveFeedbackByLinkScore",
     "HealthCheckCheckDb",
     "HealthCheckResponse",
     "Interrupt",
@@ -93,6 +100,7 @@ __all__ = (
     "RunCreateStreamingStatelessOnDisconnect",
     "RunDetail",
     "RunFailure",
+    "RunFeedback",
     "RunsCancel",
     "RunsCancelStatus",
     "RunStatus",

@@ -78,8 +78,9 @@ class RunCreateStreamingStateless:
     An interrupt shows as `__interrupt__` in `values` and `updates` only. A waiting request takes its answer from
     `values`, so leaving that out gives `{}`. """
     feedback_keys: list[str] | Unset = UNSET
-    """ Keys under which feedback on this run will be given. A list that is not empty is refused with 422 by this
-    version, which takes none. """
+    """ Keys under which feedback on this run may be given, once it has ended with success. Its stream then has one
+    `feedback` event that maps each key to a URL for it; the same URLs, and what was given there, are in the
+    `feedback` of `GET /runs/{run_id}`. """
     stream_subgraphs: bool | Unset = UNSET
     """ Also send what happens inside subgraphs. The event name then carries the namespace, as in
     `updates|child:<task id>`, levels joined by `|`; events of the root graph, `events` and `messages/...` keep bare

@@ -16,6 +16,7 @@ from ..types import UNSET, Unset
 if TYPE_CHECKING:
     from ..models.interrupt import Interrupt
     from ..models.run_failure import RunFailure
+    from ..models.run_feedback import RunFeedback
     from ..models.webhook_delivery import WebhookDelivery
 
 
@@ -53,6 +54,8 @@ class RunDetail:
     """ The interrupts that the run ended with. """
     webhook_deliveries: list[WebhookDelivery]
     """ What the server owes to the receiver of the run's `webhook`, or owed; empty without one. """
+    feedback: list[RunFeedback]
+    """ For each of the run's `feedback_keys`, once it has succeeded, the link and what came by it. """
     started_at: datetime.datetime | None
     """ When the graph was started (UTC). """
     ended_at: datetime.datetime | None
@@ -110,6 +113,11 @@ class RunDetail:
             webhook_deliveries_item = webhook_deliveries_item_data.to_dict()
             webhook_deliveries.append(webhook_deliveries_item)
 
+        feedback = []
+        for feedback_item_data in self.feedback:
+            feedback_item = feedback_item_data.to_dict()
+            feedback.append(feedback_item)
+
         started_at: None | str
         if isinstance(self.started_at, datetime.datetime):
             started_at = self.started_at.isoformat()
@@ -162,6 +170,7 @@ class RunDetail:
                 "error": error,
                 "interrupts": interrupts,
                 "webhook_deliveries": webhook_deliveries,
+                "feedback": feedback,
                 "started_at": started_at,
                 "ended_at": ended_at,
                 "expires_at": expires_at,
@@ -180,6 +189,7 @@ class RunDetail:
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         from ..models.interrupt import Interrupt  # noqa: PLC0415
         from ..models.run_failure import RunFailure  # noqa: PLC0415
+        from ..models.run_feedback import RunFeedback  # noqa: PLC0415
         from ..models.webhook_delivery import WebhookDelivery  # noqa: PLC0415
 
         d = dict(src_dict)
@@ -231,6 +241,13 @@ class RunDetail:
             webhook_deliveries_item = WebhookDelivery.from_dict(webhook_deliveries_item_data)
 
             webhook_deliveries.append(webhook_deliveries_item)
+
+        feedback = []
+        _feedback = d.pop("feedback")
+        for feedback_item_data in _feedback:
+            feedback_item = RunFeedback.from_dict(feedback_item_data)
+
+            feedback.append(feedback_item)
 
         def _parse_started_at(data: object) -> datetime.datetime | None:
             if data is None:
@@ -323,6 +340,7 @@ class RunDetail:
             error=error,
             interrupts=interrupts,
             webhook_deliveries=webhook_deliveries,
+            feedback=feedback,
             started_at=started_at,
             ended_at=ended_at,
             expires_at=expires_at,

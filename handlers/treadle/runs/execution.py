@@ -17,6 +17,7 @@ from treadle.errors import AttemptsExhausted, StorageUnavailable
 from treadle.graphs.loading import AnyPregel
 from treadle.runs.background import RETRY_PERIOD
 from treadle.runs.checkpoints import Checkpoints, left_in_thread
+from treadle.runs.feedback import FeedbackLinks
 from treadle.runs.stream_modes import StreamModes, langgraph_modes, stream_chunks
 from treadle.runs.views import Deployment, run_config
 from treadle.storage.records import Outcome, RunRecord, Status, ThreadState
@@ -46,6 +47,7 @@ class Execution:
 
     checkpoints: Checkpoints
     deployment: Deployment
+    links: FeedbackLinks
     timeout: float
     attempts: int
     """How often a run is begun at most."""
@@ -64,7 +66,7 @@ class Execution:
                     await attempt.run_graph()
             finally:  # beyond the limit: a graph that ended in time has not timed out because its state is slow to read
                 await attempt.look_back()
-            return End(attempt.outcome("success"), None, attempt.left)
+            return End(await attempt.with_links(attempt.outcome("success")), None, attempt.left)
         except asyncio.CancelledError:
             return End(attempt.interrupted(), None, attempt.left)
         except BaseException as error:  # the one place where a graph's exceptions end, SystemExit included
@@ -169,6 +171,15 @@ class _Attempt:
         wait = self._emit_event(name, data)
         if wait is not None:
             await wait()
+
+    async def with_links(self, outcome: Outcome) -> Outcome:
+        """The outcome with the links for feedback on it, after telling the run's followers."""
+        links = await self._execution.links.of(self._run)
+        if not links:
+            return outcome
+        feedback = encode(links)
+        self._emit_event("feedback", feedback)
+        return dataclasses.replace(outcome, feedback=feedback)
 
     def fail(self, status: Status, error: BaseException) -> Outcome:
         """The outcome of an attempt that ended in `error`, after telling its followers.

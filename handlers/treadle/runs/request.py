@@ -39,8 +39,6 @@ _RESERVED_CONFIGURABLE = frozenset(
     }
 )
 _RESERVED_METADATA = frozenset({"thread_id", "assistant_id", "run_id", "cron_id", "counters_since_delta_snapshot"})
-# Fields that Treadle knows and does not carry out yet: refused by name rather than dropped.
-_REFUSED = ("feedback_keys",)
 # Fields that clients send beside the contract's. A stateless run always makes its thread, queues on nobody's, and
 # resumes nothing: there is nothing more to do for `if_not_exists`, `multitask_strategy` and `strict_resume`.
 _EXTENSIONS = frozenset(
@@ -69,6 +67,8 @@ class Caller:
     trace: str | None = None
     received_at: float = 0.0
     size: int = 0
+    base_url: str | None = None
+    """Where it found the server, for a run that will have links to it."""
 
 
 def new_run(body: CreateRunBody, document: Json, assistant: Assistant, caller: Caller) -> RunRecord:
@@ -93,6 +93,7 @@ def new_run(body: CreateRunBody, document: Json, assistant: Assistant, caller: C
         updated_at=due,
         due=due,
         size=caller.size,
+        base_url=caller.base_url,
     )
 
 
@@ -106,9 +107,6 @@ def unknown_fields(document: Json, known: Collection[str]) -> list[str]:
 
 
 def _refuse(document: Json) -> None:
-    for field in _REFUSED:
-        if document.get(field):
-            raise InvalidRequest(f"{field}: this version of Treadle does not carry it out; leave it out")
     config = document.get("config") or {}
     keyed = {"config": config, "config.configurable": config.get("configurable"), "context": document.get("context")}
     if isinstance(checkpoint := document.get("checkpoint"), dict):
@@ -168,7 +166,7 @@ def _kwargs(
         "interrupt_before": document.get("interrupt_before"),
         "interrupt_after": document.get("interrupt_after"),
         "webhook": document.get("webhook"),
-        "feedback_keys": None,
+        "feedback_keys": document.get("feedback_keys") or None,
         "temporary": body.on_completion != "keep",
         "subgraphs": bool(document.get("stream_subgraphs", False)),
         "resumable": bool(document.get("stream_resumable", False)),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
+from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
 
 from treadle.encoding import fragment
-from treadle.runs.tracing import tracers
+from treadle.runs.tracing import takes_feedback, tracers
 from treadle.storage.deliveries import Delivery
 from treadle.storage.records import Outcome, RunRecord
 from treadle_api.results import Run, RunDetail
@@ -48,7 +49,10 @@ def timestamp(seconds: float) -> str:
 
 def run_config(run: RunRecord, deployment: Deployment) -> RunnableConfig:
     """The config with which the graph of this attempt is called."""
-    return graph_config(run.kwargs["config"], deployment, attempt=run.attempt)
+    config = graph_config(run.kwargs["config"], deployment, attempt=run.attempt)
+    if run.kwargs["feedback_keys"] and takes_feedback():
+        config["run_id"] = UUID(run.run_id)  # what LangSmith's links for feedback are made for
+    return config
 
 
 def graph_config(stored: dict[str, Any], deployment: Deployment, *, attempt: int) -> RunnableConfig:
@@ -90,7 +94,9 @@ def run_view(run: RunRecord, deployment: Deployment) -> Run:
     }
 
 
-def run_detail(run: RunRecord, deployment: Deployment, deliveries: Iterable[Delivery] = ()) -> RunDetail:
+def run_detail(
+    run: RunRecord, deployment: Deployment, deliveries: Iterable[Delivery], feedback: Sequence[Mapping[str, Any]]
+) -> RunDetail:
     """The Run and, once it has ended, its outcome; what is not known yet is null."""
     outcome = run.outcome or NO_OUTCOME
     detail = {
@@ -99,6 +105,7 @@ def run_detail(run: RunRecord, deployment: Deployment, deliveries: Iterable[Deli
         "error": fragment(outcome.error or outcome.cancelled),
         "interrupts": fragment(outcome.interrupts or b"[]"),
         "webhook_deliveries": [delivery_view(delivery) for delivery in deliveries],
+        "feedback": feedback,
         "started_at": when(run.started_at),
         "ended_at": when(run.ended_at),
         "expires_at": when(run.expires_at),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from secrets import token_bytes
 
 from treadle.errors import ConfigError
 from treadle.settings import Settings
@@ -32,15 +33,18 @@ def open_storage(
     if scheme == "memory":
         from treadle.storage.memory_deliveries import MemoryDeliveryStore
         from treadle.storage.memory_events import MemoryEventLog
+        from treadle.storage.memory_feedback import MemoryFeedbackStore
         from treadle.storage.memory_runs import MemoryRunStore
         from treadle.storage.memory_threads import MemoryThreadStore
 
         threads = MemoryThreadStore(clock)
         retention_bytes = MEMORY_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes
-        deliveries = MemoryDeliveryStore(clock)
-        runs = MemoryRunStore(clock, threads, deliveries, owe, ttl=settings.run_ttl, retention_bytes=retention_bytes)
+        deliveries, feedback = MemoryDeliveryStore(clock), MemoryFeedbackStore(token_bytes(32))
+        runs = MemoryRunStore(
+            clock, threads, deliveries, feedback, owe, ttl=settings.run_ttl, retention_bytes=retention_bytes
+        )
         events = MemoryEventLog(settings.event_buffer_bytes)
-        return Storage(runs, threads, deliveries, events, NoChanges(), durable=False, close=lambda: None)
+        return Storage(runs, threads, deliveries, feedback, events, NoChanges(), durable=False, close=lambda: None)
     if scheme == "sqlite":
         from treadle.storage.sqlite import open_sqlite
 

@@ -13,7 +13,17 @@ from typing import Final
 
 from treadle.errors import TreadleError
 from treadle.storage.deliveries import DeliveryStore
-from treadle.storage.records import CancelRequest, Event, Once, Outcome, RunRecord, Status, ThreadRecord, ThreadState
+from treadle.storage.records import (
+    CancelRequest,
+    Event,
+    Feedback,
+    Once,
+    Outcome,
+    RunRecord,
+    Status,
+    ThreadRecord,
+    ThreadState,
+)
 
 END: Final = sys.maxsize
 """Cursor of a follower that wants no events, only to learn that the run has ended."""
@@ -129,6 +139,23 @@ class ThreadStore(ABC):
         """The threads whose time is over, and when the next one's will be."""
 
 
+class FeedbackStore(ABC):
+    """What was said of runs. It is forgotten with its run, and counts as a part of it."""
+
+    secret: bytes
+    """For signing: one for all processes of the store, and as durable as the store."""
+
+    @abstractmethod
+    async def add(self, run_id: str, given: Feedback, most: int) -> None:
+        """Commit one entry. Raises RunNotFound if the run is unknown or its retention has ended, FeedbackFull if it has
+        `most` entries under the key.
+        """
+
+    @abstractmethod
+    async def of_run(self, run_id: str) -> list[Feedback]:
+        """The entries of a run, the oldest first."""
+
+
 class Follower(ABC):
     """One reader of one run's events, at its own pace."""
 
@@ -221,6 +248,7 @@ class Storage:
     runs: RunStore
     threads: ThreadStore
     deliveries: DeliveryStore
+    feedback: FeedbackStore
     events: EventLog
     changes: Changes
     durable: bool

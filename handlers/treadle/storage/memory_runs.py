@@ -14,6 +14,7 @@ from treadle.errors import LeaseLost
 from treadle.storage.base import KeyTaken, RunStore
 from treadle.storage.deliveries import Owe
 from treadle.storage.memory_deliveries import MemoryDeliveryStore
+from treadle.storage.memory_feedback import MemoryFeedbackStore
 from treadle.storage.memory_keys import MemoryKeys
 from treadle.storage.memory_threads import MemoryThreadStore
 from treadle.storage.records import CancelRequest, Once, Outcome, RunRecord, Status, ThreadRecord, ThreadState
@@ -30,6 +31,7 @@ class MemoryRunStore(RunStore):
         clock: Callable[[], float],
         threads: MemoryThreadStore,
         deliveries: MemoryDeliveryStore,
+        feedback: MemoryFeedbackStore,
         owe: Owe,
         *,
         ttl: float,
@@ -40,6 +42,8 @@ class MemoryRunStore(RunStore):
         self._deliveries = deliveries
         self._owe = owe
         deliveries.release = self._release
+        self._feedback = feedback
+        feedback.grow = self._grow
         self._ttl = ttl
         self._retention_bytes = retention_bytes
         self._records: dict[str, RunRecord] = {}
@@ -219,8 +223,22 @@ class MemoryRunStore(RunStore):
     def _expires_at(self, run_id: str) -> float:
         return self._records[run_id].expires_at or 0
 
+    def _grow(self, run_id: str, size: int) -> bool:
+        """Count what was added to a run, if there is such a run."""
+        record = self._records.get(run_id)
+        if record is None or (record.expires_at is not None and record.expires_at <= self._clock()):
+            return False
+        self._records[run_id] = replace(record, size=record.size + size)
+        for kept in (self._ended, self._keyed):
+            if run_id in kept:
+                kept[run_id] += size
+                self._ended_bytes += size
+        self._evict()
+        return True
+
     def _forget(self, run_id: str) -> None:
         record = self._records.pop(run_id)
+        self._feedback.forget(run_id)
         self._deliveries.forget(run_id)
         self._ended_bytes -= self._ended.pop(run_id, 0) + self._keyed.pop(run_id, 0)
         siblings = self._of_thread[record.thread_id]
@@ -252,7 +270,7 @@ class MemoryRunStore(RunStore):
         outcome = ended.outcome
         if not ended.temporary or outcome is None:
             return ended
-        parts = (outcome.values, outcome.error, outcome.interrupts)
+        parts = (outcome.values, outcome.error, outcome.interrupts, outcome.feedback)
         usual, keyed = now + self._ttl, self._keys.kept_until(ended.run_id)
         expiring = replace(ended, expires_at=max(usual, keyed))
         self._records[ended.run_id] = expiring

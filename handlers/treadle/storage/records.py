@@ -28,6 +28,17 @@ class Outcome:
     cancelled: bytes | None = None
     """Who cancelled it, shown like an error; a wait of a cancelled run answers with the values so far all the same."""
     first_event_at: float | None = None
+    feedback: bytes | None = None
+    """The URL for feedback under each key, as JSON: the very ones that the run's stream told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What somebody said of a run under one of its keys. `content` is JSON."""
+
+    key: str
+    content: bytes
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,8 @@ class RunRecord:
     claim: str | None = None
     shared: bool = False
     """Whether its events are written where every process finds them, and not only while somebody asks for them."""
+    base_url: str | None = None
+    """Where its client found the server, for links to it; None if the run has none."""
     updated_at: float = 0.0
     started_at: float | None = None
     ended_at: float | None = None

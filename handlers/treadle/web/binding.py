@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from math import inf
 from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
@@ -47,6 +48,7 @@ class Call(Generic[B, P]):
     """Seconds since the epoch."""
     size: int
     """Bytes of the body."""
+    scope: Scope
 
     @property
     def unknown(self) -> list[str]:
@@ -71,11 +73,20 @@ class Binding:
 
     operation: Operation[Any, Any, Any]
     handler: Callable[[Call[Any, Any]], Awaitable[Reply[Any]]]
+    max_body_bytes: float = inf
 
 
-def bind(operation: Operation[B, P, R], handler: Callable[[Call[B, P]], Awaitable[Reply[R]]]) -> Binding:
-    """Tie an operation to a handler of its own types: mypy refuses any other."""
-    return Binding(operation, handler)
+def bind(
+    operation: Operation[B, P, R],
+    handler: Callable[[Call[B, P]], Awaitable[Reply[R]]],
+    *,
+    max_body_bytes: float = inf,
+) -> Binding:
+    """Tie an operation to a handler of its own types: mypy refuses any other.
+
+    Its bodies may be limited to fewer bytes than those of other operations.
+    """
+    return Binding(operation, handler, max_body_bytes)
 
 
 class Contract:
@@ -107,7 +118,7 @@ class Endpoint:
         operation = binding.operation
         self.operation = operation
         self._handler = binding.handler
-        self._limit = max_body_bytes
+        self._limit = int(min(max_body_bytes, binding.max_body_bytes))
         self._judge = contract.validator(operation.body_pointer) if operation.body_pointer else None
         self._parameters = ParameterReader(operation, contract.validator)
 
@@ -136,7 +147,7 @@ class Endpoint:
         if self._judge is not None:
             body = await read_body(receive, headers, self._limit)
             document = judge(self._judge, decode(body))
-        return Call(self.operation.load_body(document), parameters, document, headers, received_at, len(body))
+        return Call(self.operation.load_body(document), parameters, document, headers, received_at, len(body), scope)
 
 
 def judge(validator: Validator, document: Any) -> Any:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import treadle_api.operations as op
 from treadle.errors import RunNotFound
+from treadle.runs.feedback import FeedbackBook
 from treadle.runs.lifecycle import FROM_NOW, Runs
 from treadle.runs.views import Deployment, run_detail, run_timings, run_view, wait_body
 from treadle.storage.records import RunRecord
@@ -23,8 +24,11 @@ DISCONNECTED = "client disconnected from the joined run (cancel_on_disconnect)"
 class RunAccess:
     """Handlers of `GET /runs/{run_id}`, `/join` and `/stream`, and of the same under `/threads/{thread_id}`."""
 
-    def __init__(self, runs: Runs, threads: Threads, deployment: Deployment, *, heartbeat: float) -> None:
+    def __init__(
+        self, runs: Runs, threads: Threads, feedback: FeedbackBook, deployment: Deployment, *, heartbeat: float
+    ) -> None:
         self._runs = runs
+        self._feedback = feedback
         self._threads = threads
         self._deployment = deployment
         self._heartbeat = heartbeat
@@ -32,8 +36,8 @@ class RunAccess:
     async def get_run(self, call: Call[op.GetRunBody, op.GetRunParameters]) -> Reply[op.GetRunResult]:
         """Answer with the run, and its outcome once it has ended."""
         run = await self._runs.get(str(call.parameters.run_id))
-        deliveries = await self._runs.deliveries(run)
-        return Json(run_detail(run, self._deployment, deliveries), timings=run_timings(run))
+        deliveries, feedback = await self._runs.deliveries(run), await self._feedback.view(run)
+        return Json(run_detail(run, self._deployment, deliveries, feedback), timings=run_timings(run))
 
     async def join_run(self, call: Call[op.JoinRunBody, op.JoinRunParameters]) -> Reply[op.JoinRunResult]:
         """Answer as `POST /runs/wait` would, whether the run has ended or not."""

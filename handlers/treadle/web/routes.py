@@ -13,6 +13,7 @@ import treadle_api.operations as op
 from treadle.web.assistants import AssistantAccess
 from treadle.web.binding import Binding, Contract, Endpoint, bind
 from treadle.web.cancelling import RunControl
+from treadle.web.feedback import MOST_FEEDBACK_BYTES, FeedbackAccess
 from treadle.web.joining import RunAccess
 from treadle.web.stateless import StatelessRuns
 from treadle.web.system import System
@@ -25,6 +26,7 @@ def bindings(
     control: RunControl,
     threads: ThreadAccess,
     assistants: AssistantAccess,
+    feedback: FeedbackAccess,
     system: System,
 ) -> list[Binding]:
     """Every operation that is served."""
@@ -44,6 +46,8 @@ def bindings(
         bind(op.join_run_stream, joining.join_run_stream),
         bind(op.cancel_run, control.cancel_run),
         bind(op.delete_run, control.delete_run),
+        bind(op.give_feedback_by_link, feedback.give_feedback_by_link),
+        bind(op.give_feedback, feedback.give_feedback, max_body_bytes=MOST_FEEDBACK_BYTES),
         bind(op.create_thread, threads.create_thread),
         bind(op.get_thread, threads.get_thread),
         bind(op.delete_thread, threads.delete_thread),

@@ -52,6 +52,8 @@ class EventStream(Following[R_co]):
 
 
 def wanted(name: str, modes: Collection[str]) -> bool:
-    """Whether an event belongs to one of the stream modes; `error` always does, `metadata` never (recorded)."""
+    """Whether an event belongs to one of the stream modes; `error` and `feedback` always do, `metadata` never
+    (recorded).
+    """
     mode = name.partition("|")[0].partition("/")[0]
-    return mode in modes or name == "error" or (mode == "messages" and "messages-tuple" in modes)
+    return mode in modes or name in ("error", "feedback") or (mode == "messages" and "messages-tuple" in modes)

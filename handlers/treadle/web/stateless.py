@@ -16,6 +16,7 @@ from treadle.runs.request import Caller, new_run, unknown_fields
 from treadle.runs.views import Deployment, run_view, wait_body
 from treadle.storage.base import END
 from treadle.storage.records import Once, RunRecord
+from treadle.web.addresses import base_url
 from treadle.web.binding import Call
 from treadle.web.joining import cursor
 from treadle.web.replies import Json, Later, Reply, ignored_header
@@ -44,6 +45,7 @@ class StatelessRuns:
         assistants: Assistants,
         addresses: Addresses,
         deployment: Deployment,
+        public_url: str | None,
         *,
         heartbeat: float,
     ) -> None:
@@ -52,6 +54,7 @@ class StatelessRuns:
         self._addresses = addresses
         self._assistants = assistants
         self._deployment = deployment
+        self._public_url = public_url
         self._heartbeat = heartbeat
 
     async def create_run(self, call: Call[op.CreateRunBody, op.CreateRunParameters]) -> Reply[op.CreateRunResult]:
@@ -145,6 +148,7 @@ class StatelessRuns:
             trace=call.header(b"langsmith-trace"),
             received_at=call.received_at,
             size=call.size,
+            base_url=(self._public_url or base_url(call.scope)) if document.get("feedback_keys") else None,
         )
         run = new_run(body, document, self._assistants.find(body.assistant_id), caller)
         webhook = run.kwargs["webhook"]

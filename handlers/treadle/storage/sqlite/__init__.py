@@ -14,6 +14,7 @@ from treadle.storage.sqlite.database import Database
 from treadle.storage.sqlite.deliveries import SQL as DELIVERIES
 from treadle.storage.sqlite.deliveries import SqliteDeliveryStore
 from treadle.storage.sqlite.events import SqliteEventLog
+from treadle.storage.sqlite.feedback import SqliteFeedbackStore
 from treadle.storage.sqlite.following import Followers, SqliteChanges
 from treadle.storage.sqlite.ownership import Ownership
 from treadle.storage.sqlite.runs import SQL, SqliteRunStore
@@ -42,6 +43,7 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
             database.write_now(SQL["abandon"])
             database.write_now(DELIVERIES["abandon"])
         ownership.share()
+        feedback = SqliteFeedbackStore(database, clock)
         opened.pop_all()
     changes = SqliteChanges(database)
     lease = settings.webhook_timeout + DELIVERY_MARGIN
@@ -69,7 +71,7 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
     events = SqliteEventLog(database, followers, settings.event_buffer_bytes, clock)
     changes.watch(events.share_what_is_wanted)
     threads = SqliteThreadStore(database, clock)
-    return Storage(runs, threads, deliveries, events, changes, durable=True, close=close)
+    return Storage(runs, threads, deliveries, feedback, events, changes, durable=True, close=close)
 
 
 def sqlite_path(uri: str) -> Path:

@@ -12,7 +12,7 @@ from treadle.storage.sqlite.database import Row
 
 COLUMNS = (
     "run_id, thread_id, assistant_id, graph_id, request, shared, size, created_at, due, status, attempt, claim, "
-    'updated_at, started_at, ended_at, expires_at, first_event_at, "values", error, interrupts, cancelled'
+    'updated_at, started_at, ended_at, expires_at, first_event_at, "values", error, interrupts, cancelled, feedback'
 )
 
 
@@ -26,11 +26,12 @@ def record_of(row: Row) -> RunRecord:
     (run_id, thread_id, assistant_id, graph_id, request, shared, size, created_at, due, status, attempt, claim) = row[
         :12
     ]
-    updated_at, started_at, ended_at, expires_at, first_event_at, values, error, interrupts, cancelled = row[12:]
+    updated_at, started_at, ended_at, expires_at, first_event_at = row[12:17]
+    values, error, interrupts, cancelled, feedback = row[17:]
     document: dict[str, Any] = parse(request)
     outcome = None
     if ended_at is not None:
-        outcome = Outcome(status, values, error, interrupts, cancelled, first_event_at)
+        outcome = Outcome(status, values, error, interrupts, cancelled, first_event_at, feedback)
     return RunRecord(
         run_id=run_id,
         thread_id=thread_id,
@@ -46,6 +47,7 @@ def record_of(row: Row) -> RunRecord:
         attempt=attempt,
         claim=claim,
         shared=bool(shared),
+        base_url=document.get("base_url"),
         updated_at=updated_at,
         started_at=started_at,
         ended_at=ended_at,

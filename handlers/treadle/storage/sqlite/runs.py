@@ -215,6 +215,8 @@ class SqliteRunStore(RunStore):
             "kwargs": record.kwargs,
             "multitask_strategy": record.multitask_strategy,
         }
+        if record.base_url is not None:
+            request["base_url"] = record.base_url
         lease = now + self._lease if record.claim is not None else None
         return (
             record.run_id,
@@ -239,7 +241,7 @@ class SqliteRunStore(RunStore):
     async def _end(self, statement: str, which: Row, outcome: Outcome, left: ThreadState | None) -> RunRecord | None:
         """End a run, and what comes with it: its thread's state, a time for its events to go, and what it owes."""
         now = self._clock()
-        parts = (outcome.values, outcome.error, outcome.interrupts, outcome.cancelled)
+        parts = (outcome.values, outcome.error, outcome.interrupts, outcome.cancelled, outcome.feedback)
         size = sum(len(part) for part in parts if part)
         values = (outcome.status, now, now, now + self._ttl, outcome.first_event_at, *parts, size, *which)
 

@@ -84,7 +84,7 @@ UPDATE runs SET cancel = ? WHERE run_id = ?
 UPDATE runs
 SET status = ?, claim = NULL, lease = NULL, cancel = NULL, updated_at = ?, ended_at = ?,
     expires_at = CASE temporary WHEN 1 THEN max(?, coalesce(keyed_until, 0)) END, first_event_at = ?,
-    "values" = ?, error = ?, interrupts = ?, cancelled = ?, size = size + ?
+    "values" = ?, error = ?, interrupts = ?, cancelled = ?, feedback = ?, size = size + ?
 WHERE run_id = ? AND status = 'running' AND claim = ?
 RETURNING {columns}
 
@@ -92,7 +92,7 @@ RETURNING {columns}
 UPDATE runs
 SET status = ?, cancel = NULL, updated_at = ?, ended_at = ?,
     expires_at = CASE temporary WHEN 1 THEN max(?, coalesce(keyed_until, 0)) END, first_event_at = ?,
-    "values" = ?, error = ?, interrupts = ?, cancelled = ?, size = size + ?
+    "values" = ?, error = ?, interrupts = ?, cancelled = ?, feedback = ?, size = size + ?
 WHERE run_id = ? AND status = 'pending'
 RETURNING {columns}
 

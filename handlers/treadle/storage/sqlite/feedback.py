@@ -1,0 +1,51 @@
+"""Feedback in an SQLite file, and the secret with which the links to it are signed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from secrets import token_hex
+
+from treadle.errors import FeedbackFull, RunNotFound
+from treadle.storage.base import FeedbackStore
+from treadle.storage.records import Feedback
+from treadle.storage.sqlite.database import Database, statements
+
+SQL = statements("feedback.sql")
+# What a row takes beside its content and its key.
+ROW_BYTES = 150
+
+
+class SqliteFeedbackStore(FeedbackStore):
+    """The table `feedback`. Triggers see that it counts as a part of its run, and goes with it.
+
+    Raises ConfigError if the file cannot be read or written.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+        if not database.read(SQL["secret"]):
+            # Of two processes that open a new file, the first one makes the secret of both.
+            database.write_now(SQL["make_secret"].format(secret=token_hex(32)))
+        self.secret = database.read(SQL["secret"])[0][0]
+
+    async def add(self, run_id: str, given: Feedback, most: int) -> None:
+        now = self._clock()
+
+        def work(connection: sqlite3.Connection) -> type[FeedbackFull | RunNotFound] | None:
+            # What is refused is no error of the transaction, which others share.
+            if connection.execute(SQL["exists"], (run_id, now)).fetchone() is None:
+                return RunNotFound
+            if connection.execute(SQL["count"], (run_id, given.key)).fetchone()[0] >= most:
+                return FeedbackFull
+            size = ROW_BYTES + len(given.content) + len(given.key.encode())
+            connection.execute(SQL["add"], (run_id, given.key, given.content, size, given.created_at))
+            return None
+
+        refusal = await self._database.write(work)
+        if refusal is not None:
+            raise refusal
+
+    async def of_run(self, run_id: str) -> list[Feedback]:
+        return [Feedback(*row) for row in self._database.read(SQL["of_run"], run_id)]
