@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.storage.stores import BACKENDS, DONE, KEPT, RUN_TTL, Clock, claimed, count, processes, record, store
+from tests.storage.test_deliveries import FAILED, OWING, owe
 from tests.storage.test_threads import thread
 from treadle.storage.base import KeyTaken, Storage
 from treadle.storage.records import Once, Outcome
@@ -166,3 +167,16 @@ async def test_keys_are_swept_some_at_a_time(sqlite: Storage, path: Path, clock:
     clock.now = 2001.0
     assert await sqlite.runs.sweep() == ([], None)
     assert count(path, "count(*) FROM idempotency_keys") == 0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_a_run_that_owed_something_is_kept_as_long_as_its_key(backend: str, clock: Clock, tmp_path: Path) -> None:
+    with closing(store(backend.format(folder=tmp_path), clock, owe=owe)) as storage:
+        await storage.runs.add([claimed("a", kwargs=OWING)], once=once())
+        await storage.runs.settle("a", "token", DONE)
+        [delivery] = await storage.deliveries.claim(1)
+        await storage.deliveries.report(delivery, FAILED, "failed")
+        clock.now = 1000 + DAY - 1
+        assert await storage.runs.get("a") is not None
+        clock.now += 1
+        assert (await storage.runs.sweep())[0] == ["a"]
