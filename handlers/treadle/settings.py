@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from treadle.errors import ConfigError
+from treadle.keys import ApiKey, keys_in_list
 
 MOST = {"seconds": 1e10, "minutes": 1e8, "bytes": 1e15, "runs": 1e6, "attempts": 1e3}
 """The largest number of each unit: later than three centuries from now, no time can be shown."""
@@ -50,6 +51,15 @@ class Settings:
     """HEARTBEAT_SECONDS: period of the heartbeats on streams and waits, from the start of the response."""
     cors_allow_origins: tuple[str, ...] = ("*",)
     """CORS_ALLOW_ORIGINS: origins of browsers that may call, separated by commas."""
+    api_keys: tuple[ApiKey, ...] = ()
+    """TREADLE_API_KEYS: who may call; nobody needs a key if none is set here or in the file."""
+    api_keys_file: str | None = None
+    """TREADLE_API_KEYS_FILE: a file with further keys, one a line, that is read again when it changes."""
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether requests need an API key."""
+        return bool(self.api_keys) or self.api_keys_file is not None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **overrides: Any) -> Settings:
@@ -106,6 +116,13 @@ def _list(name: str, text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
+def _keys(name: str, text: str) -> tuple[ApiKey, ...]:
+    keys = keys_in_list(name, text)
+    if not keys:  # a server that was meant to have keys must not be open to all
+        raise ConfigError(f"{name} is empty: unset it or give it a value")
+    return keys
+
+
 _SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "DATABASE_URI": ("database_uri", _text),
@@ -125,6 +142,8 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "EVENT_BUFFER_BYTES": ("event_buffer_bytes", _number(int, 1, "bytes")),
     "HEARTBEAT_SECONDS": ("heartbeat", _number(float, 0.01, "seconds")),
     "CORS_ALLOW_ORIGINS": ("cors_allow_origins", _list),
+    "TREADLE_API_KEYS": ("api_keys", _keys),
+    "TREADLE_API_KEYS_FILE": ("api_keys_file", _text),
 }
 
 assert {field for field, _ in _VARIABLES.values()} == {field.name for field in fields(Settings)}

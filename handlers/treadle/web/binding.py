@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from treadle.encoding import decode
 from treadle.errors import BodyTooLarge, InvalidRequest, TreadleError
+from treadle.web.access import caller_of
 from treadle.web.parameters import ParameterReader
 from treadle.web.replies import Failure, Reply
 from treadle_api.operations import Operation
@@ -47,6 +48,8 @@ class Call(Generic[B, P]):
     """Seconds since the epoch."""
     size: int
     """Bytes of the body."""
+    caller: str = ""
+    """The name of the API key that it came with; empty where none is needed."""
 
     @property
     def unknown(self) -> list[str]:
@@ -92,6 +95,10 @@ class Contract:
         """The document of the operations that this version serves."""
         return cls(orjson.loads(files("treadle_api").joinpath("openapi.json").read_bytes()))
 
+    def published(self, *, needs_key: bool) -> dict[str, Any]:
+        """The document as it is true of this server: that requests need a key, only if they do."""
+        return {name: part for name, part in self.document.items() if needs_key or name != "security"}
+
     def validator(self, pointer: str) -> Validator:
         """The validator of the schema at a JSON pointer."""
         # A $ref is a URI: the braces of a path have to be percent-encoded in it.
@@ -136,7 +143,8 @@ class Endpoint:
         if self._judge is not None:
             body = await read_body(receive, headers, self._limit)
             document = judge(self._judge, decode(body))
-        return Call(self.operation.load_body(document), parameters, document, headers, received_at, len(body))
+        typed = self.operation.load_body(document)
+        return Call(typed, parameters, document, headers, received_at, len(body), caller_of(scope))
 
 
 def judge(validator: Validator, document: Any) -> Any:

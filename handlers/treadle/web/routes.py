@@ -18,6 +18,9 @@ from treadle.web.stateless import StatelessRuns
 from treadle.web.system import System
 from treadle.web.threads import ThreadAccess
 
+KEYLESS = (op.health_check,)
+"""The operations that need no API key."""
+
 
 def bindings(
     stateless: StatelessRuns,
