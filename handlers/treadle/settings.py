@@ -9,7 +9,7 @@ from typing import Any
 from treadle.errors import ConfigError
 from treadle.keys import ApiKey, keys_in_list
 
-MOST = {"seconds": 1e10, "minutes": 1e8, "bytes": 1e15, "runs": 1e6, "attempts": 1e3}
+MOST = {"seconds": 1e10, "minutes": 1e8, "bytes": 1e15, "runs": 1e6, "queued runs": 1e9, "attempts": 1e3}
 """The largest number of each unit: later than three centuries from now, no time can be shown."""
 
 
@@ -37,6 +37,8 @@ class Settings:
     """BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS: seconds that running runs may take to end after SIGTERM."""
     max_body_bytes: int = 300 * 1024 * 1024
     """HTTP_MAX_REQUEST_BODY_BYTES: larger request bodies get 413."""
+    max_queued: int = 100_000
+    """MAX_QUEUED_RUNS: runs that may wait in the store; creates that would make more get 503. 0: no limit."""
     run_ttl: float = 600.0
     """RUN_TTL_SECONDS: seconds for which an ended run's outcome stays readable at /runs/{run_id}."""
     run_retention_bytes: int | None = None
@@ -135,6 +137,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "BG_JOB_TIMEOUT_SECS": ("run_timeout", _number(float, 0.001, "seconds")),
     "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": ("shutdown_grace", _number(float, 0, "seconds")),
     "HTTP_MAX_REQUEST_BODY_BYTES": ("max_body_bytes", _number(int, 1, "bytes")),
+    "MAX_QUEUED_RUNS": ("max_queued", _number(int, 0, "queued runs")),
     "RUN_TTL_SECONDS": ("run_ttl", _number(float, 0, "seconds")),
     "RUN_RETENTION_BYTES": ("run_retention_bytes", _number(int, 0, "bytes")),
     "THREAD_TTL_MINUTES": ("thread_ttl", _number(float, 0.001, "minutes")),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from treadle.errors import ConfigError
 from treadle.settings import Settings
 from treadle.storage.base import Changes, Storage
+from treadle.storage.queue_limit import QueueLimit
 
 MEMORY_RETENTION = 256 * 1024**2
 """Bytes of ended runs that are kept in memory, unless RUN_RETENTION_BYTES says otherwise."""
@@ -33,7 +34,13 @@ def open_storage(settings: Settings, graph_ids: Sequence[str], clock: Callable[[
 
         threads = MemoryThreadStore(clock)
         retention_bytes = MEMORY_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes
-        runs = MemoryRunStore(clock, threads, ttl=settings.run_ttl, retention_bytes=retention_bytes)
+        runs = MemoryRunStore(
+            clock,
+            threads,
+            ttl=settings.run_ttl,
+            retention_bytes=retention_bytes,
+            queue_limit=QueueLimit(settings.max_queued),
+        )
         events = MemoryEventLog(settings.event_buffer_bytes)
         return Storage(runs, threads, events, NoChanges(), durable=False, close=lambda: None)
     if scheme == "sqlite":

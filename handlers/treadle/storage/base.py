@@ -22,7 +22,10 @@ class RunStore(ABC):
 
     @abstractmethod
     async def add(self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = ()) -> None:
-        """Commit all of the runs and threads or none. A run may come already claimed by the process that adds it."""
+        """Commit all of the runs and threads or none. A run may come already claimed by the process that adds it.
+
+        Raises QueueFull (503) if more runs would be pending than may; claimed ones do not count.
+        """
 
     @abstractmethod
     async def get(self, run_id: str) -> RunRecord | None:

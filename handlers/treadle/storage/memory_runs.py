@@ -13,6 +13,7 @@ from uuid_utils import uuid4
 from treadle.errors import LeaseLost
 from treadle.storage.base import RunStore
 from treadle.storage.memory_threads import MemoryThreadStore
+from treadle.storage.queue_limit import QueueLimit
 from treadle.storage.records import CancelRequest, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 
 RECORD_BYTES = 6 * 1024
@@ -23,12 +24,19 @@ class MemoryRunStore(RunStore):
     """Dicts and a heap of what is due. Ended runs leave after `ttl` seconds, or earlier beyond `retention_bytes`."""
 
     def __init__(
-        self, clock: Callable[[], float], threads: MemoryThreadStore, *, ttl: float, retention_bytes: int
+        self,
+        clock: Callable[[], float],
+        threads: MemoryThreadStore,
+        *,
+        ttl: float,
+        retention_bytes: int,
+        queue_limit: QueueLimit,
     ) -> None:
         self._clock = clock
         self._threads = threads
         self._ttl = ttl
         self._retention_bytes = retention_bytes
+        self._queue_limit = queue_limit
         self._records: dict[str, RunRecord] = {}
         self._of_thread: dict[str, list[str]] = {}  # thread_id -> run_ids, the oldest first
         self._due: list[tuple[float, int, str]] = []
@@ -39,6 +47,9 @@ class MemoryRunStore(RunStore):
         self._gone: list[str] = []  # forgotten since the last sweep
 
     async def add(self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = ()) -> None:
+        # Each pending run has one entry, and what else has one is stale.
+        if not self._queue_limit.admits(records, lambda: len(self._due) - self._stale):
+            raise self._queue_limit.refusal()
         for thread in threads:
             await self._threads.add(thread)
         for record in records:

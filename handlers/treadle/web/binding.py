@@ -31,6 +31,8 @@ P = TypeVar("P")
 R = TypeVar("R")
 QUOTED = 1000
 """Characters of a long value that an error message quotes."""
+REASON = 100
+"""Characters behind such a value, which say what is wrong with it."""
 CONTRACT = "urn:treadle:contract"
 RETRY_LATER = {"retry-after": "1"}
 log = structlog.get_logger("treadle.web")
@@ -157,11 +159,12 @@ def judge(validator: Validator, document: Any) -> Any:
 
 
 def _shortened(text: str) -> str:
-    """The validator quotes the value whole, before and after it names the field, which stands in the middle."""
+    """The validator quotes the value whole, before it says what is wrong and after it names the field."""
     if len(text) <= 4 * QUOTED:
         return text
     before, separator, after = text.partition("\n\nFailed validating")
-    return f"{before[:QUOTED]}…{separator}{after[:QUOTED]}…"
+    wrong = f"…{before[-REASON:]}" if len(before) > QUOTED + REASON else before[QUOTED:]
+    return f"{before[:QUOTED]}{wrong}{separator}{after[:QUOTED]}…"
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:

@@ -111,8 +111,8 @@ def sync_detailed(
     neither `Location` nor `Content-Location`.
 
     Args:
-        body (list[RunCreateStateless]): At least one stateless run. Items are independent of each
-            other and may name different graphs.
+        body (list[RunCreateStateless]): One to 10,000 stateless runs. Items are independent of
+            each other and may name different graphs. All of them are created, or none is.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -145,8 +145,8 @@ def sync(
     neither `Location` nor `Content-Location`.
 
     Args:
-        body (list[RunCreateStateless]): At least one stateless run. Items are independent of each
-            other and may name different graphs.
+        body (list[RunCreateStateless]): One to 10,000 stateless runs. Items are independent of
+            each other and may name different graphs. All of them are created, or none is.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -174,8 +174,8 @@ async def asyncio_detailed(
     neither `Location` nor `Content-Location`.
 
     Args:
-        body (list[RunCreateStateless]): At least one stateless run. Items are independent of each
-            other and may name different graphs.
+        body (list[RunCreateStateless]): One to 10,000 stateless runs. Items are independent of
+            each other and may name different graphs. All of them are created, or none is.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -206,8 +206,8 @@ async def asyncio(
     neither `Location` nor `Content-Location`.
 
     Args:
-        body (list[RunCreateStateless]): At least one stateless run. Items are independent of each
-            other and may name different graphs.
+        body (list[RunCreateStateless]): One to 10,000 stateless runs. Items are independent of
+            each other and may name different graphs. All of them are created, or none is.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

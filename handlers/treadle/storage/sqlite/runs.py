@@ -13,6 +13,7 @@ from uuid_utils import uuid4
 from treadle.encoding import dump, parse
 from treadle.errors import LeaseLost
 from treadle.storage.base import RunStore
+from treadle.storage.queue_limit import QueueLimit
 from treadle.storage.records import CancelRequest, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 from treadle.storage.sqlite.database import Database, Row, statements
 from treadle.storage.sqlite.threads import add_thread, leave
@@ -45,6 +46,7 @@ class SqliteRunStore(RunStore):
         ttl: float,
         resumable_ttl: float,
         retention_bytes: int,
+        queue_limit: QueueLimit,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -55,17 +57,23 @@ class SqliteRunStore(RunStore):
         self._ttl = ttl
         self._resumable_ttl = resumable_ttl
         self._retention_bytes = retention_bytes
+        self._queue_limit = queue_limit
 
     async def add(self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = ()) -> None:
         now = self._clock()
         rows = [self._added(record, now) for record in records]
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> bool:
+            # Before anything is written: what is refused then costs the writes of others in this commit nothing.
+            if not self._queue_limit.admits(records, lambda: connection.execute(SQL["queued"]).fetchone()[0]):
+                return False
             for thread in threads:
                 add_thread(connection, thread)
             connection.executemany(SQL["add"], rows)
+            return True
 
-        await self._database.write(work)
+        if not await self._database.write(work):
+            raise self._queue_limit.refusal()
 
     async def get(self, run_id: str) -> RunRecord | None:
         rows = self._database.read(SQL["get"], run_id, self._clock())
