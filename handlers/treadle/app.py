@@ -87,10 +87,9 @@ async def services(
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
     worker = Worker(
         storage,
-        Execution(checkpoints, deployment, settings.run_timeout, clock),
+        Execution(checkpoints, deployment, settings.run_timeout, settings.attempts, clock),
         loops,
         concurrency=settings.concurrency,
-        attempts=settings.attempts,
         lease=settings.lease,
         claims=settings.role != "api",
         resumable_ttl=settings.resumable_ttl,

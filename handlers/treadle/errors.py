@@ -73,6 +73,10 @@ class ThreadConflict(TreadleError):
     status = 409
 
 
+class AttemptsExhausted(TreadleError, RuntimeError):
+    """The run was begun again and again, and its process ended each time."""
+
+
 class StorageUnavailable(TreadleError):
     """The run store cannot be read or written."""
 

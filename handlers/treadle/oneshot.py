@@ -44,7 +44,7 @@ async def run_once(config: Path, graph: str, given: bytes, stream_modes: list[st
             for event in await follower.next():
                 if stream_modes:
                     print(f"{event.name} {event.data.decode()}", flush=True)
-        ended = await running.runs.ended(run.run_id, follower)
+        ended = await running.runs.ended(run, follower)
         if not stream_modes:
             print(orjson.dumps(orjson.loads(wait_body(ended)), option=orjson.OPT_INDENT_2).decode())
         return ended.status == "success"

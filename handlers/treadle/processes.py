@@ -108,24 +108,27 @@ class _Supervisor:
         self._command = command
         self._listener = listener
         self._children = children
-        self._stopping = False
+        self._stopping: int | None = None
+        """The signal that ends them, once it has come."""
 
     def run(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._pass_on)
-        while not self._stopping:
+        while self._stopping is None:
             time.sleep(RESTART_PERIOD)
             for position, child in enumerate(self._children):
                 code = child.process.poll()
-                if code is not None and not self._stopping:
+                if code is not None and self._stopping is None:
                     log.error("a server process ended; starting another one", exit_code=code)
                     child.close()
-                    self._children[position] = _Child(self._command, self._listener)
+                    successor = self._children[position] = _Child(self._command, self._listener)
+                    if self._stopping is not None:  # the signal came while it was started
+                        successor.process.send_signal(self._stopping)
         for child in self._children:
             child.process.wait()
 
     def _pass_on(self, number: int, frame: object) -> None:
-        self._stopping = True
+        self._stopping = number
         for child in self._children:
             if child.process.poll() is None:
                 child.process.send_signal(number)

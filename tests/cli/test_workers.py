@@ -61,6 +61,13 @@ def test_a_signal_ends_all_of_them() -> None:
         until(lambda: not any(Path(f"/proc/{child}").exists() for child in started))
 
 
+def test_a_signal_ends_them_while_one_is_being_replaced() -> None:
+    with serve("--workers", "2", "--port", "0") as process:
+        os.kill(min(children(process)), signal.SIGKILL)
+        until(lambda: [line for line in process.lines() if "starting another one" in line["event"]])
+        assert process.stop() == 0
+
+
 def test_they_end_with_a_parent_that_was_killed() -> None:
     with serve("--workers", "2", "--port", "0") as process:
         before = children(process)

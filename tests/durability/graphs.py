@@ -96,6 +96,35 @@ _keeping.add_edge("first", "second")
 keeping = _keeping.compile()
 
 
+async def block(state: Tale) -> dict[str, Any]:
+    """Hold up the event loop for `pause` seconds, as a node does that calls what is not asynchronous."""
+    note(state["notes"], "started")
+    time.sleep(state.get("pause", 0))  # noqa: ASYNC251 - that is what it is for
+    return {}
+
+
+_blocking = StateGraph(Tale)
+_blocking.add_node("block", block)
+_blocking.add_edge(START, "block")
+blocking = _blocking.compile()
+
+
+async def cling(state: Trail) -> dict[str, Any]:
+    """Wait at the gate, and let go of it only a second after being cancelled."""
+    await asyncio.to_thread(Path(f"{state['gate']}.reached").touch)
+    try:
+        await second({**state, "been": []})
+    finally:
+        await asyncio.sleep(1)
+    return {}
+
+
+_clinging = StateGraph(Trail)
+_clinging.add_node("cling", cling)
+_clinging.add_edge(START, "cling")
+clinging = _clinging.compile()
+
+
 async def die(state: Tale) -> dict[str, Any]:
     """End the process, as a segmentation fault or the system's out-of-memory killer would."""
     note(state["notes"], "started")

@@ -17,6 +17,16 @@ from treadle.storage.records import Outcome
 pytestmark = pytest.mark.anyio
 
 
+async def test_a_run_that_is_still_held_is_not_claimed(storage: Storage) -> None:
+    """As when another process gives back a run whose lost attempt is still ending here."""
+    await storage.runs.add([record("held"), record("later", due=2000.0)])
+    assert await storage.runs.claim(2, ["held"]) == []
+    assert await storage.runs.next_due(["held"]) == 2000.0
+    assert await storage.runs.next_due(["held", "later"]) is None
+    assert await storage.runs.next_due() == 1000.0
+    assert [run.run_id for run in await storage.runs.claim(2)] == ["held"]
+
+
 async def test_claims_come_longest_due_first_and_only_when_due(storage: Storage, clock: Clock) -> None:
     await storage.runs.add([record("later", due=1002), record("b", due=999), record("a", due=998)])
     assert [run.run_id for run in await storage.runs.claim(10)] == ["a", "b"]

@@ -94,6 +94,17 @@ async def test_events_that_find_no_room_are_written_in_their_place_once_there_is
     assert replayed and replayed == everything[-len(replayed) :]  # as much as fits the buffer
 
 
+async def test_events_that_never_found_room_are_not_said_to_be_written(sqlite: Storage) -> None:
+    await begin(sqlite, "a", RESUMABLE)
+    await pragma(sqlite, f"max_page_count = {await pragma(sqlite, 'page_count') + 4}")
+    sqlite.events.append("a", [("big", b"x" * 100_000)])
+    written = asyncio.ensure_future(sqlite.events.written("a"))
+    await asyncio.sleep(0.1)
+    assert not written.done()
+    sqlite.events.disband()
+    assert await written is False
+
+
 async def test_the_events_of_an_ended_run_go_after_their_time_and_before_the_run(
     sqlite: Storage, path: Path, clock: Clock
 ) -> None:

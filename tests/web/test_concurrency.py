@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 from time import monotonic
 from typing import Any
@@ -207,3 +208,22 @@ async def test_sixty_clients_that_leave_leave_nothing_running(client: httpx.Asyn
             clients.start_soon(leave)
     until(lambda: graphs_under_test.cancelled["slow"] - before == 60)
     assert {until_status(http, run_id, "interrupted")["status"] for run_id in runs} == {"interrupted"}
+
+
+@pytest.mark.parametrize("how", ["wait", "stream"])
+def test_a_rolled_back_run_that_waited_for_a_slot_ends_properly_for_who_waits_for_it(how: str) -> None:
+    with serving(concurrency=1) as live, httpx.Client(base_url=live.url, timeout=20) as http:
+        first = http.post("/runs", json={"assistant_id": "slow", "input": {"seconds": 30}}).json()
+        with ThreadPoolExecutor() as pool:
+            body = {"assistant_id": "simple", "input": {}}
+            waiting = pool.submit(httpx.post, f"{live.url}/runs/{how}", json=body, timeout=20)
+
+            def rolled_back() -> bool:
+                http.post("/runs/cancel", params={"action": "rollback"}, json={"status": "pending"})
+                return waiting.done()
+
+            until(rolled_back)
+            assert waiting.result().status_code == 200
+        http.post(f"/runs/{first['run_id']}/cancel")
+        location = waiting.result().headers["content-location"]
+        assert http.get(f"/runs/{location.rpartition('/')[2]}").status_code == 404

@@ -10,15 +10,14 @@ import structlog
 
 from treadle.encoding import encode
 from treadle.errors import LeaseLost, StorageUnavailable
+from treadle.runs.background import RETRY_PERIOD
 from treadle.runs.execution import End
-from treadle.runs.own_threads import left_by, left_by_rollback
+from treadle.runs.own_threads import busy_thread, left_by, left_by_rollback
 from treadle.runs.runner import Attempt
 from treadle.runs.tracebacks import own_traceback
 from treadle.storage.base import Storage
 from treadle.storage.records import Outcome, RunRecord
 
-# How long to wait before a store that failed is tried again, in seconds.
-RETRY_PERIOD = 1.0
 log = structlog.get_logger("treadle.runs")
 
 
@@ -30,13 +29,14 @@ class Endings:
         self._delete_checkpoints = delete_checkpoints
 
     async def settle(self, attempt: Attempt, end: End) -> RunRecord | None:
-        """The ended run; None if it is somebody else's by now."""
+        """The ended run; None if it is somebody else's by now, or has to be begun again."""
         run, rolled_back = attempt.run, attempt.action == "rollback"
         outcome = end.outcome
         if outcome.status == "interrupted":
             outcome = cancelled(attempt.reason, outcome)
         left = left_by_rollback(attempt.reason) if rolled_back else left_by(outcome, end.left)
-        await self._storage.events.written(run.run_id)
+        if not await self._storage.events.written(run.run_id):
+            return None  # a later attempt tells what this one could not
         while True:
             try:
                 ended = await self._storage.runs.settle(
@@ -67,7 +67,7 @@ class Endings:
         try:
             if await self._storage.runs.get(run.run_id) is not None:
                 return False
-            await self.begin_anew(run)
+            await self._delete_written(run)
         except StorageUnavailable as error:
             log.error("a run that was taken away cannot be looked up", run_id=run.run_id, error=str(error))
             return False
@@ -77,16 +77,19 @@ class Endings:
         """Forget a run that was rolled back, and what it wrote."""
         try:
             await self._storage.runs.remove(run.run_id)
-            await self.begin_anew(run)
+            await self._delete_written(run)
         except StorageUnavailable as error:
             log.error("a run that was rolled back cannot be forgotten", run_id=run.run_id, error=str(error))
 
-    async def begin_anew(self, run: RunRecord) -> None:
-        """Delete what a kept run wrote: its thread has nothing else, and keeps its id until the run has ended.
+    async def _delete_written(self, run: RunRecord) -> None:
+        """Delete the checkpoints of a kept run: its thread has nothing else, unless it is another one by its id.
 
         Raises StorageUnavailable if that fails.
         """
-        if not run.temporary:
+        if run.temporary:
+            return
+        thread = await self._storage.threads.get(run.thread_id)
+        if thread is None or thread.created_at == busy_thread(run).created_at:
             await self._delete_checkpoints(run.thread_id)
 
 
@@ -94,13 +97,6 @@ def cancelled(reason: str, outcome: Outcome | None = None) -> Outcome:
     """The outcome of a cancelled run; what it had produced stays readable."""
     error = encode({"error": "UserInterrupt", "message": reason})
     return replace(outcome or Outcome("interrupted"), cancelled=error)
-
-
-def exhausted(attempts: int) -> Outcome:
-    """The outcome of a run that was begun again and again, and whose process died each time."""
-    text = f"{attempts} attempts were cut short by the end of their process"
-    log.error("a run is given up", hint="does a node end the process?", attempts=attempts)
-    return Outcome("error", error=encode({"error": "AttemptsExhausted", "message": text}))
 
 
 def report(run: RunRecord, outcome: Outcome, error: BaseException | None, seconds: float) -> None:

@@ -13,7 +13,9 @@ from langgraph.types import Command, Send
 from typing_extensions import is_typeddict
 
 from treadle.encoding import encode, failure
+from treadle.errors import AttemptsExhausted, StorageUnavailable
 from treadle.graphs.loading import AnyPregel
+from treadle.runs.background import RETRY_PERIOD
 from treadle.runs.checkpoints import Checkpoints, left_in_thread
 from treadle.runs.stream_modes import StreamModes, langgraph_modes, stream_chunks
 from treadle.runs.views import Deployment, run_config
@@ -45,6 +47,8 @@ class Execution:
     checkpoints: Checkpoints
     deployment: Deployment
     timeout: float
+    attempts: int
+    """How often a run is begun at most."""
     clock: Callable[[], float]
 
     async def __call__(self, run: RunRecord, emit: Emit) -> End:
@@ -88,6 +92,8 @@ class _Attempt:
     async def run_graph(self) -> None:
         """Run the graph to its end, and send its events."""
         run = self._run
+        if run.attempt > 1:
+            await self._forget_earlier()
         wait = self._emit_event("metadata", encode({"run_id": run.run_id, "attempt": run.attempt}))
         if wait is not None:
             await wait()
@@ -97,6 +103,19 @@ class _Attempt:
             if not run.temporary:
                 graph = self._kept = await checkpoints.keeping(graph)
             await self._follow(graph, config)
+
+    async def _forget_earlier(self) -> None:
+        """See that nothing of the attempts before this one is left, and that there were not too many of them."""
+        run, allowed = self._run, self._execution.attempts
+        while not run.temporary:
+            try:
+                await self._execution.checkpoints.delete(run.thread_id)
+                break
+            except StorageUnavailable as error:
+                log.error("a run cannot begin anew; trying again", run_id=run.run_id, error=str(error))
+                await asyncio.sleep(RETRY_PERIOD)
+        if run.attempt > allowed:
+            raise AttemptsExhausted(f"{allowed} attempts were cut short by the end of their process")
 
     async def _follow(self, graph: AnyPregel, config: RunnableConfig) -> None:
         run, kwargs = self._run, self._run.kwargs

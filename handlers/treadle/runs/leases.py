@@ -16,6 +16,8 @@ from treadle.storage.records import CancelAction
 log = structlog.get_logger("treadle.runs")
 # The part of a lease after which a worker that could not renew it stops its runs, before another one starts them.
 LAST_CALL = 0.6
+# Seconds after which a renewal that failed, or came late, is repeated.
+AGAIN = 0.1
 
 
 class Leases:
@@ -35,18 +37,22 @@ class Leases:
         self._attempts = attempts
         self._cancel = cancel
         self._lose = lose
+        self._confirmed = monotonic()
 
     async def renew_forever(self) -> None:
         """Renew them in time; a process that cannot must stop its runs, since the next owner will start them."""
-        confirmed = monotonic()
+        period, last_call = self._seconds / 3, self._seconds * LAST_CALL
         while True:
-            await asyncio.sleep(self._seconds / 3 if monotonic() - confirmed < self._seconds / 3 else 0.1)
+            await asyncio.sleep(period if monotonic() - self._confirmed < period else AGAIN)
+            # The lease begins anew at the latest when it is asked for, however long the answer takes.
+            asked = monotonic()
             try:
-                await self._look_after(extend=True)
-                confirmed = monotonic()
-            except StorageUnavailable as error:
-                log.error("leases cannot be renewed", error=str(error))
-                if monotonic() - confirmed > self._seconds * LAST_CALL:
+                async with asyncio.timeout(max(self._confirmed + last_call - asked, AGAIN)):
+                    await self._look_after(extend=True)
+                self._confirmed = asked
+            except (StorageUnavailable, TimeoutError) as error:
+                log.error("leases cannot be renewed", error=str(error) or "the run store does not answer")
+                if monotonic() - self._confirmed >= last_call:
                     for attempt in list(self._attempts.values()):
                         self._lose(attempt)
 

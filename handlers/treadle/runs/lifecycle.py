@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
 
 from uuid_utils import uuid4
@@ -14,6 +16,8 @@ from treadle.runs.worker import Worker
 from treadle.storage.base import END, Follower, Storage
 from treadle.storage.records import ENDED, CancelAction, CancelRequest, RunRecord, Status, ThreadState
 
+# Seconds that a run of another process, which was told to end, is waited for before it is forgotten all the same.
+LINGERING = 5.0
 FROM_NOW = None
 """Cursor of a follower that wants what comes from now on."""
 
@@ -54,7 +58,9 @@ class Runs:
         if len(records) == 1 and self._may_start(records[0]):
             await self._start(self._claimed(records[0]))
         else:
-            await self._queue(records)
+            for record in records:
+                self._storage.events.expect(record)
+            await self._add(records)
             self._worker.wake(min(record.due for record in records))
 
     async def create_and_follow(self, run: RunRecord, after: int) -> Follower:
@@ -64,8 +70,8 @@ class Runs:
             return await self._start(self._claimed(run), after)
         # Whoever will run it writes its events where they are found from here.
         run = replace(run, shared=after != END)
-        await self._queue([run])
-        follower = self._storage.events.follow(run.run_id, after)
+        follower = self._follow_from_the_start(run, after)
+        await self._add([run], follower)
         self._worker.wake(run.due)
         return follower
 
@@ -83,24 +89,26 @@ class Runs:
         return replace(run, status="running", claim=str(uuid4()), attempt=1, started_at=now, updated_at=now)
 
     async def _start(self, run: RunRecord, after: int = END) -> Follower:
-        events = self._storage.events
         try:
-            events.expect(run)
-            follower = events.follow(run.run_id, after)
-            await self._storage.runs.add([run], kept_threads([run], self._thread_ttl))
+            follower = self._follow_from_the_start(run, after)
+            await self._add([run], follower)
         except BaseException:
             self._worker.release()
-            events.drop(run.run_id)
             raise
         self._worker.start_reserved(run)
         return follower
 
-    async def _queue(self, records: Sequence[RunRecord]) -> None:
-        for record in records:
-            self._storage.events.expect(record)
+    def _follow_from_the_start(self, run: RunRecord, after: int) -> Follower:
+        """Before the run is added: then nothing can fail any more that its client would take for a refusal."""
+        self._storage.events.expect(run)
+        return self._storage.events.follow(run.run_id, after)
+
+    async def _add(self, records: Sequence[RunRecord], follower: Follower | None = None) -> None:
         try:
             await self._storage.runs.add(records, kept_threads(records, self._thread_ttl))
         except BaseException:
+            if follower is not None:
+                follower.close()
             for record in records:
                 self._storage.events.drop(record.run_id)
             raise
@@ -126,13 +134,24 @@ class Runs:
         """Forget the run at once; one that has not ended is cancelled, and its followers end when it has."""
         reason = "the run was deleted"
         unfinished = await self.cancel(run.run_id, "rollback", reason) or run.status not in ENDED
+        if unfinished and not self._worker.holds(run.run_id):
+            await self._until_over_elsewhere(run)
         await self._storage.runs.remove(run.run_id, left_by_rollback(reason) if unfinished else None)
         if not self._worker.holds(run.run_id):
             self._storage.events.drop(run.run_id)
 
-    async def ended(self, run_id: str, follower: Follower) -> RunRecord:
-        """The run at its end, for whoever followed it there, even if its retention was over at once."""
-        return follower.final or await self.get(run_id)
+    async def _until_over_elsewhere(self, run: RunRecord) -> None:
+        """Wait a while for the process that runs it: what the run still writes must not come after its deletion."""
+        follower = self.await_end(run)
+        with suppress(TimeoutError), closing(follower):
+            async with asyncio.timeout(LINGERING):
+                while not follower.ended:
+                    await follower.next()
+
+    async def ended(self, run: RunRecord, follower: Follower) -> RunRecord:
+        """The run at its end, for whoever followed it there, even if it was forgotten at once."""
+        known = follower.final or await self._storage.runs.get(run.run_id)
+        return known or replace(run, status="interrupted", outcome=cancelled("the run is no longer kept"))
 
     def follow(self, run: RunRecord, after: int | None) -> Follower:
         """Follow the run's events after a sequence number, or FROM_NOW. Replay needs a resumable run."""
@@ -149,7 +168,9 @@ class Runs:
         if ended is None:
             if self._worker.holds(run_id):
                 return self._worker.cancel(run_id, action, reason)
-            return await self._storage.runs.request_cancel(run_id, CancelRequest(action, reason))
+            told = await self._storage.runs.request_cancel(run_id, CancelRequest(action, reason))
+            # It may have been about to start here, its commit just made.
+            return self._worker.cancel(run_id, action, reason) if self._worker.holds(run_id) else told
         self._worker.retire(ended, forget=action == "rollback")
         if action == "rollback":
             await self._storage.runs.remove(run_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -38,16 +39,20 @@ class Retention:
         self._ended.set()
 
     async def sweep_forever(self) -> None:
-        """Forget ended runs when their retention is over."""
-        expires: float | None = self._clock() if self._storage.durable else None
+        """Forget ended runs when their retention is over, or the size that is kept is exceeded."""
+        upcoming: float | None = self._clock() if self._storage.durable else None
         while True:
-            if expires is None:
-                await self._ended.wait()
-                self._ended.clear()
-                expires = self._clock()
-            await asyncio.sleep(min(max(expires - self._clock(), SWEEP_PERIOD), PATROL))
+            await asyncio.sleep(SWEEP_PERIOD)
+            delay = PATROL if self._storage.durable else None
+            if upcoming is not None:
+                delay = min(max(upcoming - self._clock(), 0), PATROL)
+            # A run that ends may take the others over the size that is kept.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._ended.wait()
+            self._ended.clear()
             try:
-                gone, expires = await self._storage.runs.sweep()
+                gone, upcoming = await self._storage.runs.sweep()
             except StorageUnavailable as error:
                 log.error("ended runs cannot be swept out", error=str(error))
                 continue

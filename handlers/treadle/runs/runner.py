@@ -41,6 +41,8 @@ class Attempt:
     """Bytes of events that were appended before the followers last kept up: what the graph has credit for."""
     gate: asyncio.Future[None] | None = None
     waits_for_room: bool = False
+    ending: bool = False
+    """Whether its run is being settled or given back."""
     started: float = field(default_factory=monotonic)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the run has been settled."""

@@ -12,16 +12,16 @@ from typing import Any
 
 import structlog
 
-from treadle.errors import LeaseLost, StorageUnavailable
-from treadle.runs.endings import RETRY_PERIOD, Endings, exhausted, report
+from treadle.errors import StorageUnavailable
+from treadle.runs.background import RETRY_PERIOD, forever
+from treadle.runs.endings import Endings, report
 from treadle.runs.execution import End, Execution
 from treadle.runs.graph_loop import GraphLoops
 from treadle.runs.leases import Leases
-from treadle.runs.own_threads import left_by
 from treadle.runs.retention import Retention
 from treadle.runs.runner import Attempt, Runner
 from treadle.storage.base import Storage
-from treadle.storage.records import CancelAction, RunRecord
+from treadle.storage.records import CancelAction, Outcome, RunRecord
 
 log = structlog.get_logger("treadle.runs")
 
@@ -36,7 +36,6 @@ class Worker:
         loops: GraphLoops,
         *,
         concurrency: int,
-        attempts: int,
         lease: float,
         claims: bool,
         resumable_ttl: float,
@@ -47,7 +46,6 @@ class Worker:
         delete = execution.checkpoints.delete
         self._endings = Endings(storage, lambda thread_id: loops.home.call(lambda: delete(thread_id)))
         self._concurrency = concurrency
-        self._attempts_in_all = attempts
         self._lease = lease
         self._claims = claims
         self._reserved = 0
@@ -63,6 +61,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._closed_at: float | None = None
         self._hurry = False
+        self._leaving = False
 
     @property
     def busy(self) -> int:
@@ -78,6 +77,7 @@ class Worker:
     def release(self) -> None:
         """Give up a reserved slot."""
         self._reserved -= 1
+        self._idle.set()
         if self._backlog:
             self._wake.set()
 
@@ -87,14 +87,14 @@ class Worker:
 
     def start(self) -> None:
         """Begin to claim runs."""
-        forever: list[Callable[[], Coroutine[Any, Any, None]]]
-        forever = [self._retention.sweep_forever, partial(self._loops.watch_forever, lambda: bool(self._attempts))]
+        work: list[Callable[[], Coroutine[Any, Any, None]]]
+        work = [self._retention.sweep_forever, partial(self._loops.watch_forever, lambda: bool(self._attempts))]
         if self._storage.durable:
             leases = Leases(self._storage, self._lease, self._attempts, cancel=self.cancel, lose=self._lose)
-            forever += [leases.renew_forever, partial(leases.listen_forever, self._wake.set)]
+            work += [leases.renew_forever, partial(leases.listen_forever, self._wake.set)]
         if self._claims:
-            forever.append(self._claim_forever)
-        self._tasks = [asyncio.create_task(work()) for work in forever]
+            work.append(self._claim_forever)
+        self._tasks = [asyncio.create_task(forever(each)) for each in work]
 
     def close(self) -> None:
         """Claim no more runs; the grace period of `stop` begins."""
@@ -112,16 +112,16 @@ class Worker:
         """Take no more runs; let those under way end within `grace` seconds of `close`, then cancel them."""
         self.close()
         left = grace - (monotonic() - (self._closed_at or 0))
-        if self._attempts and left > 0 and not self._hurry:
+        if (self._attempts or self._reserved) and left > 0 and not self._hurry:
             log.info("waiting for runs to end", runs=len(self._attempts), grace_seconds=round(left, 1))
             await self._drain(left, until_hurried=True)
-        for run_id, attempt in list(self._attempts.items()):
-            if self._storage.durable and not attempt.reason:
-                attempt.fate = "given back"
-                self._runner.cancel(attempt)
-            else:
-                self.cancel(run_id, "interrupt", "the server shut down")
+        self._leaving = True
+        for attempt in list(self._attempts.values()):
+            self._part_with(attempt)
         await self._drain(2.0)
+        for attempt in list(self._attempts.values()):  # its node does not let itself be cancelled
+            self._end(attempt, End(Outcome("interrupted")))
+        await self._drain(1.0)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -129,9 +129,16 @@ class Worker:
     async def _drain(self, seconds: float, *, until_hurried: bool = False) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._attempts and not (until_hurried and self._hurry):
+                while (self._attempts or self._reserved) and not (until_hurried and self._hurry):
                     self._idle.clear()
                     await self._idle.wait()
+
+    def _part_with(self, attempt: Attempt) -> None:
+        if attempt.fate == "held" and self._storage.durable and not attempt.reason:
+            attempt.fate = "given back"
+            self._runner.cancel(attempt)
+        else:
+            self.cancel(attempt.run.run_id, "interrupt", "the server shut down")
 
     def wake(self, due: float) -> None:
         """Look for due runs: one was added that will be due then."""
@@ -143,11 +150,25 @@ class Worker:
     def start_reserved(self, record: RunRecord) -> None:
         """Run a claimed run in the slot that was reserved for it."""
         self.release()
-        self._run(record)
+        if not self._begin(record):
+            self._spawn(self._return(record))
 
-    def _run(self, record: RunRecord) -> None:
-        self._storage.events.open(record)
-        self._attempts[record.run_id] = self._runner.run(record)
+    def _begin(self, record: RunRecord) -> bool:
+        """Begin an attempt at a claimed run; False if that is not possible here, or not now."""
+        try:
+            self._storage.events.open(record)
+            attempt = self._attempts[record.run_id] = self._runner.run(record)
+        except Exception as error:  # there may be no more descriptors, threads or memory for its loop
+            log.error("an attempt cannot begin", run_id=record.run_id, error=repr(error))
+            self._storage.events.abandon(record.run_id)
+            return False
+        if self._leaving:  # it was being committed when the others were told to end
+            self._part_with(attempt)
+        return True
+
+    async def _return(self, record: RunRecord) -> None:
+        await self._endings.give_back(record)
+        self.wake(record.due)
 
     def cancel(self, run_id: str, action: CancelAction, reason: str) -> bool:
         """Cancel a run under way here; its awaiting node gets the cancellation. False if there is nothing to cancel, or
@@ -187,6 +208,9 @@ class Worker:
             self._spawn(self._make_room(attempt))
 
     def _end(self, attempt: Attempt, end: End) -> None:
+        if attempt.ending:
+            return  # a node that did not let itself be cancelled was given up before
+        attempt.ending = True
         self._spawn(self._settle(attempt, end))
 
     async def _make_room(self, attempt: Attempt) -> None:
@@ -206,7 +230,8 @@ class Worker:
             ended = await self._endings.settle(attempt, end)
         elif attempt.fate == "given back":
             await self._endings.give_back(run)
-        deleted = attempt.fate == "lost" and await self._endings.is_deleted(run)
+        lost = ended is None and attempt.fate != "given back"
+        deleted = lost and await self._endings.is_deleted(run)
         # Only now: whoever sees the end of the stream must find the run settled.
         if deleted:
             self._storage.events.drop(run.run_id)
@@ -216,10 +241,9 @@ class Worker:
             self.retire(ended, forget=attempt.action == "rollback")
         del self._attempts[run.run_id]
         attempt.over.set()
-        if self._backlog or attempt.fate == "lost":
+        if self._backlog or lost:
             self._wake.set()
-        if not self._attempts:
-            self._idle.set()
+        self._idle.set()
         if ended is not None and ended.outcome is not None:
             report(run, ended.outcome, end.error, monotonic() - attempt.started)
 
@@ -230,8 +254,8 @@ class Worker:
             self._wake.clear()
             self._next_due = inf
             try:
-                if self._free > 0:
-                    await self._take_all(await runs.claim(self._free, self._attempts.keys()))
+                if self._free > 0 and not await self._take_all(await runs.claim(self._free, self._attempts.keys())):
+                    await asyncio.sleep(RETRY_PERIOD)
                 due = await runs.next_due(self._attempts.keys())
             except StorageUnavailable as error:
                 log.error("no run can be claimed; trying again", error=str(error))
@@ -248,37 +272,13 @@ class Worker:
                 async with asyncio.timeout(delay):
                     await self._wake.wait()
 
-    async def _take_all(self, claimed: Sequence[RunRecord]) -> None:
-        """Begin attempts at runs that were just claimed.
-
-        Raises StorageUnavailable if one of them had to be given back.
-        """
-        failure: StorageUnavailable | None = None
+    async def _take_all(self, claimed: Sequence[RunRecord]) -> bool:
+        """Begin attempts at runs that were just claimed; False if one had to be given back."""
+        begun = [record for record in claimed if self._claims and self._begin(record)]
         for record in claimed:
-            try:
-                if self._claims:
-                    await self._take(record)
-                    continue
-            except StorageUnavailable as error:
-                failure = error
-            await self._endings.give_back(record)
-        if failure is not None:
-            raise failure
-
-    async def _take(self, record: RunRecord) -> None:
-        """Begin an attempt at a run that was just claimed, unless it has had all of its attempts."""
-        if record.attempt > 1:
-            await self._endings.begin_anew(record)
-        if record.attempt <= self._attempts_in_all:
-            self._run(record)
-            return
-        outcome = exhausted(self._attempts_in_all)
-        self._storage.events.open(record)
-        self._storage.events.append(record.run_id, [("error", outcome.error or b"null")])
-        await self._storage.events.written(record.run_id)
-        with suppress(LeaseLost):
-            left = None if record.temporary else left_by(outcome, None)
-            self.retire(await self._storage.runs.settle(record.run_id, record.claim or "", outcome, left))
+            if record not in begun:
+                await self._endings.give_back(record)
+        return len(begun) == len(claimed)
 
     def _lose(self, attempt: Attempt) -> None:
         """Stop an attempt whose run is somebody else's by now, or nobody's."""

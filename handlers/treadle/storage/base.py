@@ -45,8 +45,8 @@ class RunStore(ABC):
 
     @abstractmethod
     async def next_due(self, held: Collection[str] = ()) -> float | None:
-        """When there may be something to claim again: a pending run falls due, or a lease ends. None: not before a
-        run is added.
+        """When there may be something to claim again: a pending run falls due, or a lease ends; not of those `held`.
+        None: not before a run is added.
         """
 
     @abstractmethod
@@ -145,8 +145,11 @@ class EventLog(ABC):
         """Add events as (name, JSON) pairs. Without effect once the run is closed or dropped."""
 
     @abstractmethod
-    async def written(self, run_id: str) -> None:
-        """Wait until what was appended is where any process finds it, or nobody needs it any more."""
+    async def written(self, run_id: str) -> bool:
+        """Wait until what was appended is where any process finds it, or nobody needs it any more.
+
+        False if it never will be: the log was given up before.
+        """
 
     @abstractmethod
     def close(self, run_id: str, final: RunRecord) -> None:

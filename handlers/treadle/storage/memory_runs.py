@@ -76,10 +76,15 @@ class MemoryRunStore(RunStore):
     async def claim(self, limit: int, held: Collection[str] = ()) -> list[RunRecord]:
         now = self._clock()
         claimed: list[RunRecord] = []
+        passed = []
         while self._due and len(claimed) < limit and self._due[0][0] <= now:
-            record = self._records.get(heapq.heappop(self._due)[2])
+            entry = heapq.heappop(self._due)
+            record = self._records.get(entry[2])
             if record is None or record.status != "pending":
                 self._stale -= 1
+                continue
+            if record.run_id in held:
+                passed.append(entry)
                 continue
             record = replace(
                 record,
@@ -91,16 +96,27 @@ class MemoryRunStore(RunStore):
             )
             self._records[record.run_id] = record
             claimed.append(record)
+        for entry in passed:
+            heapq.heappush(self._due, entry)
         return claimed
 
     async def next_due(self, held: Collection[str] = ()) -> float | None:
+        passed = []
         while self._due:
-            record = self._records.get(self._due[0][2])
-            if record is not None and record.status == "pending":
-                return self._due[0][0]
+            entry = self._due[0]
+            run_id = entry[2]
+            record = self._records.get(run_id)
+            if record is not None and record.status == "pending" and run_id not in held:
+                break
             heapq.heappop(self._due)
-            self._stale -= 1
-        return None
+            if record is not None and record.status == "pending":
+                passed.append(entry)
+            else:
+                self._stale -= 1
+        moment = self._due[0][0] if self._due else None
+        for entry in passed:
+            heapq.heappush(self._due, entry)
+        return moment
 
     async def renew(self, claims: Mapping[str, str], *, extend: bool) -> dict[str, CancelRequest | None]:
         # A process that loses its memory loses its claims as well: there are no leases to extend.

@@ -23,6 +23,7 @@ from treadle.errors import (
     ThreadNotFound,
 )
 from treadle.graphs.loading import AnyPregel
+from treadle.runs.background import forever
 from treadle.runs.checkpoints import Checkpoints, left_in_thread
 from treadle.runs.execution import graph_command
 from treadle.runs.graph_loop import GraphLoop
@@ -71,7 +72,7 @@ class Threads:
 
     def start(self) -> None:
         """Begin to delete threads whose time is over."""
-        self._sweeper = asyncio.create_task(self._sweep_forever())
+        self._sweeper = asyncio.create_task(forever(self._sweep_forever))
 
     async def stop(self) -> None:
         """Delete none any more."""
@@ -235,8 +236,14 @@ class Threads:
     async def _sweep(self) -> float | None:
         """Delete the threads whose time is over; when the next one's will be."""
         expired, upcoming = await self._storage.threads.expired()
+        failure: StorageUnavailable | None = None
         for record in expired:
-            await self._delete(record.thread_id)
+            try:
+                await self._delete(record.thread_id)
+            except StorageUnavailable as error:  # the others go all the same
+                failure = error
+        if failure is not None:
+            raise failure
         return upcoming
 
     async def _sweep_forever(self) -> None:

@@ -100,7 +100,7 @@ class RunAccess:
         follower = self._runs.await_end(run)
 
         async def body() -> bytes:
-            return wait_body(await self._runs.ended(run.run_id, follower))
+            return wait_body(await self._runs.ended(run, follower))
 
         return Later(
             follower,

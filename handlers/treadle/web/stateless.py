@@ -46,7 +46,7 @@ class StatelessRuns:
         location = f"/threads/{run.thread_id}/runs/{run.run_id}"
 
         async def body() -> bytes:
-            return wait_body(await self._runs.ended(run.run_id, follower))
+            return wait_body(await self._runs.ended(run, follower))
 
         return Later(
             follower,

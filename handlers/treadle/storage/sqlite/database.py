@@ -22,6 +22,8 @@ Row = tuple[Any, ...]
 
 # How long a write waits for another process that is writing, in seconds.
 BUSY = 5.0
+# How long a read waits for a file that another process recovers, in milliseconds: the event loop waits with it.
+READ_BUSY_MS = 100
 # What marks a file as ours, in its header: "Trdl".
 APPLICATION_ID = 0x5472646C
 # Seconds between two looks for what other processes have committed.
@@ -57,6 +59,8 @@ class Database:
             try:
                 self._reader = opened.enter_context(contextlib.closing(_connect(path, synchronous)))
                 _migrate(self._reader, path)
+                # Readers wait for nobody but a file that is being recovered.
+                self._reader.execute(f"PRAGMA busy_timeout = {READ_BUSY_MS}")
                 writer = _connect(path, synchronous)
             except sqlite3.Error as error:
                 raise unusable(path, error) from None

@@ -68,14 +68,17 @@ class SqliteEventLog(EventLog):
         if shared.idle.is_set():
             self._write(run_id, shared)
 
-    async def written(self, run_id: str) -> None:
+    async def written(self, run_id: str) -> bool:
         shared = self._shared.get(run_id)
-        if shared is not None:
-            await shared.idle.wait()
+        if shared is None:
+            return True
+        await shared.idle.wait()
+        return shared.unwritten == 0
 
     def close(self, run_id: str, final: RunRecord) -> None:
         self._here.close(run_id, final)
         self._here.drop(run_id)  # whoever reads it again reads the file
+        self._followers.finish(run_id, final)
         self._leave(run_id)
 
     def abandon(self, run_id: str) -> None:
@@ -150,6 +153,9 @@ class SqliteEventLog(EventLog):
             shared.waiting[:0] = events
             asyncio.get_running_loop().call_later(RETRY_PERIOD, self._write, run_id, shared)
             return
+        except Exception:  # nothing that another try would mend: the run must end all the same
+            log.exception("events are lost", run_id=run_id)
+            held = False
         shared.unwritten -= _size(events)
         if held:
             # Only now: who has seen an event comes back after its number, and it must not be another event's by then.
@@ -160,7 +166,7 @@ class SqliteEventLog(EventLog):
         if held and shared.waiting:
             self._write(run_id, shared)
         else:
-            if not held:  # the claim is lost: what waits belongs to nobody
+            if not held:  # mostly since the claim is lost: what waits belongs to nobody
                 shared.waiting.clear()
                 shared.unwritten = 0
             shared.idle.set()

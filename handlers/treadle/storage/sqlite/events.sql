@@ -56,6 +56,9 @@ ON CONFLICT DO UPDATE SET cursor = excluded.cursor, until = excluded.until
 -- name: stay
 UPDATE readers SET until = ? WHERE process = ?
 
+-- name: entered
+SELECT 1 FROM readers WHERE run_id = ? AND process = ? AND number = ?
+
 -- name: leave
 DELETE FROM readers WHERE run_id = ? AND process = ? AND number = ?
 

@@ -14,7 +14,7 @@ from uuid_utils import uuid4
 
 from treadle.errors import StorageUnavailable
 from treadle.storage.base import END, Changes, Follower
-from treadle.storage.records import ENDED, Event
+from treadle.storage.records import ENDED, Event, RunRecord
 from treadle.storage.sqlite.database import Database, Row, statements
 
 SQL = statements("events.sql")
@@ -104,6 +104,11 @@ class Followers:
         for follower in self._of_run.get(run_id, {}).values():
             follower.wake()
 
+    def finish(self, run_id: str, final: RunRecord) -> None:
+        """The run has ended, through this process: it may be forgotten before its followers look."""
+        for follower in self._of_run.get(run_id, {}).values():
+            follower.final = final
+
     def disband(self) -> None:
         """End all of them broken, and whoever comes later."""
         self._disbanded = True
@@ -119,7 +124,12 @@ class Followers:
             connection.execute(SQL["share"], (follower.run_id,))
             connection.execute(SQL["enter"], row)
 
-        self._database.write_soon(work)
+        follower.entered = self._database.write_soon(work)
+
+    def is_entered(self, follower: _FileFollower) -> bool:
+        """Whether the file still has a follower that was entered."""
+        which = (follower.run_id, self._process, follower.number)
+        return bool(self._database.read(SQL["entered"], *which))
 
     def remove(self, follower: _FileFollower) -> None:
         """Forget a follower."""
@@ -154,8 +164,6 @@ class Followers:
 class _FileFollower(Follower):
     """Reads a run's events from the file until the run has ended."""
 
-    final = None
-
     def __init__(
         self, followers: Followers, database: Database, run_id: str, number: int, after: int | None, buffer_bytes: int
     ) -> None:
@@ -173,6 +181,9 @@ class _FileFollower(Follower):
         self.cursor = END if after == END else self._last() if after is None else min(after, self._last())
         self.ended = False
         self.broken = False
+        self.final: RunRecord | None = None
+        self.entered: asyncio.Future[None] | None = None
+        """Done when the file knows of this follower."""
 
     async def next(self) -> Sequence[Event]:
         while True:
@@ -183,6 +194,7 @@ class _FileFollower(Follower):
                 return events
             if over or self._left:
                 self.ended = True
+                self.broken |= not self._left and self._was_forgotten()
                 self.close()
                 return ()
             if self._nudged:
@@ -213,6 +225,11 @@ class _FileFollower(Follower):
     def _has_ended(self) -> bool:
         rows = self._database.read(SQL["status"], self.run_id)
         return not rows or rows[0][0] in ENDED
+
+    def _was_forgotten(self) -> bool:
+        """Whether this process stood still for so long that events may have gone unread."""
+        known = self.entered is not None and self.entered.done() and self.entered.exception() is None
+        return known and not self._followers.is_entered(self)
 
     def _read(self) -> list[Event]:
         room = PAGE_BYTES

@@ -41,6 +41,7 @@ SELECT * FROM (
     -- Sorted by its index and cut off here, or all that wait would be read each time.
     SELECT run_id, due, rowid AS came FROM runs
     WHERE status = 'pending' AND due <= ?1 AND graph_id = json_extract(?3, '$[{number}]')
+        AND run_id NOT IN (SELECT value FROM json_each(?4))
     ORDER BY due, rowid LIMIT ?2
 )
 
@@ -52,7 +53,13 @@ RETURNING {columns}
 
 -- name: next_due
 SELECT min(moment) FROM (
-    SELECT (SELECT min(due) FROM runs WHERE status = 'pending' AND graph_id = value) AS moment FROM json_each(?1)
+    SELECT (
+        -- Not min(): what is held is passed over, and the rest is not read.
+        SELECT due FROM runs
+        WHERE status = 'pending' AND graph_id = mine.value AND run_id NOT IN (SELECT value FROM json_each(?2))
+        ORDER BY due LIMIT 1
+    ) AS moment
+    FROM json_each(?1) AS mine
     UNION ALL
     SELECT min(lease) FROM runs
     WHERE status = 'running' AND graph_id IN (SELECT value FROM json_each(?1))
