@@ -22,6 +22,7 @@ from tests.contract.asked import asked_for
 from tests.contract.document import assistant_id
 from tests.contract.inputs import graph_inputs, graph_supersteps
 from tests.contract.positives import sendable
+from tests.contract.server import KEY
 from tests.contract.thread_positives import may_be_refused, sendable_thread
 
 AnyCase = Case[Any]
@@ -175,7 +176,7 @@ def _status(request_url: str, path: str) -> int:
     server = urlsplit(request_url)
     connection = http.client.HTTPConnection(server.hostname or "", server.port, timeout=TIMEOUT)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=KEY)
         return connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         raise AssertionError(f"GET {path} failed: {error!r}") from None

@@ -13,9 +13,9 @@ LEAST_SHARE = 0.90
 LEAST_CASES = 20
 # Of the runs whose outcome was answered, how many have to succeed: a graph that never runs shows little of a server.
 LEAST_SUCCESS = 0.33
-# Declared statuses that no request of the fuzzer's leads to: bodies that are too large or too deep, a server that has
-# keys, stops or has lost its storage. Of those that create runs also unknown assistants (adaptations.py), busy threads.
-UNSEEN = frozenset({"400", "401", "413", "500", "503"})
+# Declared statuses that no request of the fuzzer's leads to: bodies that are too large or too deep, a server that
+# stops or has lost its storage. Of those that create runs also unknown assistants (adaptations.py), busy threads.
+UNSEEN = frozenset({"400", "413", "500", "503"})
 UNSEEN_OF_CREATES = UNSEEN | {"404", "409"}
 # Schemathesis counts the events of both modes under one name.
 EVENT_OF_MODE = {"messages-tuple": "messages"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import treadle_api.operations as op
 from treadle.errors import TreadleError
@@ -17,6 +18,9 @@ from treadle.web.binding import Call
 from treadle.web.replies import Json, Later, Reply, ignored_header
 from treadle.web.sse import EventStream
 
+AT_ONCE = 50
+"""Runs of a batch that are seen to before others have their turn."""
+T = TypeVar("T")
 DISCONNECTED = "client disconnected from the run stream (on_disconnect=cancel)"
 
 
@@ -76,7 +80,7 @@ class StatelessRuns:
     ) -> Reply[op.CreateRunBatchResult]:
         """Answer with the pending runs in the order of the request: all of them are committed, or none is."""
         runs, names = [], dict[str, None]()
-        for number, document in enumerate(call.document):
+        async for number, document in _in_turns(call.document):
             body = op.create_run.load_body(document)
             try:
                 runs.append(self._new(body, document, call))
@@ -84,7 +88,8 @@ class StatelessRuns:
                 raise type(error)(f"[{number}].{error}") from None
             names |= dict.fromkeys(ignored(document, body))
         await self._runs.create(runs)
-        return Json([run_view(run, self._deployment) for run in runs], headers=ignored_header(names))
+        views = [run_view(run, self._deployment) async for _, run in _in_turns(runs)]
+        return Json(views, headers=ignored_header(names))
 
     def _new(self, body: op.CreateRunBody, document: dict[str, Any], call: Call[Any, Any]) -> RunRecord:
         caller = Caller(
@@ -97,6 +102,14 @@ class StatelessRuns:
 
     def _cancel(self, run: RunRecord) -> Callable[[], Awaitable[object]]:
         return lambda: self._runs.cancel(run.run_id, "interrupt", DISCONNECTED)
+
+
+async def _in_turns(items: Sequence[T]) -> AsyncIterator[tuple[int, T]]:
+    """The items with their numbers, while others have their turn now and then."""
+    for number, item in enumerate(items):
+        if number % AT_ONCE == AT_ONCE - 1:
+            await asyncio.sleep(0)
+        yield number, item
 
 
 def ignored(document: dict[str, Any], body: op.CreateRunBody) -> list[str]:
