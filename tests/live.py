@@ -19,6 +19,7 @@ import uvicorn
 from treadle.app import Services, application, services
 from treadle.graphs.config import read_config
 from treadle.graphs.loading import Graphs
+from treadle.outbox.resolving import Resolve
 from treadle.server import Listener
 from treadle.settings import Settings
 
@@ -44,8 +45,8 @@ class LiveServer:
 
 
 @contextmanager
-def serving(config: Path = GRAPHS, **settings: Any) -> Iterator[LiveServer]:
-    """Serve the graphs of `config` over uvicorn until the block is left."""
+def serving(config: Path = GRAPHS, *, resolve: Resolve | None = None, **settings: Any) -> Iterator[LiveServer]:
+    """Serve the graphs of `config` over uvicorn until the block is left; `resolve` stands in for name servers."""
     graphs_config = read_config(config)
     graphs_config.enter()
     graphs = Graphs(graphs_config)
@@ -59,7 +60,7 @@ def serving(config: Path = GRAPHS, **settings: Any) -> Iterator[LiveServer]:
     async def main() -> None:
         uri = f"sqlite:///{folder.name}/runs.db" if STORE == "sqlite" else "memory://"
         configured = Settings(**{"shutdown_grace": 1.0, "database_uri": uri, **settings})
-        async with services(graphs, configured, api_url=listener.url) as running:
+        async with services(graphs, configured, api_url=listener.url, resolve=resolve) as running:
             live.services = running
             server = uvicorn.Server(
                 uvicorn.Config(

@@ -40,6 +40,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     named = {
         "run_retention_bytes": "4 GiB in a file, 256 MiB in memory",
         "thread_ttl": "for ever",
+        "webhook_secret": "not signed",
         "api_keys": "none",
         "api_keys_file": "none",
     }

@@ -280,7 +280,7 @@ class RunCreateStateless(BaseModel):
     """
     webhook: str | None = None
     """
-    URL that gets a POST after the run has ended. Refused with 422 by this version, which delivers none.
+    URL that gets a POST with the run and its outcome after the run has ended, however it ended, at least once, with the header `webhook-id` to tell a repetition by. It must lead to a public address (422 otherwise), unless the configuration of the server allows more. `webhook_deliveries` of the run says what came of it.
     """
     stream_mode: (
         list[

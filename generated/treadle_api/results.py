@@ -352,6 +352,56 @@ class ThreadTtl(TypedDict):
     """
 
 
+class WebhookAttempt(TypedDict):
+    """
+    One attempt at a webhook.
+    """
+
+    at: str
+    """
+    When it began (UTC).
+    """
+    status_code: int | None
+    """
+    The status that the receiver answered; null if it did not.
+    """
+    error: str | None
+    """
+    Why there was no answer; null if there was one.
+    """
+    duration_ms: float
+    """
+    Milliseconds that it took.
+    """
+
+
+class WebhookDelivery(TypedDict):
+    """
+    One webhook, and the attempts at it.
+    """
+
+    id: str
+    """
+    The `webhook-id` header of every attempt.
+    """
+    url: str
+    """
+    Where it goes.
+    """
+    status: Literal["pending", "delivered", "failed"]
+    """
+    `pending` until the receiver answers with 2xx; `failed` when it answered 410 or there were too many attempts.
+    """
+    attempts: list[WebhookAttempt]
+    """
+    The attempts that have ended, the oldest first.
+    """
+    next_attempt_at: str | None
+    """
+    When the next attempt is due (UTC); null if there is none.
+    """
+
+
 class Assistant(TypedDict):
     """
     A graph together with a stored configuration. Each graph of the configuration has one from the start, with metadata `{"created_by": "system"}` and the graph's name; more can be created.
@@ -415,6 +465,10 @@ class RunDetail(Run):
     interrupts: list[Interrupt]
     """
     The interrupts that the run ended with.
+    """
+    webhook_deliveries: list[WebhookDelivery]
+    """
+    What the server owes to the receiver of the run's `webhook`, or owed; empty without one.
     """
     started_at: str | None
     """

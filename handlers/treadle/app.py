@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -21,9 +22,16 @@ from treadle.encoding import encode
 from treadle.graphs.assistants import Assistants
 from treadle.graphs.loading import Graphs
 from treadle.keys import KeyRing
+from treadle.outbox.addresses import Addresses
+from treadle.outbox.dispatch import Outbox
+from treadle.outbox.policy import read_policy
+from treadle.outbox.resolving import Resolve, SystemResolver
+from treadle.outbox.sending import Sender
+from treadle.outbox.signing import Signer
 from treadle.runs.checkpoints import Checkpoints
 from treadle.runs.execution import Execution
 from treadle.runs.graph_loop import GraphLoops
+from treadle.runs.hooks import owing
 from treadle.runs.lifecycle import Runs
 from treadle.runs.savers import MemorySavers, Savers, SqliteSavers
 from treadle.runs.views import Deployment
@@ -61,6 +69,7 @@ class Services:
     runs: Runs
     threads: Threads
     assistants: Assistants
+    addresses: Addresses
     storage: Storage
     checkpoints: Checkpoints
     deployment: Deployment
@@ -78,11 +87,18 @@ def open_savers(settings: Settings) -> Savers:
 
 @asynccontextmanager
 async def services(
-    graphs: Graphs, settings: Settings, *, api_url: str | None = None, clock: Callable[[], float] = time.time
+    graphs: Graphs,
+    settings: Settings,
+    *,
+    api_url: str | None = None,
+    clock: Callable[[], float] = time.time,
+    resolve: Resolve | None = None,
 ) -> AsyncIterator[Services]:
     """Runs over the configured storage, with a worker; on leaving, runs under way get the grace period to end."""
     deployment = Deployment(__version__, version("langgraph"), api_url)
-    storage = open_storage(settings, graphs.ids, clock)
+    policy = read_policy(graphs.config.path, graphs.config.webhooks, os.environ)
+    addresses, signer = Addresses(policy, resolve or SystemResolver()), Signer(settings.webhook_secret)
+    storage = open_storage(settings, graphs.ids, clock, owing(deployment))
     checkpoints = Checkpoints(graphs, open_savers(settings))
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
     worker = Worker(
@@ -97,19 +113,26 @@ async def services(
     )
     runs = Runs(storage, worker, clock, thread_ttl=settings.thread_ttl)
     threads = Threads(storage, runs, checkpoints, loops.home, deployment, clock)
+    assistants = Assistants(graphs.ids, clock())
+    sender = Sender(addresses, signer, policy.headers, lambda: application(running), timeout=settings.webhook_timeout)
+    outbox = Outbox(
+        storage.deliveries, sender, attempts=settings.webhook_attempts, durable=storage.durable, clock=clock
+    )
 
     async def drain() -> None:
         runs.close()
         await worker.stop(settings.shutdown_grace)
         storage.events.disband()
+        await outbox.stop()
 
+    running = Services(runs, threads, assistants, addresses, storage, checkpoints, deployment, settings, drain)
     loops.start()
     worker.start()
     threads.start()
+    if settings.role != "api":
+        outbox.start()
     try:
-        yield Services(
-            runs, threads, Assistants(graphs.ids, clock()), storage, checkpoints, deployment, settings, drain
-        )
+        yield running
     finally:
         await drain()
         await threads.stop()
@@ -123,7 +146,7 @@ def application(services: Services) -> Starlette:
     settings, deployment = services.settings, services.deployment
     contract = Contract.load()
     bound = bindings(
-        StatelessRuns(services.runs, services.assistants, deployment, heartbeat=settings.heartbeat),
+        StatelessRuns(services.runs, services.assistants, services.addresses, deployment, heartbeat=settings.heartbeat),
         RunAccess(services.runs, services.threads, deployment, heartbeat=settings.heartbeat),
         RunControl(services.runs, heartbeat=settings.heartbeat),
         ThreadAccess(services.threads, services.checkpoints.graphs.ids, settings.thread_ttl),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from treadle.errors import ConfigError
@@ -51,6 +51,12 @@ class Settings:
     """EVENT_BUFFER_BYTES: events of one run held in memory for slow or returning followers."""
     heartbeat: float = 5.0
     """HEARTBEAT_SECONDS: period of the heartbeats on streams and waits, from the start of the response."""
+    webhook_secret: str | None = field(default=None, repr=False)
+    """WEBHOOK_SECRET: signs webhooks; `whsec_` and base64. Several, separated by spaces, all sign: to change them."""
+    webhook_attempts: int = 50
+    """WEBHOOK_MAX_ATTEMPTS: attempts at a webhook, in all, before it is given up: about a day with this many."""
+    webhook_timeout: float = 10.0
+    """WEBHOOK_TIMEOUT_SECS: seconds that one attempt at a webhook may take."""
     cors_allow_origins: tuple[str, ...] = ("*",)
     """CORS_ALLOW_ORIGINS: origins of browsers that may call, separated by commas."""
     api_keys: tuple[ApiKey, ...] = ()
@@ -144,6 +150,9 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "RESUMABLE_STREAM_TTL_SECONDS": ("resumable_ttl", _number(float, 0, "seconds")),
     "EVENT_BUFFER_BYTES": ("event_buffer_bytes", _number(int, 1, "bytes")),
     "HEARTBEAT_SECONDS": ("heartbeat", _number(float, 0.01, "seconds")),
+    "WEBHOOK_SECRET": ("webhook_secret", _text),
+    "WEBHOOK_MAX_ATTEMPTS": ("webhook_attempts", _number(int, 1, "attempts")),
+    "WEBHOOK_TIMEOUT_SECS": ("webhook_timeout", _number(float, 0.1, "seconds")),
     "CORS_ALLOW_ORIGINS": ("cors_allow_origins", _list),
     "TREADLE_API_KEYS": ("api_keys", _keys),
     "TREADLE_API_KEYS_FILE": ("api_keys_file", _text),

@@ -36,6 +36,7 @@ DETAIL = RUN | {
     "values": {"x": 1},
     "error": None,
     "interrupts": [{"value": "why?", "id": "1", "response_schema": None}],
+    "webhook_deliveries": [],
     "started_at": "2026-11-21T02:41:29Z",
     "ended_at": None,
     "expires_at": None,

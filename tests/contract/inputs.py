@@ -49,13 +49,15 @@ def graph_supersteps() -> list[tuple[str, list[Json]]]:
 
 
 def write_config(folder: Path, examples: Path = EXAMPLES) -> Path:
-    """A `langgraph.json` in `folder`: that of the examples, with the steered graph beside them."""
+    """A `langgraph.json` in `folder`: that of the examples, with the steered graph beside them; see SINKS."""
     config = _config(examples)
     graphs = {name: str(examples / spec) for name, spec in config["graphs"].items()}
     graphs[STEERED] = f"{Path(__file__).parent / 'steered.py'}:graph"
     dependencies = [os.path.relpath(examples / name, folder) for name in config["dependencies"]]
     path = folder / "langgraph.json"
-    path.write_text(json.dumps({**config, "graphs": graphs, "dependencies": dependencies}))
+    to_loopback = {"disable_loopback": False, "require_https": False, "allowed_domains": ["127.0.0.1"]}
+    changes = {"graphs": graphs, "dependencies": dependencies, "webhooks": {"url": to_loopback}}
+    path.write_text(json.dumps({**config, **changes}))
     return path
 
 

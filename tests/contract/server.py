@@ -127,6 +127,7 @@ def _environment() -> dict[str, str]:
         "NO_PROXY": "127.0.0.1",
         "TREADLE_API_KEYS": f"fuzzer={KEY['x-api-key']}",
         "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "1",
+        "WEBHOOK_MAX_ATTEMPTS": "2",
         # Longer than the fuzzer's patience: kept up by heartbeats, a run that never ends would hold it for ever.
         "HEARTBEAT_SECONDS": "60",
     }

@@ -14,6 +14,7 @@ from tests.contract.positives import (
     EXTENSIONS,
     LONGEST_DELAY,
     REFUSED_FIELDS,
+    SINKS,
     runnable,
     sendable,
     without_refusals,
@@ -21,7 +22,6 @@ from tests.contract.positives import (
 
 Json = dict[str, Any]
 VALUES: Json = {
-    "webhook": "https://example.com/hook",
     "feedback_keys": ["quality"],
 }
 BODY: Json = {"assistant_id": "simple", "input": {"foo": "x"}}
@@ -69,6 +69,13 @@ def test_everything_else_stays() -> None:
         "unknown": [1],
     }
     assert without_refusals(body) == body
+
+
+def test_a_webhook_goes_nowhere() -> None:
+    body: Json = {"assistant_id": "simple", "webhook": "https://example.com/hook"}
+    sent = {sendable({**body, "metadata": {"n": n}}, INPUTS)["webhook"] for n in range(20)}
+    assert sent == set(SINKS)
+    assert "webhook" not in sendable({"assistant_id": "simple"}, INPUTS)
 
 
 def test_the_delay_is_short_and_stays_a_delay() -> None:

@@ -141,7 +141,7 @@ describe("how a run is carried out", () => {
 
 describe("what is refused, with the field's name in the text", () => {
   const cases = [
-    ["webhook", 422, ALL, { webhook: "https://example.com/hook" }, /webhook/],
+    ["webhook", 422, ALL, { webhook: "http://127.0.0.1/hook" }, /webhook/],
     ["feedbackKeys", 422, ["create", "stream", "createBatch"], { feedbackKeys: ["helpful"] }, /feedback_keys/],
     ["streamMode", 422, ["create", "stream", "createBatch"], { streamMode: "bogus" }, /stream_mode/],
     ["durability", 422, ALL, { durability: "bogus" }, /durability/],

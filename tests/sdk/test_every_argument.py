@@ -70,7 +70,7 @@ CHECKPOINTS: list[tuple[str, dict[str, Any], str, int]] = [
 
 # Argument, what is passed, and the status of the refusal that names it.
 REFUSED: list[tuple[str, dict[str, Any], int]] = [
-    ("webhook", {"webhook": "https://example.com/hook"}, 422),
+    ("webhook", {"webhook": "http://127.0.0.1/hook"}, 422),
     ("feedback_keys", {"feedback_keys": ["helpful"]}, 422),
     ("stream_mode", {"stream_mode": "bogus"}, 422),
     ("durability", {"durability": "bogus"}, 422),

@@ -13,6 +13,7 @@ from typing import Any
 from treadle.settings import Settings
 from treadle.storage import open_storage
 from treadle.storage.base import Follower, Storage
+from treadle.storage.deliveries import Owe, nothing_owed
 from treadle.storage.records import Event, Outcome, RunRecord
 from treadle.storage.sqlite.database import Database
 from treadle.storage.sqlite.runs import SqliteRunStore
@@ -42,10 +43,16 @@ class Clock:
         return self.now
 
 
-def store(uri: str, clock: Callable[[], float], graph_ids: Sequence[str] = ("graph",), **changes: Any) -> Storage:
+def store(
+    uri: str,
+    clock: Callable[[], float],
+    graph_ids: Sequence[str] = ("graph",),
+    owe: Owe = nothing_owed,
+    **changes: Any,
+) -> Storage:
     """The store that `uri` names, with times and sizes that tests can reach."""
     chosen = {"lease": LEASE, "run_ttl": RUN_TTL, "resumable_ttl": RESUMABLE_TTL, "event_buffer_bytes": 1000}
-    return open_storage(Settings(database_uri=uri, **{**chosen, **changes}), graph_ids, clock)
+    return open_storage(Settings(database_uri=uri, **{**chosen, **changes}), graph_ids, clock, owe)
 
 
 @asynccontextmanager

@@ -153,7 +153,7 @@ def test_on_disconnect_where_it_means_something(http: httpx.Client, path: str, v
     assert 'On instance["on_disconnect"]' in response.json()["detail"]
 
 
-@pytest.mark.parametrize(("field", "value"), [("webhook", "https://example.com/hook"), ("feedback_keys", ["a"])])
+@pytest.mark.parametrize(("field", "value"), [("feedback_keys", ["a"])])
 def test_a_field_that_is_not_carried_out_is_refused_by_name(refused: Refused, field: str, value: Any) -> None:
     assert field in refused({"assistant_id": "simple", field: value})
 

@@ -187,7 +187,7 @@ def test_a_background_run_outlives_the_connection_of_its_client(server: LiveServ
         assert ended(staying, run_id)["values"] == {"seconds": 0.1, "done": True}
 
 
-REFUSED: dict[str, Any] = {"webhook": "https://example.com/hook", "feedback_keys": ["a"]}
+REFUSED: dict[str, Any] = {"feedback_keys": ["a"]}
 
 
 @pytest.mark.parametrize("field", [pytest.param(field, marks=shows(EVERY, field)) for field in _REFUSED])

@@ -55,6 +55,9 @@ from .thread_status import ThreadStatus
 from .thread_superstep_update import ThreadSuperstepUpdate
 from .thread_ttl import ThreadTtl
 from .thread_ttl_strategy import ThreadTtlStrategy
+from .webhook_attempt import WebhookAttempt
+from .webhook_delivery import WebhookDelivery
+from .webhook_delivery_status import WebhookDeliveryStatus
 
 __all__ = (
     "Assistant",
@@ -110,4 +113,7 @@ __all__ = (
     "ThreadSuperstepUpdate",
     "ThreadTtl",
     "ThreadTtlStrategy",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookDeliveryStatus",
 )

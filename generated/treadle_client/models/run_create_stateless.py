@@ -54,7 +54,9 @@ class RunCreateStateless:
     `config.configurable`, and each sees the keys of both; one key with two different values is a 400 that names it.
     """
     webhook: str | Unset = UNSET
-    """ URL that gets a POST after the run has ended. Refused with 422 by this version, which delivers none. """
+    """ URL that gets a POST with the run and its outcome after the run has ended, however it ended, at least once,
+    with the header `webhook-id` to tell a repetition by. It must lead to a public address (422 otherwise), unless
+    the configuration of the server allows more. `webhook_deliveries` of the run says what came of it. """
     stream_mode: list[RunCreateStatelessStreamMode] | RunCreateStatelessStreamMode | Unset = UNSET
     """ One mode or a list; default `["values"]`, which an empty list means too. Modes are interleaved in the order
     the graph works; duplicates do no harm.

@@ -16,6 +16,7 @@ from ..types import UNSET, Unset
 if TYPE_CHECKING:
     from ..models.interrupt import Interrupt
     from ..models.run_failure import RunFailure
+    from ..models.webhook_delivery import WebhookDelivery
 
 
 T = TypeVar("T", bound="RunDetail")
@@ -50,6 +51,8 @@ class RunDetail:
     """ Why the run failed; null if it did not. """
     interrupts: list[Interrupt]
     """ The interrupts that the run ended with. """
+    webhook_deliveries: list[WebhookDelivery]
+    """ What the server owes to the receiver of the run's `webhook`, or owed; empty without one. """
     started_at: datetime.datetime | None
     """ When the graph was started (UTC). """
     ended_at: datetime.datetime | None
@@ -102,6 +105,11 @@ class RunDetail:
             interrupts_item = interrupts_item_data.to_dict()
             interrupts.append(interrupts_item)
 
+        webhook_deliveries = []
+        for webhook_deliveries_item_data in self.webhook_deliveries:
+            webhook_deliveries_item = webhook_deliveries_item_data.to_dict()
+            webhook_deliveries.append(webhook_deliveries_item)
+
         started_at: None | str
         if isinstance(self.started_at, datetime.datetime):
             started_at = self.started_at.isoformat()
@@ -153,6 +161,7 @@ class RunDetail:
                 "values": values,
                 "error": error,
                 "interrupts": interrupts,
+                "webhook_deliveries": webhook_deliveries,
                 "started_at": started_at,
                 "ended_at": ended_at,
                 "expires_at": expires_at,
@@ -171,6 +180,7 @@ class RunDetail:
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         from ..models.interrupt import Interrupt  # noqa: PLC0415
         from ..models.run_failure import RunFailure  # noqa: PLC0415
+        from ..models.webhook_delivery import WebhookDelivery  # noqa: PLC0415
 
         d = dict(src_dict)
         run_id = UUID(d.pop("run_id"))
@@ -214,6 +224,13 @@ class RunDetail:
             interrupts_item = Interrupt.from_dict(interrupts_item_data)
 
             interrupts.append(interrupts_item)
+
+        webhook_deliveries = []
+        _webhook_deliveries = d.pop("webhook_deliveries")
+        for webhook_deliveries_item_data in _webhook_deliveries:
+            webhook_deliveries_item = WebhookDelivery.from_dict(webhook_deliveries_item_data)
+
+            webhook_deliveries.append(webhook_deliveries_item)
 
         def _parse_started_at(data: object) -> datetime.datetime | None:
             if data is None:
@@ -305,6 +322,7 @@ class RunDetail:
             values=values,
             error=error,
             interrupts=interrupts,
+            webhook_deliveries=webhook_deliveries,
             started_at=started_at,
             ended_at=ended_at,
             expires_at=expires_at,

@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 
 from treadle.errors import ConfigError
 
-_UNSERVED = ("http", "webhooks", "store", "ui")
+_UNSERVED = ("http", "store", "ui")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class GraphsConfig:
     """Graph id -> `./file.py:attribute` or `package.module:attribute`, in the file's order."""
     dependencies: tuple[str, ...]
     env: dict[str, str]
+    webhooks: Any
+    """The section about webhooks, as it came; None if there is none."""
     unserved: tuple[str, ...]
     """Keys of the file that this version knows and does not carry out."""
 
@@ -65,6 +67,7 @@ def read_config(path: Path) -> GraphsConfig:
         graphs=_graphs(path, document.get("graphs")),
         dependencies=_dependencies(path, document.get("dependencies", [])),
         env={**_thread_ttl(path, document.get("checkpointer")), **_environment(path, document.get("env", {}))},
+        webhooks=document.get("webhooks"),
         unserved=tuple(key for key in _UNSERVED if document.get(key)) + _unserved_of(document.get("checkpointer")),
     )
 

@@ -26,6 +26,7 @@ class Graphs:
     """The graphs of one configuration, loaded once. Raises GraphError for one that cannot be loaded."""
 
     def __init__(self, config: GraphsConfig) -> None:
+        self.config = config
         self._sources = {graph_id: _load(config, graph_id, spec) for graph_id, spec in config.graphs.items()}
 
     @property

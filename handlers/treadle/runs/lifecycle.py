@@ -14,6 +14,7 @@ from treadle.runs.endings import cancelled
 from treadle.runs.own_threads import kept_threads, left_by_rollback
 from treadle.runs.worker import Worker
 from treadle.storage.base import END, Follower, Storage
+from treadle.storage.deliveries import Delivery
 from treadle.storage.records import ENDED, CancelAction, CancelRequest, RunRecord, Status, ThreadState
 
 # Seconds that a run of another process, which was told to end, is waited for before it is forgotten all the same.
@@ -120,6 +121,10 @@ class Runs:
             raise RunNotFound(f"There is no run {run_id}, or its outcome is no longer kept")
         return record
 
+    async def deliveries(self, run: RunRecord) -> list[Delivery]:
+        """What the run owes to the receiver of its webhook, or owed."""
+        return await self._storage.deliveries.of_run(run.run_id) if run.kwargs.get("webhook") else []
+
     async def of_thread(self, thread_id: str, *, status: Status | None = None) -> list[RunRecord]:
         """The runs of a thread, the newest first; an ended run of a temporary thread has gone with it."""
         found = await self._storage.runs.find(thread_id=thread_id, status=status)
@@ -136,7 +141,8 @@ class Runs:
         unfinished = await self.cancel(run.run_id, "rollback", reason) or run.status not in ENDED
         if unfinished and not self._worker.holds(run.run_id):
             await self._until_over_elsewhere(run)
-        await self._storage.runs.remove(run.run_id, left_by_rollback(reason) if unfinished else None)
+        left = left_by_rollback(reason) if unfinished else None
+        await self._storage.runs.remove(run.run_id, left, cut_off=cancelled(reason))
         if not self._worker.holds(run.run_id):
             self._storage.events.drop(run.run_id)
 

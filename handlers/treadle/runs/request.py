@@ -40,7 +40,7 @@ _RESERVED_CONFIGURABLE = frozenset(
 )
 _RESERVED_METADATA = frozenset({"thread_id", "assistant_id", "run_id", "cron_id", "counters_since_delta_snapshot"})
 # Fields that Treadle knows and does not carry out yet: refused by name rather than dropped.
-_REFUSED = ("webhook", "feedback_keys")
+_REFUSED = ("feedback_keys",)
 # Fields that clients send beside the contract's. A stateless run always makes its thread, queues on nobody's, and
 # resumes nothing: there is nothing more to do for `if_not_exists`, `multitask_strategy` and `strict_resume`.
 _EXTENSIONS = frozenset(
@@ -167,7 +167,7 @@ def _kwargs(
         "stream_mode": [modes] if isinstance(modes, str) else modes,
         "interrupt_before": document.get("interrupt_before"),
         "interrupt_after": document.get("interrupt_after"),
-        "webhook": None,
+        "webhook": document.get("webhook"),
         "feedback_keys": None,
         "temporary": body.on_completion != "keep",
         "subgraphs": bool(document.get("stream_subgraphs", False)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -10,12 +11,14 @@ from langchain_core.runnables import RunnableConfig
 
 from treadle.encoding import fragment
 from treadle.runs.tracing import tracers
+from treadle.storage.deliveries import Delivery
 from treadle.storage.records import Outcome, RunRecord
 from treadle_api.results import Run, RunDetail
 
 NOT_FORWARDED = frozenset({"callbacks", "run_id"})
 """Keys of a request's config that no graph is called with: LangChain expects Python objects there."""
 NO_OUTCOME = Outcome("pending")
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def run_view(run: RunRecord, deployment: Deployment) -> Run:
     }
 
 
-def run_detail(run: RunRecord, deployment: Deployment) -> RunDetail:
+def run_detail(run: RunRecord, deployment: Deployment, deliveries: Iterable[Delivery] = ()) -> RunDetail:
     """The Run and, once it has ended, its outcome; what is not known yet is null."""
     outcome = run.outcome or NO_OUTCOME
     detail = {
@@ -95,13 +98,33 @@ def run_detail(run: RunRecord, deployment: Deployment) -> RunDetail:
         "values": fragment(outcome.values),
         "error": fragment(outcome.error or outcome.cancelled),
         "interrupts": fragment(outcome.interrupts or b"[]"),
-        "started_at": _when(run.started_at),
-        "ended_at": _when(run.ended_at),
-        "expires_at": _when(run.expires_at),
+        "webhook_deliveries": [delivery_view(delivery) for delivery in deliveries],
+        "started_at": when(run.started_at),
+        "ended_at": when(run.ended_at),
+        "expires_at": when(run.expires_at),
         **{f"{phase}_ms": duration for phase, duration in run_timings(run).items()},
         "attempts": run.attempt,
     }
     return cast(RunDetail, detail)
+
+
+def delivery_view(delivery: Delivery) -> Json:
+    """A line of the log of deliveries."""
+    return {
+        "id": delivery.delivery_id,
+        "url": delivery.url,
+        "status": delivery.status,
+        "attempts": [
+            {
+                "at": timestamp(attempt.at),
+                "status_code": attempt.status_code,
+                "error": attempt.error,
+                "duration_ms": round(attempt.duration * 1000, 3),
+            }
+            for attempt in delivery.attempts
+        ],
+        "next_attempt_at": timestamp(delivery.due) if delivery.status == "pending" else None,
+    }
 
 
 def run_timings(run: RunRecord) -> dict[str, float | None]:
@@ -129,7 +152,8 @@ def wait_body(run: RunRecord) -> bytes:
     return values[:-1] + b',"__interrupt__":' + outcome.interrupts + b"}"
 
 
-def _when(seconds: float | None) -> str | None:
+def when(seconds: float | None) -> str | None:
+    """As `timestamp`; None for what has not come."""
     return None if seconds is None else timestamp(seconds)
 
 

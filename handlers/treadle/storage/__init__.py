@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from treadle.errors import ConfigError
 from treadle.settings import Settings
 from treadle.storage.base import Changes, Storage
+from treadle.storage.deliveries import Owe, nothing_owed
 from treadle.storage.queue_limit import QueueLimit
 
 MEMORY_RETENTION = 256 * 1024**2
@@ -21,30 +22,36 @@ class NoChanges(Changes):
         await asyncio.Event().wait()
 
 
-def open_storage(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
-    """The storage that `settings.database_uri` names, for a process that has these graphs.
+def open_storage(
+    settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float], owe: Owe = nothing_owed
+) -> Storage:
+    """The storage that `settings.database_uri` names, for a process that has these graphs and whose runs `owe` so.
 
     Raises ConfigError for an unknown scheme.
     """
     scheme = settings.database_uri.partition(":")[0]
     if scheme == "memory":
+        from treadle.storage.memory_deliveries import MemoryDeliveryStore
         from treadle.storage.memory_events import MemoryEventLog
         from treadle.storage.memory_runs import MemoryRunStore
         from treadle.storage.memory_threads import MemoryThreadStore
 
         threads = MemoryThreadStore(clock)
         retention_bytes = MEMORY_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes
+        deliveries = MemoryDeliveryStore(clock)
         runs = MemoryRunStore(
             clock,
             threads,
+            deliveries,
+            owe,
             ttl=settings.run_ttl,
             retention_bytes=retention_bytes,
             queue_limit=QueueLimit(settings.max_queued),
         )
         events = MemoryEventLog(settings.event_buffer_bytes)
-        return Storage(runs, threads, events, NoChanges(), durable=False, close=lambda: None)
+        return Storage(runs, threads, deliveries, events, NoChanges(), durable=False, close=lambda: None)
     if scheme == "sqlite":
         from treadle.storage.sqlite import open_sqlite
 
-        return open_sqlite(settings, graph_ids, clock)
+        return open_sqlite(settings, graph_ids, clock, owe)
     raise ConfigError(f"DATABASE_URI={settings.database_uri!r}: no such kind of store; use sqlite:///PATH or memory://")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from treadle.storage.deliveries import DeliveryStore
 from treadle.storage.records import CancelRequest, Event, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 
 END: Final = sys.maxsize
@@ -18,7 +19,10 @@ END: Final = sys.maxsize
 
 
 class RunStore(ABC):
-    """Durable queue and record of runs."""
+    """Durable queue and record of runs.
+
+    What a run owes at its end (see `Owe`) comes into the outbox in the transaction that ends it, however it ends.
+    """
 
     @abstractmethod
     async def add(self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = ()) -> None:
@@ -78,8 +82,11 @@ class RunStore(ABC):
         """End the run before it starts; None if it is not pending any more."""
 
     @abstractmethod
-    async def remove(self, run_id: str, left: ThreadState | None = None) -> None:
-        """Forget the run at once; its thread, if it is kept, stays as the run left it."""
+    async def remove(self, run_id: str, left: ThreadState | None = None, cut_off: Outcome | None = None) -> None:
+        """Forget the run at once; its thread, if it is kept, stays as the run left it.
+
+        With `cut_off`, which is how a run ends that has not ended yet, such a run still owes what it would at its end.
+        """
 
     @abstractmethod
     async def sweep(self) -> tuple[list[str], float | None]:
@@ -197,6 +204,7 @@ class Storage:
 
     runs: RunStore
     threads: ThreadStore
+    deliveries: DeliveryStore
     events: EventLog
     changes: Changes
     durable: bool

@@ -12,6 +12,8 @@ from uuid_utils import uuid4
 
 from treadle.errors import LeaseLost
 from treadle.storage.base import RunStore
+from treadle.storage.deliveries import Owe
+from treadle.storage.memory_deliveries import MemoryDeliveryStore
 from treadle.storage.memory_threads import MemoryThreadStore
 from treadle.storage.queue_limit import QueueLimit
 from treadle.storage.records import CancelRequest, Outcome, RunRecord, Status, ThreadRecord, ThreadState
@@ -27,6 +29,8 @@ class MemoryRunStore(RunStore):
         self,
         clock: Callable[[], float],
         threads: MemoryThreadStore,
+        deliveries: MemoryDeliveryStore,
+        owe: Owe,
         *,
         ttl: float,
         retention_bytes: int,
@@ -34,6 +38,9 @@ class MemoryRunStore(RunStore):
     ) -> None:
         self._clock = clock
         self._threads = threads
+        self._deliveries = deliveries
+        self._owe = owe
+        deliveries.release = self._release
         self._ttl = ttl
         self._retention_bytes = retention_bytes
         self._queue_limit = queue_limit
@@ -147,9 +154,12 @@ class MemoryRunStore(RunStore):
         self._withdraw()
         return ended
 
-    async def remove(self, run_id: str, left: ThreadState | None = None) -> None:
+    async def remove(self, run_id: str, left: ThreadState | None = None, cut_off: Outcome | None = None) -> None:
         record = self._records.get(run_id)
         if record is not None:
+            if cut_off is not None and record.ended_at is None:
+                now = self._clock()
+                self._owes(replace(record, status=cut_off.status, outcome=cut_off, updated_at=now, ended_at=now))
             self._threads.leave(record.thread_id, left)
             self._forget(run_id)
             if record.status == "pending":
@@ -158,6 +168,8 @@ class MemoryRunStore(RunStore):
     async def sweep(self) -> tuple[list[str], float | None]:
         next_expiry = self._evict()
         gone, self._gone = self._gone, []
+        if next_expiry is None and self._deliveries.owing:
+            next_expiry = self._clock() + self._ttl  # the retention of a run that owes something has yet to begin
         return gone, next_expiry
 
     def _holds(self, run_id: str, claim: str) -> bool:
@@ -191,6 +203,7 @@ class MemoryRunStore(RunStore):
 
     def _forget(self, run_id: str) -> None:
         record = self._records.pop(run_id)
+        self._deliveries.forget(run_id)
         self._ended_bytes -= self._ended.pop(run_id, 0)
         siblings = self._of_thread[record.thread_id]
         siblings.remove(run_id)
@@ -199,25 +212,33 @@ class MemoryRunStore(RunStore):
 
     def _end(self, record: RunRecord, outcome: Outcome) -> RunRecord:
         now = self._clock()
-        size = (
-            RECORD_BYTES
-            + record.size
-            + sum(len(part) for part in (outcome.values, outcome.error, outcome.interrupts) if part)
-        )
-        # A kept run lives as long as its thread.
-        expires_at = now + self._ttl if record.temporary else None
-        ended = replace(
-            record,
-            status=outcome.status,
-            outcome=outcome,
-            updated_at=now,
-            ended_at=now,
-            expires_at=expires_at,
-            claim=None,
-        )
+        ended = replace(record, status=outcome.status, outcome=outcome, updated_at=now, ended_at=now, claim=None)
         self._records[record.run_id] = ended
-        if expires_at is not None:
-            self._ended[record.run_id] = size
-            self._ended_bytes += size
-            self._evict()
-        return ended
+        return ended if self._owes(ended) else self._retain(ended, now)
+
+    def _owes(self, ended: RunRecord) -> bool:
+        """Whether the run owes something; from now on it is in the outbox."""
+        delivery = self._owe(ended)
+        if delivery is not None:
+            self._deliveries.add(delivery)
+        return delivery is not None
+
+    def _release(self, run_id: str) -> bool:
+        """A run owes nothing any more; whether it is still there."""
+        if run_id in self._records:
+            self._retain(self._records[run_id], self._clock())
+        return run_id in self._records
+
+    def _retain(self, ended: RunRecord, now: float) -> RunRecord:
+        """Begin the retention of an ended run; a kept one lives as long as its thread."""
+        outcome = ended.outcome
+        if not ended.temporary or outcome is None:
+            return ended
+        parts = (outcome.values, outcome.error, outcome.interrupts)
+        expiring = replace(ended, expires_at=now + self._ttl)
+        self._records[ended.run_id] = expiring
+        size = RECORD_BYTES + ended.size + sum(len(part) for part in parts if part)
+        self._ended[ended.run_id] = size
+        self._ended_bytes += size
+        self._evict()
+        return expiring

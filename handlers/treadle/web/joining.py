@@ -32,7 +32,8 @@ class RunAccess:
     async def get_run(self, call: Call[op.GetRunBody, op.GetRunParameters]) -> Reply[op.GetRunResult]:
         """Answer with the run, and its outcome once it has ended."""
         run = await self._runs.get(str(call.parameters.run_id))
-        return Json(run_detail(run, self._deployment), timings=run_timings(run))
+        deliveries = await self._runs.deliveries(run)
+        return Json(run_detail(run, self._deployment, deliveries), timings=run_timings(run))
 
     async def join_run(self, call: Call[op.JoinRunBody, op.JoinRunParameters]) -> Reply[op.JoinRunResult]:
         """Answer as `POST /runs/wait` would, whether the run has ended or not."""

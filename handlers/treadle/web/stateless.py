@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import treadle_api.operations as op
 from treadle.errors import TreadleError
 from treadle.graphs.assistants import Assistants
+from treadle.outbox.addresses import Addresses
 from treadle.runs.lifecycle import Runs
 from treadle.runs.request import Caller, new_run, unknown_fields
 from treadle.runs.views import Deployment, run_view, wait_body
@@ -27,15 +28,18 @@ DISCONNECTED = "client disconnected from the run stream (on_disconnect=cancel)"
 class StatelessRuns:
     """Handlers of `POST /runs`, `/runs/wait`, `/runs/stream` and `/runs/batch`."""
 
-    def __init__(self, runs: Runs, assistants: Assistants, deployment: Deployment, *, heartbeat: float) -> None:
+    def __init__(
+        self, runs: Runs, assistants: Assistants, addresses: Addresses, deployment: Deployment, *, heartbeat: float
+    ) -> None:
         self._runs = runs
+        self._addresses = addresses
         self._assistants = assistants
         self._deployment = deployment
         self._heartbeat = heartbeat
 
     async def create_run(self, call: Call[op.CreateRunBody, op.CreateRunParameters]) -> Reply[op.CreateRunResult]:
         """Answer with the pending run as soon as it is committed."""
-        run = self._new(call.body, call.document, call)
+        run = await self._new(call.body, call.document, call)
         await self._runs.create([run])
         headers = {"content-location": f"/runs/{run.run_id}"}
         return Json(
@@ -44,7 +48,7 @@ class StatelessRuns:
 
     async def wait_run(self, call: Call[op.WaitRunBody, op.WaitRunParameters]) -> Reply[op.WaitRunResult]:
         """Answer with the outcome; headers go out at once, so a failing graph is a 200 with `__error__`."""
-        run = self._new(call.body, call.document, call)
+        run = await self._new(call.body, call.document, call)
         follower = await self._runs.create_and_follow(run, END)
         # Under the thread, unlike the other two: SDKs read their thread id from here (recorded).
         location = f"/threads/{run.thread_id}/runs/{run.run_id}"
@@ -63,7 +67,7 @@ class StatelessRuns:
 
     async def stream_run(self, call: Call[op.StreamRunBody, op.StreamRunParameters]) -> Reply[op.StreamRunResult]:
         """Answer with the run's events from the first on."""
-        run = self._new(call.body, call.document, call)
+        run = await self._new(call.body, call.document, call)
         follower = await self._runs.create_and_follow(run, 0)
         location = f"/runs/{run.run_id}"
         return EventStream(
@@ -79,11 +83,11 @@ class StatelessRuns:
         self, call: Call[op.CreateRunBatchBody, op.CreateRunBatchParameters]
     ) -> Reply[op.CreateRunBatchResult]:
         """Answer with the pending runs in the order of the request: all of them are committed, or none is."""
-        runs, names = [], dict[str, None]()
+        runs, names, located = [], dict[str, None](), set[str]()
         async for number, document in _in_turns(call.document):
             body = op.create_run.load_body(document)
             try:
-                runs.append(self._new(body, document, call))
+                runs.append(await self._new(body, document, call, located))
             except TreadleError as error:
                 raise type(error)(f"[{number}].{error}") from None
             names |= dict.fromkeys(ignored(document, body))
@@ -91,14 +95,23 @@ class StatelessRuns:
         views = [run_view(run, self._deployment) async for _, run in _in_turns(runs)]
         return Json(views, headers=ignored_header(names))
 
-    def _new(self, body: op.CreateRunBody, document: dict[str, Any], call: Call[Any, Any]) -> RunRecord:
+    async def _new(
+        self, body: op.CreateRunBody, document: dict[str, Any], call: Call[Any, Any], located: set[str] | None = None
+    ) -> RunRecord:
+        """The run that a request asks for; its webhook is judged, unless it is among those `located` before."""
         caller = Caller(
             request_id=call.header(b"x-request-id"),
             trace=call.header(b"langsmith-trace"),
             received_at=call.received_at,
             size=call.size,
         )
-        return new_run(body, document, self._assistants.find(body.assistant_id), caller)
+        run = new_run(body, document, self._assistants.find(body.assistant_id), caller)
+        webhook = run.kwargs["webhook"]
+        if webhook and (located is None or webhook not in located):
+            await self._addresses.locate(webhook)
+            if located is not None:
+                located.add(webhook)
+        return run
 
     def _cancel(self, run: RunRecord) -> Callable[[], Awaitable[object]]:
         return lambda: self._runs.cancel(run.run_id, "interrupt", DISCONNECTED)

@@ -9,8 +9,11 @@ from pathlib import Path
 from treadle.errors import ConfigError
 from treadle.settings import Settings
 from treadle.storage.base import Storage
+from treadle.storage.deliveries import Owe
 from treadle.storage.queue_limit import QueueLimit
 from treadle.storage.sqlite.database import Database
+from treadle.storage.sqlite.deliveries import SQL as DELIVERIES
+from treadle.storage.sqlite.deliveries import SqliteDeliveryStore
 from treadle.storage.sqlite.events import SqliteEventLog
 from treadle.storage.sqlite.following import Followers, SqliteChanges
 from treadle.storage.sqlite.ownership import Ownership
@@ -19,9 +22,11 @@ from treadle.storage.sqlite.threads import SqliteThreadStore
 
 FILE_RETENTION = 4 * 1024**3
 """Bytes of ended runs that are kept in a file, unless RUN_RETENTION_BYTES says otherwise."""
+DELIVERY_MARGIN = 15.0
+"""Seconds by which the claim of a delivery outlasts the time that an attempt may take."""
 
 
-def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
+def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float], owe: Owe) -> Storage:
     """The storage in the file of `sqlite:///PATH`, made if it is not there. Raises ConfigError."""
     path = sqlite_path(settings.database_uri)
     try:
@@ -36,13 +41,19 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
         if ownership.alone:
             # Nobody runs any more what is said to be running: its next attempt may begin at once.
             database.write_now(SQL["abandon"])
+            database.write_now(DELIVERIES["abandon"])
         ownership.share()
         opened.pop_all()
     changes = SqliteChanges(database)
+    lease = settings.webhook_timeout + DELIVERY_MARGIN
+    deliveries = SqliteDeliveryStore(database, clock, graph_ids, lease=lease, ttl=settings.run_ttl)
+    changes.watch(deliveries.changed.set)
     runs = SqliteRunStore(
         database,
         clock,
         graph_ids,
+        deliveries,
+        owe,
         lease=settings.lease,
         ttl=settings.run_ttl,
         resumable_ttl=settings.resumable_ttl,
@@ -59,7 +70,8 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
     followers = Followers(database, changes, clock, settings.lease)
     events = SqliteEventLog(database, followers, settings.event_buffer_bytes, clock)
     changes.watch(events.share_what_is_wanted)
-    return Storage(runs, SqliteThreadStore(database, clock), events, changes, durable=True, close=close)
+    threads = SqliteThreadStore(database, clock)
+    return Storage(runs, threads, deliveries, events, changes, durable=True, close=close)
 
 
 def sqlite_path(uri: str) -> Path:

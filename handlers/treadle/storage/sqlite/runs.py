@@ -5,23 +5,22 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 import orjson
 from uuid_utils import uuid4
 
-from treadle.encoding import dump, parse
+from treadle.encoding import dump
 from treadle.errors import LeaseLost
 from treadle.storage.base import RunStore
+from treadle.storage.deliveries import Owe
 from treadle.storage.queue_limit import QueueLimit
 from treadle.storage.records import CancelRequest, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 from treadle.storage.sqlite.database import Database, Row, statements
+from treadle.storage.sqlite.deliveries import SqliteDeliveryStore, add_delivery
+from treadle.storage.sqlite.run_rows import COLUMNS, record_of, request_of
 from treadle.storage.sqlite.threads import add_thread, leave
 
-COLUMNS = (
-    "run_id, thread_id, assistant_id, graph_id, request, shared, size, created_at, due, status, attempt, claim, "
-    'updated_at, started_at, ended_at, expires_at, first_event_at, "values", error, interrupts, cancelled'
-)
 SQL = {name: text.replace("{columns}", COLUMNS) for name, text in statements("runs.sql").items()}
 EVENTS = statements("events.sql")
 # Runs and events that one transaction forgets at most, so that no other write waits long for it.
@@ -41,6 +40,8 @@ class SqliteRunStore(RunStore):
         database: Database,
         clock: Callable[[], float],
         graph_ids: Sequence[str],
+        deliveries: SqliteDeliveryStore,
+        owe: Owe,
         *,
         lease: float,
         ttl: float,
@@ -50,6 +51,8 @@ class SqliteRunStore(RunStore):
     ) -> None:
         self._database = database
         self._clock = clock
+        self._deliveries = deliveries
+        self._owe = owe
         self._graph_ids = orjson.dumps(graph_ids)
         pending = (SQL["pending"].format(number=number) for number in range(len(graph_ids)))
         self._claimable = SQL["claimable"].format(pending=" UNION ALL ".join(pending))
@@ -77,7 +80,7 @@ class SqliteRunStore(RunStore):
 
     async def get(self, run_id: str) -> RunRecord | None:
         rows = self._database.read(SQL["get"], run_id, self._clock())
-        return _record(rows[0]) if rows else None
+        return record_of(rows[0]) if rows else None
 
     async def find(self, *, thread_id: str | None = None, status: Status | None = None) -> list[RunRecord]:
         name = {(False, False): "find_all", (False, True): "find_status", (True, False): "find_thread"}.get(
@@ -86,7 +89,7 @@ class SqliteRunStore(RunStore):
         # The status is spelled out, so that SQLite finds the index of what is pending or running.
         statement = SQL[name].replace("{status}", status or "")
         parameters = [] if thread_id is None else [thread_id]
-        return [_record(row) for row in self._database.read(statement, *parameters, self._clock())]
+        return [record_of(row) for row in self._database.read(statement, *parameters, self._clock())]
 
     async def claim(self, limit: int, held: Collection[str] = ()) -> list[RunRecord]:
         now = self._clock()
@@ -106,7 +109,7 @@ class SqliteRunStore(RunStore):
             ]
 
         try:
-            return [_record(row) for row in await self._database.write(work)]
+            return [record_of(row) for row in await self._database.write(work)]
         except asyncio.CancelledError:
             # Nobody is there to run what is claimed, now or in a moment.
             self._database.write_soon(lambda connection: connection.executemany(SQL["give_back"], taken))
@@ -123,7 +126,7 @@ class SqliteRunStore(RunStore):
             rows = [(until, run_id, claim) for run_id, claim in claims.items()]
             await self._database.write(lambda connection: connection.executemany(SQL["extend"], rows))
         return {
-            run_id: _request(cancel)
+            run_id: request_of(cancel)
             for run_id, claim, cancel in self._database.read(SQL["held"])
             if claims.get(run_id) == claim
         }
@@ -134,7 +137,7 @@ class SqliteRunStore(RunStore):
     async def request_cancel(self, run_id: str, request: CancelRequest) -> bool:
         def work(connection: sqlite3.Connection) -> bool:
             row = connection.execute(SQL["wanted"], (run_id,)).fetchone()
-            before = _request(row[0]) if row else None
+            before = request_of(row[0]) if row else None
             news = row is not None and (before is None or (before.action, request.action) == ("interrupt", "rollback"))
             if news:
                 connection.execute(SQL["request_cancel"], (orjson.dumps([request.action, request.reason]), run_id))
@@ -143,25 +146,29 @@ class SqliteRunStore(RunStore):
         return await self._database.write(work)
 
     async def settle(self, run_id: str, claim: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord:
-        row = await self._end("settle", (run_id, claim), outcome, left)
-        if row is None:
+        ended = await self._end("settle", (run_id, claim), outcome, left)
+        if ended is None:
             raise LeaseLost
-        return _record(row)
+        return ended
 
     async def cancel_pending(self, run_id: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord | None:
-        row = await self._end("cancel_pending", (run_id,), outcome, left)
-        return None if row is None else _record(row)
+        return await self._end("cancel_pending", (run_id,), outcome, left)
 
-    async def remove(self, run_id: str, left: ThreadState | None = None) -> None:
+    async def remove(self, run_id: str, left: ThreadState | None = None, cut_off: Outcome | None = None) -> None:
         now = self._clock()
 
         def work(connection: sqlite3.Connection) -> None:
-            row = connection.execute(SQL["thread_of"], (run_id,)).fetchone()
+            row = connection.execute(SQL["find"], (run_id,)).fetchone()
             if row is not None:
-                leave(connection, row[0], left, now)
+                run = record_of(row)
+                if cut_off is not None and run.ended_at is None:
+                    ended = replace(run, status=cut_off.status, outcome=cut_off, updated_at=now, ended_at=now)
+                    self._owes(connection, ended)
+                leave(connection, run.thread_id, left, now)
                 _forget(connection, run_id)
 
         await self._database.write(work)
+        self._deliveries.changed.set()
 
     async def sweep(self) -> tuple[list[str], float | None]:
         gone: list[str] = []
@@ -222,62 +229,38 @@ class SqliteRunStore(RunStore):
             record.started_at,
         )
 
-    async def _end(self, statement: str, which: Row, outcome: Outcome, left: ThreadState | None) -> Row | None:
-        """End a run, and what comes with it: its thread's state, and a time for its events to go."""
+    async def _end(self, statement: str, which: Row, outcome: Outcome, left: ThreadState | None) -> RunRecord | None:
+        """End a run, and what comes with it: its thread's state, a time for its events to go, and what it owes."""
         now = self._clock()
         parts = (outcome.values, outcome.error, outcome.interrupts, outcome.cancelled)
         size = sum(len(part) for part in parts if part)
         values = (outcome.status, now, now, now + self._ttl, outcome.first_event_at, *parts, size, *which)
 
-        def work(connection: sqlite3.Connection) -> Row | None:
+        def work(connection: sqlite3.Connection) -> RunRecord | None:
             row: Row | None = connection.execute(SQL[statement], values).fetchone()
-            if row is not None:
-                run_id, thread_id, shared = row[0], row[1], row[5]
-                leave(connection, thread_id, left, now)
-                if shared:
-                    connection.execute(EVENTS["keep_until"], (now + self._resumable_ttl, now + GRACE, run_id))
-            return row
+            if row is None:
+                return None
+            run_id, thread_id, shared = row[0], row[1], row[5]
+            leave(connection, thread_id, left, now)
+            if shared:
+                connection.execute(EVENTS["keep_until"], (now + self._resumable_ttl, now + GRACE, run_id))
+            ended = record_of(row)
+            return replace(ended, expires_at=None) if self._owes(connection, ended) else ended
 
-        return await self._database.write(work)
+        ended = await self._database.write(work)
+        if ended is not None and ended.expires_at is None:
+            self._deliveries.changed.set()
+        return ended
+
+    def _owes(self, connection: sqlite3.Connection, ended: RunRecord) -> bool:
+        """Whether the run owes something; from then on it is in the outbox, and the run stays. In a transaction."""
+        delivery = self._owe(ended)
+        if delivery is not None:
+            add_delivery(connection, delivery)
+        return delivery is not None
 
 
 def _forget(connection: sqlite3.Connection, run_id: str) -> None:
     connection.execute(SQL["remove"], (run_id,))
     connection.execute(EVENTS["drop"], (run_id,))
     connection.execute(EVENTS["keep_no_more"], (run_id,))
-
-
-def _request(cancel: bytes | None) -> CancelRequest | None:
-    return None if cancel is None else CancelRequest(*orjson.loads(cancel))
-
-
-def _record(row: Row) -> RunRecord:
-    (run_id, thread_id, assistant_id, graph_id, request, shared, size, created_at, due, status, attempt, claim) = row[
-        :12
-    ]
-    updated_at, started_at, ended_at, expires_at, first_event_at, values, error, interrupts, cancelled = row[12:]
-    document: dict[str, Any] = parse(request)
-    outcome = None
-    if ended_at is not None:
-        outcome = Outcome(status, values, error, interrupts, cancelled, first_event_at)
-    return RunRecord(
-        run_id=run_id,
-        thread_id=thread_id,
-        assistant_id=assistant_id,
-        graph_id=graph_id,
-        metadata=document["metadata"],
-        kwargs=document["kwargs"],
-        multitask_strategy=document["multitask_strategy"],
-        created_at=created_at,
-        due=due,
-        size=size,
-        status=status,
-        attempt=attempt,
-        claim=claim,
-        shared=bool(shared),
-        updated_at=updated_at,
-        started_at=started_at,
-        ended_at=ended_at,
-        expires_at=expires_at,
-        outcome=outcome,
-    )

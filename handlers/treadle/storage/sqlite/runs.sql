@@ -98,8 +98,8 @@ SET status = ?, cancel = NULL, updated_at = ?, ended_at = ?, expires_at = CASE t
 WHERE run_id = ? AND status = 'pending'
 RETURNING {columns}
 
--- name: thread_of
-SELECT thread_id FROM runs WHERE run_id = ?
+-- name: find
+SELECT {columns} FROM runs WHERE run_id = ?
 
 -- name: remove
 DELETE FROM runs WHERE run_id = ?

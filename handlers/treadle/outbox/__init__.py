@@ -1,0 +1,1 @@
+"""What leaves the server: webhooks. The only room with an HTTP client."""

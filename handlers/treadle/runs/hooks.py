@@ -1,0 +1,42 @@
+"""What a run with a `webhook` owes at its end: the Run, when it ran, and what came of it (recorded order)."""
+
+from __future__ import annotations
+
+from uuid_utils import uuid7
+
+from treadle.encoding import encode, fragment
+from treadle.runs.views import NO_OUTCOME, Deployment, run_view, when
+from treadle.storage.deliveries import MOMENT, Delivery, Owe
+from treadle.storage.records import RunRecord
+
+
+def owing(deployment: Deployment) -> Owe:
+    """What runs of this deployment owe."""
+
+    def owe(ended: RunRecord) -> Delivery | None:
+        url = ended.kwargs.get("webhook")
+        if not url:
+            return None
+        return Delivery(
+            delivery_id=f"msg_{uuid7().hex}",
+            run_id=ended.run_id,
+            graph_id=ended.graph_id,
+            url=url,
+            body=_body(ended, deployment),
+            due=ended.ended_at or 0.0,
+        )
+
+    return owe
+
+
+def _body(ended: RunRecord, deployment: Deployment) -> bytes:
+    """The body, with MOMENT where the time of each attempt belongs."""
+    outcome = ended.outcome or NO_OUTCOME
+    error = outcome.error or outcome.cancelled
+    before = {
+        **run_view(ended, deployment),
+        "run_started_at": when(ended.started_at),
+        "run_ended_at": when(ended.ended_at),
+    }
+    after = {"values": fragment(outcome.values), **({"error": fragment(error)} if error else {})}
+    return encode(before)[:-1] + b',"webhook_sent_at":' + MOMENT + b"," + encode(after)[1:]

@@ -1,0 +1,99 @@
+"""Deliveries in this process's memory. Confined to one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+
+from uuid_utils import uuid4
+
+from treadle.storage.deliveries import Delivery, DeliveryAttempt, DeliveryStatus, DeliveryStore
+
+
+class MemoryDeliveryStore(DeliveryStore):
+    """A dict and a heap of what is due. There is one process, so that claims need no time at which they are over."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.changed = asyncio.Event()
+        self._clock = clock
+        self._deliveries: dict[str, Delivery] = {}
+        self._of_run: dict[str, list[str]] = {}
+        self._due: list[tuple[float, int, str]] = []
+        self._order = count()
+        self._pending = 0
+        self.release: Callable[[str], bool] = lambda run_id: False
+        """Told of a run that owes nothing any more; whether there is such a run."""
+
+    def add(self, delivery: Delivery) -> None:
+        """Owe it from now on."""
+        self._pending += 1
+        self._deliveries[delivery.delivery_id] = delivery
+        self._of_run.setdefault(delivery.run_id, []).append(delivery.delivery_id)
+        self._queue(delivery)
+
+    def forget(self, run_id: str) -> None:
+        """The run is forgotten, and with it the deliveries that have ended."""
+        for delivery_id in list(self._of_run.get(run_id, ())):
+            if self._deliveries[delivery_id].status != "pending":
+                self._drop(self._deliveries[delivery_id])
+
+    @property
+    def owing(self) -> bool:
+        """Whether any delivery has not ended."""
+        return self._pending > 0
+
+    async def claim(self, limit: int) -> list[Delivery]:
+        now = self._clock()
+        claimed: list[Delivery] = []
+        while self._due and len(claimed) < limit and self._due[0][0] <= now:
+            delivery = replace(self._deliveries[heapq.heappop(self._due)[2]], claim=str(uuid4()))
+            self._deliveries[delivery.delivery_id] = delivery
+            claimed.append(delivery)
+        return claimed
+
+    async def next_due(self) -> float | None:
+        return self._due[0][0] if self._due else None
+
+    async def report(
+        self, delivery: Delivery, attempt: DeliveryAttempt, status: DeliveryStatus, due: float | None = None
+    ) -> None:
+        if not self._holds(delivery):
+            return
+        noted = replace(
+            delivery, attempts=(*delivery.attempts, attempt), status=status, due=due or delivery.due, claim=None
+        )
+        if status == "pending":
+            self._deliveries[delivery.delivery_id] = noted
+            self._queue(noted)
+            return
+        self._pending -= 1
+        if self.release(delivery.run_id):
+            self._deliveries[delivery.delivery_id] = replace(noted, body=None)
+        else:
+            self._drop(noted)
+
+    async def give_back(self, delivery: Delivery) -> None:
+        if self._holds(delivery):
+            self._deliveries[delivery.delivery_id] = replace(delivery, claim=None)
+            self._queue(delivery)
+
+    async def of_run(self, run_id: str) -> list[Delivery]:
+        return [replace(self._deliveries[delivery_id], body=None) for delivery_id in self._of_run.get(run_id, ())]
+
+    def _holds(self, delivery: Delivery) -> bool:
+        known = self._deliveries.get(delivery.delivery_id)
+        return known is not None and known.claim is not None and known.claim == delivery.claim
+
+    def _queue(self, delivery: Delivery) -> None:
+        heapq.heappush(self._due, (delivery.due, next(self._order), delivery.delivery_id))
+        self.changed.set()
+
+    def _drop(self, delivery: Delivery) -> None:
+        del self._deliveries[delivery.delivery_id]
+        siblings = self._of_run[delivery.run_id]
+        siblings.remove(delivery.delivery_id)
+        if not siblings:
+            del self._of_run[delivery.run_id]

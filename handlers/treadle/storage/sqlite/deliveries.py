@@ -1,0 +1,91 @@
+"""Deliveries in an SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import astuple
+
+import orjson
+from uuid_utils import uuid4
+
+from treadle.storage.deliveries import Delivery, DeliveryAttempt, DeliveryStatus, DeliveryStore
+from treadle.storage.sqlite.database import Database, Row, statements
+
+COLUMNS = "delivery_id, run_id, graph_id, url, due, status, attempts, claim"
+SQL = {name: text.replace("{columns}", COLUMNS) for name, text in statements("deliveries.sql").items()}
+
+
+class SqliteDeliveryStore(DeliveryStore):
+    """The table `deliveries`; rows come into it in the transaction that ends their run."""
+
+    def __init__(
+        self, database: Database, clock: Callable[[], float], graph_ids: Sequence[str], *, lease: float, ttl: float
+    ) -> None:
+        self.changed = asyncio.Event()
+        self._database = database
+        self._clock = clock
+        self._graph_ids = orjson.dumps(graph_ids)
+        self._lease = lease
+        self._ttl = ttl
+
+    async def claim(self, limit: int) -> list[Delivery]:
+        now = self._clock()
+        # Looked for before the write lock is taken: most of the time there is nothing.
+        if not self._database.read(SQL["claimable"], now, self._graph_ids, 1):
+            return []
+        taken: list[tuple[str, str]] = []
+
+        def work(connection: sqlite3.Connection) -> list[Row]:
+            found = connection.execute(SQL["claimable"], (now, self._graph_ids, limit)).fetchall()
+            taken[:] = [(delivery_id, str(uuid4())) for (delivery_id,) in found]
+            rows = [(claim, now + self._lease, delivery_id) for delivery_id, claim in taken]
+            return [connection.execute(SQL["claim"], row).fetchone() for row in rows]
+
+        try:
+            return [_delivery(row) for row in await self._database.write(work)]
+        except asyncio.CancelledError:
+            # Nobody is there to make the attempts, now or in a moment.
+            self._database.write_soon(lambda connection: connection.executemany(SQL["give_back"], taken))
+            raise
+
+    async def next_due(self) -> float | None:
+        moment: float | None = self._database.read(SQL["next_due"], self._graph_ids)[0][0]
+        return moment
+
+    async def report(
+        self, delivery: Delivery, attempt: DeliveryAttempt, status: DeliveryStatus, due: float | None = None
+    ) -> None:
+        noted = orjson.dumps([astuple(each) for each in (*delivery.attempts, attempt)])
+        which = (delivery.delivery_id, delivery.claim)
+
+        def work(connection: sqlite3.Connection) -> None:
+            if status == "pending":
+                connection.execute(SQL["again"], (due or delivery.due, noted, *which))
+            elif connection.execute(SQL["end"], (status, noted, *which)).rowcount:
+                connection.execute(SQL["release"], (self._clock() + self._ttl, delivery.run_id))
+                connection.execute(SQL["drop_orphan"], (delivery.delivery_id, delivery.run_id))
+
+        await self._database.write(work)
+        self.changed.set()
+
+    async def give_back(self, delivery: Delivery) -> None:
+        which = (delivery.delivery_id, delivery.claim)
+        await self._database.write(lambda connection: connection.execute(SQL["give_back"], which))
+
+    async def of_run(self, run_id: str) -> list[Delivery]:
+        return [_delivery(row) for row in self._database.read(SQL["of_run"], run_id)]
+
+
+def add_delivery(connection: sqlite3.Connection, delivery: Delivery) -> None:
+    """Owe it from now on, and keep its run until it has ended; inside a transaction."""
+    row = (delivery.delivery_id, delivery.run_id, delivery.graph_id, delivery.url, delivery.body, delivery.due)
+    connection.execute(SQL["add"], row)
+    connection.execute(SQL["hold"], (delivery.run_id,))
+
+
+def _delivery(row: Row) -> Delivery:
+    delivery_id, run_id, graph_id, url, due, status, attempts, claim, body = row
+    tried = tuple(DeliveryAttempt(*each) for each in orjson.loads(attempts))
+    return Delivery(delivery_id, run_id, graph_id, url, body, due, status, tried, claim)
