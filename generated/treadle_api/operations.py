@@ -207,7 +207,15 @@ openapi_document: Final[Operation[OpenapiDocumentBody, OpenapiDocumentParameters
 
 CreateRunBody: TypeAlias = models.RunCreateStateless
 CreateRunResult: TypeAlias = results.Run
-CreateRunParameters: TypeAlias = NoParameters
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRunParameters:
+    """Parameters of POST /runs."""
+
+    idempotency_key: str | None = None
+
+
 create_run: Final[Operation[CreateRunBody, CreateRunParameters, CreateRunResult]] = Operation(
     name="create_run",
     operation_id="run_stateless_runs_post",
@@ -218,7 +226,16 @@ create_run: Final[Operation[CreateRunBody, CreateRunParameters, CreateRunResult]
     body_pointer="#/paths/~1runs/post/requestBody/content/application~1json/schema",
     body_required=True,
     make_parameters=CreateRunParameters,
-    parameters=(),
+    parameters=(
+        Parameter(
+            name="Idempotency-Key",
+            field="idempotency_key",
+            location="header",
+            required=False,
+            pointer="#/paths/~1runs/post/parameters/0/schema",
+            kind="string",
+        ),
+    ),
     status=200,
     media_type="application/json",
     statuses=frozenset({200, 400, 401, 404, 409, 413, 422, 503}),
@@ -228,7 +245,15 @@ create_run: Final[Operation[CreateRunBody, CreateRunParameters, CreateRunResult]
 
 CreateRunBatchBody: TypeAlias = models.RunBatchCreate
 CreateRunBatchResult: TypeAlias = list[results.Run]
-CreateRunBatchParameters: TypeAlias = NoParameters
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRunBatchParameters:
+    """Parameters of POST /runs/batch."""
+
+    idempotency_key: str | None = None
+
+
 create_run_batch: Final[Operation[CreateRunBatchBody, CreateRunBatchParameters, CreateRunBatchResult]] = Operation(
     name="create_run_batch",
     operation_id="run_batch_stateless_runs_post",
@@ -239,7 +264,16 @@ create_run_batch: Final[Operation[CreateRunBatchBody, CreateRunBatchParameters, 
     body_pointer="#/paths/~1runs~1batch/post/requestBody/content/application~1json/schema",
     body_required=True,
     make_parameters=CreateRunBatchParameters,
-    parameters=(),
+    parameters=(
+        Parameter(
+            name="Idempotency-Key",
+            field="idempotency_key",
+            location="header",
+            required=False,
+            pointer="#/paths/~1runs~1batch/post/parameters/0/schema",
+            kind="string",
+        ),
+    ),
     status=200,
     media_type="application/json",
     statuses=frozenset({200, 400, 401, 404, 409, 413, 422, 503}),
@@ -287,7 +321,16 @@ cancel_runs: Final[Operation[CancelRunsBody, CancelRunsParameters, CancelRunsRes
 
 StreamRunBody: TypeAlias = models.RunCreateStreamingStateless
 StreamRunResult: TypeAlias = results.StreamEvent
-StreamRunParameters: TypeAlias = NoParameters
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRunParameters:
+    """Parameters of POST /runs/stream."""
+
+    idempotency_key: str | None = None
+    last_event_id: str | None = None
+
+
 stream_run: Final[Operation[StreamRunBody, StreamRunParameters, StreamRunResult]] = Operation(
     name="stream_run",
     operation_id="stream_run_stateless_runs_stream_post",
@@ -298,7 +341,24 @@ stream_run: Final[Operation[StreamRunBody, StreamRunParameters, StreamRunResult]
     body_pointer="#/paths/~1runs~1stream/post/requestBody/content/application~1json/schema",
     body_required=True,
     make_parameters=StreamRunParameters,
-    parameters=(),
+    parameters=(
+        Parameter(
+            name="Idempotency-Key",
+            field="idempotency_key",
+            location="header",
+            required=False,
+            pointer="#/paths/~1runs~1stream/post/parameters/0/schema",
+            kind="string",
+        ),
+        Parameter(
+            name="Last-Event-ID",
+            field="last_event_id",
+            location="header",
+            required=False,
+            pointer="#/paths/~1runs~1stream/post/parameters/1/schema",
+            kind="string",
+        ),
+    ),
     status=200,
     media_type="text/event-stream",
     statuses=frozenset({200, 400, 401, 404, 409, 413, 422, 503}),
@@ -308,7 +368,15 @@ stream_run: Final[Operation[StreamRunBody, StreamRunParameters, StreamRunResult]
 
 WaitRunBody: TypeAlias = models.RunCreateStreamingStateless
 WaitRunResult: TypeAlias = Any
-WaitRunParameters: TypeAlias = NoParameters
+
+
+@dataclass(frozen=True, slots=True)
+class WaitRunParameters:
+    """Parameters of POST /runs/wait."""
+
+    idempotency_key: str | None = None
+
+
 wait_run: Final[Operation[WaitRunBody, WaitRunParameters, WaitRunResult]] = Operation(
     name="wait_run",
     operation_id="wait_run_stateless_runs_wait_post",
@@ -319,7 +387,16 @@ wait_run: Final[Operation[WaitRunBody, WaitRunParameters, WaitRunResult]] = Oper
     body_pointer="#/paths/~1runs~1wait/post/requestBody/content/application~1json/schema",
     body_required=True,
     make_parameters=WaitRunParameters,
-    parameters=(),
+    parameters=(
+        Parameter(
+            name="Idempotency-Key",
+            field="idempotency_key",
+            location="header",
+            required=False,
+            pointer="#/paths/~1runs~1wait/post/parameters/0/schema",
+            kind="string",
+        ),
+    ),
     status=200,
     media_type="application/json",
     statuses=frozenset({200, 400, 401, 404, 409, 413, 422, 503}),

@@ -32,6 +32,7 @@ from treadle.runs.checkpoints import Checkpoints
 from treadle.runs.execution import Execution
 from treadle.runs.graph_loop import GraphLoops
 from treadle.runs.hooks import owing
+from treadle.runs.idempotency import Creation
 from treadle.runs.lifecycle import Runs
 from treadle.runs.savers import MemorySavers, Savers, SqliteSavers
 from treadle.runs.views import Deployment
@@ -57,6 +58,7 @@ EXPOSED_HEADERS = (
     "x-pagination-next",
     "content-location",
     "location",
+    "idempotent-replayed",
     "treadle-ignored",
     "server-timing",
 )
@@ -67,6 +69,7 @@ class Services:
     """Runs, threads and what they need, alive for as long as `services` is open."""
 
     runs: Runs
+    creation: Creation
     threads: Threads
     assistants: Assistants
     addresses: Addresses
@@ -112,6 +115,7 @@ async def services(
         clock=clock,
     )
     runs = Runs(storage, worker, clock, thread_ttl=settings.thread_ttl)
+    creation = Creation(storage, runs, clock, settings.idempotency_ttl, settings.resumable_ttl)
     threads = Threads(storage, runs, checkpoints, loops.home, deployment, clock)
     assistants = Assistants(graphs.ids, clock())
     sender = Sender(addresses, signer, policy.headers, lambda: application(running), timeout=settings.webhook_timeout)
@@ -125,7 +129,9 @@ async def services(
         storage.events.disband()
         await outbox.stop()
 
-    running = Services(runs, threads, assistants, addresses, storage, checkpoints, deployment, settings, drain)
+    running = Services(
+        runs, creation, threads, assistants, addresses, storage, checkpoints, deployment, settings, drain
+    )
     loops.start()
     worker.start()
     threads.start()
@@ -146,7 +152,14 @@ def application(services: Services) -> Starlette:
     settings, deployment = services.settings, services.deployment
     contract = Contract.load()
     bound = bindings(
-        StatelessRuns(services.runs, services.assistants, services.addresses, deployment, heartbeat=settings.heartbeat),
+        StatelessRuns(
+            services.runs,
+            services.creation,
+            services.assistants,
+            services.addresses,
+            deployment,
+            heartbeat=settings.heartbeat,
+        ),
         RunAccess(services.runs, services.threads, deployment, heartbeat=settings.heartbeat),
         RunControl(services.runs, heartbeat=settings.heartbeat),
         ThreadAccess(services.threads, services.checkpoints.graphs.ids, settings.thread_ttl),

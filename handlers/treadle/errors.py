@@ -73,6 +73,16 @@ class ThreadConflict(TreadleError):
     status = 409
 
 
+class KeyReused(InvalidRequest):
+    """Idempotency-Key: another request has this key; a repeated one has the same operation, body and key."""
+
+
+class OutcomeGone(TreadleError):
+    """Idempotency-Key: what the first request with this key created is no longer kept."""
+
+    status = 409
+
+
 class AttemptsExhausted(TreadleError, RuntimeError):
     """The run was begun again and again, and its process ended each time."""
 

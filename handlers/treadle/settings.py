@@ -43,6 +43,8 @@ class Settings:
     """RUN_TTL_SECONDS: seconds for which an ended run's outcome stays readable at /runs/{run_id}."""
     run_retention_bytes: int | None = None
     """RUN_RETENTION_BYTES: ended runs beyond this size are forgotten early, oldest first; None: as the store has it."""
+    idempotency_ttl: float = 86400.0
+    """IDEMPOTENCY_TTL_SECONDS: seconds for which an `Idempotency-Key` stands for its request, and keeps its runs."""
     thread_ttl: float | None = None
     """THREAD_TTL_MINUTES: minutes for which a kept thread stays after its last change, if it does not say."""
     resumable_ttl: float = 120.0
@@ -146,6 +148,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "MAX_QUEUED_RUNS": ("max_queued", _number(int, 0, "queued runs")),
     "RUN_TTL_SECONDS": ("run_ttl", _number(float, 0, "seconds")),
     "RUN_RETENTION_BYTES": ("run_retention_bytes", _number(int, 0, "bytes")),
+    "IDEMPOTENCY_TTL_SECONDS": ("idempotency_ttl", _number(float, 1, "seconds")),
     "THREAD_TTL_MINUTES": ("thread_ttl", _number(float, 0.001, "minutes")),
     "RESUMABLE_STREAM_TTL_SECONDS": ("resumable_ttl", _number(float, 0, "seconds")),
     "EVENT_BUFFER_BYTES": ("event_buffer_bytes", _number(int, 1, "bytes")),

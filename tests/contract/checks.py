@@ -21,12 +21,14 @@ from tests.contract import answers, states, streams
 from tests.contract.asked import asked_for
 from tests.contract.document import assistant_id
 from tests.contract.inputs import graph_inputs, graph_supersteps
+from tests.contract.keyed import own_key
 from tests.contract.positives import sendable
-from tests.contract.server import KEY
+from tests.contract.server import API_KEY
 from tests.contract.thread_positives import may_be_refused, sendable_thread
 
 AnyCase = Case[Any]
 TIMEOUT = 10.0
+KEY = "idempotency-key"
 INPUTS = {name: values for graph, values in graph_inputs().items() for name in (graph, assistant_id(graph))}
 SUPERSTEPS = graph_supersteps()
 Check = Callable[[CheckContext, Response, AnyCase], None]
@@ -58,6 +60,8 @@ def map_case(context: HookContext, case: AnyCase) -> AnyCase:
         case.body = sendable(body, INPUTS, background=case.path == "/runs", sequence=sequence)
     elif case.method == "POST" and case.path == "/threads" and isinstance(body, dict):
         case.body = sendable_thread(body, SUPERSTEPS, sequence=sequence)
+    for name in [name for name in case.headers or {} if name.lower() == KEY]:
+        case.headers[name] = own_key(case.headers[name], case.path, case.body)
     return case
 
 
@@ -80,12 +84,12 @@ def stream_is_well_formed(ctx: CheckContext, response: Response, case: AnyCase) 
     if not (_header(response, "content-type") or "").startswith("text/event-stream"):
         return
     assert not response.stream_cut_short, "the stream did not end in time"
-    sent = _sent(response)
+    creates, keyed = case.method == "POST", KEY in {name.lower() for name in response.request.headers}
     streams.verify(
         streams.read(response.content),
         run_id=answers.run_of(_header(response, "content-location")),
-        from_start=case.method == "POST",
-        resumable=bool(sent.get("stream_resumable")) if case.method == "POST" else None,
+        from_start=creates and _header(response, "idempotent-replayed") is None,
+        resumable=keyed or bool(_sent(response).get("stream_resumable")) if creates else None,
     )
 
 
@@ -176,7 +180,7 @@ def _status(request_url: str, path: str) -> int:
     server = urlsplit(request_url)
     connection = http.client.HTTPConnection(server.hostname or "", server.port, timeout=TIMEOUT)
     try:
-        connection.request("GET", path, headers=KEY)
+        connection.request("GET", path, headers=API_KEY)
         return connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         raise AssertionError(f"GET {path} failed: {error!r}") from None

@@ -26,8 +26,7 @@ last column.
   `strict_resume` are about a thread that others use too, which a stateless run does not have; `on_disconnect` is about
   a response that outlasts the request.
 * **passed on**: the graph finds it in its config; the run's own thread has no checkpoint that it could start from.
-* **never sent**: declared by the contract, and nothing here leads to it. Every stateless run has a thread of its own,
-  so none conflicts (409); a check of the memory store cannot fail (500).
+* **never sent**: declared by the contract, and nothing here leads to it: a check of the memory store cannot fail.
 """
 _CREATES = """
 ## Creating runs

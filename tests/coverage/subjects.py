@@ -29,7 +29,6 @@ _OTHERWISE = {
     (ALL_CREATES, "command.resume"): "refused (400)",
     (ALL_CREATES, " ".join(_REFUSED)): "refused (422)",
     ("create_thread", "ttl.strategy=keep_latest"): "refused (422)",
-    (ALL_CREATES, "409"): NEVER,
     ("health_check", "500"): NEVER,
 }
 

@@ -40,7 +40,7 @@ def test_there_is_nothing_to_say_of_complete_marks() -> None:
         ("wait_run", "durability=sync,never", "wait_run has no 'durability=never'"),
         ("wait_run", "on_completion", "wait_run has no 'on_completion', but on_completion=delete, on_completion=keep"),
         ("wait_run", "404 418", "wait_run has no '418'"),
-        ("wait_run", "409", "shows wait_run 409, which is listed as never sent"),
+        ("health_check", "500", "shows health_check 500, which is listed as never sent"),
     ],
 )
 def test_a_mark_that_names_nothing_is_named(operations: str, fields: str, said: str) -> None:
@@ -66,7 +66,7 @@ def test_a_document_that_is_not_current_is_named(tmp_path: Path) -> None:
 def test_a_row_says_what_becomes_of_a_field_and_which_test_shows_it() -> None:
     one, other = "tests/web/test_a.py::test_one", "tests/web/test_b.py::test_other"
     tables = Tables([Mark(one, "create_run wait_run", "metadata"), Mark(other, "wait_run", "metadata")])
-    row = Row((), "metadata", [("create_run", "metadata"), ("wait_run", "metadata"), None, ("create_run", "409")])
+    row = Row((), "metadata", [("create_run", "metadata"), ("wait_run", "metadata"), None, ("health_check", "500")])
     links = f"¹ [{one}](../tests/web/test_a.py)<br>² [{other}](../tests/web/test_b.py)"
     assert tables.table(["field", "a", "b", "c", "d"], [row]).splitlines() == [
         "| field | a | b | c | d | shown by |",

@@ -194,6 +194,7 @@ async def test_a_follower_elsewhere_that_has_gone_holds_nobody_up(path: Path, cl
     async with processes(path, clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
         follower = other.events.follow("a", 0)
+        await other.runs.renew({}, extend=True)  # committed after the word that it reads
         run = await claim_one(one)
         one.events.open(run)
         for _ in range(20):
@@ -215,6 +216,7 @@ async def test_who_stood_still_while_events_were_forgotten_ends_broken(path: Pat
     async with processes(path, clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
         follower = other.events.follow("a", 0)
+        await other.runs.renew({}, extend=True)  # committed after the word that it reads
         run = await claim_one(one)
         one.events.open(run)
         one.events.append("a", [("x", b"1")])
@@ -280,6 +282,7 @@ async def test_the_events_of_an_ended_run_stay_while_somebody_elsewhere_reads_th
     async with processes(path, clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
         follower = other.events.follow("a", 0)
+        await other.runs.renew({}, extend=True)  # committed after the word that it reads
         run = await claim_one(one)
         one.events.open(run)
         one.events.append("a", [("x", b"1")] * 5)

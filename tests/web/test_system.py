@@ -100,9 +100,12 @@ def test_the_document_lists_exactly_what_is_served(http: httpx.Client, document:
 
 @pytest.mark.parametrize("path", ["/runs", "/runs/wait", "/runs/stream"])
 def test_the_document_names_every_header_of_a_created_run(http: httpx.Client, document: Any, path: str) -> None:
-    response = http.post(path, json={"assistant_id": "simple", "input": {"foo": 1}, "unknown": 1})
+    body, key = {"assistant_id": "simple", "input": {"foo": 1}, "unknown": 1}, {"idempotency-key": f"headers of {path}"}
+    http.post(path, json=body, headers=key)
+    response = http.post(path, json=body, headers=key)
     declared = {name.lower() for name in document["paths"][path]["post"]["responses"]["200"]["headers"]}
-    assert declared == {"content-location", "location", "treadle-ignored", "server-timing"} & set(response.headers)
+    own = {"content-location", "location", "idempotent-replayed", "treadle-ignored", "server-timing"}
+    assert declared == own & set(response.headers)
 
 
 # Any path and method
@@ -153,6 +156,7 @@ EXPOSED = {
     "x-pagination-next",
     "content-location",
     "location",
+    "idempotent-replayed",
     "treadle-ignored",
     "server-timing",
 }

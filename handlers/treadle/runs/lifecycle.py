@@ -15,7 +15,7 @@ from treadle.runs.own_threads import kept_threads, left_by_rollback
 from treadle.runs.worker import Worker
 from treadle.storage.base import END, Follower, Storage
 from treadle.storage.deliveries import Delivery
-from treadle.storage.records import ENDED, CancelAction, CancelRequest, RunRecord, Status, ThreadState
+from treadle.storage.records import ENDED, CancelAction, CancelRequest, Once, RunRecord, Status, ThreadState
 
 # Seconds that a run of another process, which was told to end, is waited for before it is forgotten all the same.
 LINGERING = 5.0
@@ -53,26 +53,32 @@ class Runs:
         """Do not wait for runs to end when the worker stops."""
         self._worker.hurry()
 
-    async def create(self, records: Sequence[RunRecord]) -> None:
-        """Commit new pending runs, all or none, and see to their start."""
+    async def create(self, records: Sequence[RunRecord], once: Once | None = None) -> None:
+        """Commit new pending runs, all or none, and see to their start.
+
+        Raises KeyTaken, and creates none, if the key of `once` stands for an earlier request.
+        """
         self._check_open()
         if len(records) == 1 and self._may_start(records[0]):
-            await self._start(self._claimed(records[0]))
+            await self._start(self._claimed(records[0]), once=once)
         else:
             for record in records:
                 self._storage.events.expect(record)
-            await self._add(records)
+            await self._add(records, once)
             self._worker.wake(min(record.due for record in records))
 
-    async def create_and_follow(self, run: RunRecord, after: int) -> Follower:
-        """Create one run and follow it from the event after `after`: 0 for all of them, END for none."""
+    async def create_and_follow(self, run: RunRecord, after: int, once: Once | None = None) -> Follower:
+        """Create one run and follow it from the event after `after`: 0 for all of them, END for none.
+
+        Raises KeyTaken, and creates none, if the key of `once` stands for an earlier request.
+        """
         self._check_open()
         if self._may_start(run):
-            return await self._start(self._claimed(run), after)
+            return await self._start(self._claimed(run), after, once)
         # Whoever will run it writes its events where they are found from here.
         run = replace(run, shared=after != END)
         follower = self._follow_from_the_start(run, after)
-        await self._add([run], follower)
+        await self._add([run], once, follower)
         self._worker.wake(run.due)
         return follower
 
@@ -89,10 +95,10 @@ class Runs:
         now = self._clock()
         return replace(run, status="running", claim=str(uuid4()), attempt=1, started_at=now, updated_at=now)
 
-    async def _start(self, run: RunRecord, after: int = END) -> Follower:
+    async def _start(self, run: RunRecord, after: int = END, once: Once | None = None) -> Follower:
         try:
             follower = self._follow_from_the_start(run, after)
-            await self._add([run], follower)
+            await self._add([run], once, follower)
         except BaseException:
             self._worker.release()
             raise
@@ -104,9 +110,9 @@ class Runs:
         self._storage.events.expect(run)
         return self._storage.events.follow(run.run_id, after)
 
-    async def _add(self, records: Sequence[RunRecord], follower: Follower | None = None) -> None:
+    async def _add(self, records: Sequence[RunRecord], once: Once | None, follower: Follower | None = None) -> None:
         try:
-            await self._storage.runs.add(records, kept_threads(records, self._thread_ttl))
+            await self._storage.runs.add(records, kept_threads(records, self._thread_ttl), once)
         except BaseException:
             if follower is not None:
                 follower.close()

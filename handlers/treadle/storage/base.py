@@ -11,11 +11,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from treadle.errors import TreadleError
 from treadle.storage.deliveries import DeliveryStore
-from treadle.storage.records import CancelRequest, Event, Outcome, RunRecord, Status, ThreadRecord, ThreadState
+from treadle.storage.records import CancelRequest, Event, Once, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 
 END: Final = sys.maxsize
 """Cursor of a follower that wants no events, only to learn that the run has ended."""
+
+
+class KeyTaken(TreadleError):
+    """The key stands for an earlier request."""
+
+    def __init__(self, earlier: Once) -> None:
+        super().__init__()
+        self.earlier = earlier
 
 
 class RunStore(ABC):
@@ -25,11 +34,19 @@ class RunStore(ABC):
     """
 
     @abstractmethod
-    async def add(self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = ()) -> None:
+    async def add(
+        self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = (), once: Once | None = None
+    ) -> None:
         """Commit all of the runs and threads or none. A run may come already claimed by the process that adds it.
 
-        Raises QueueFull (503) if more runs would be pending than may; claimed ones do not count.
+        Raises KeyTaken, and adds nothing, if the key of `once` stands for an earlier request: of those that come at
+        the same instant, through whatever process, exactly one is the first. Raises QueueFull (503) if more runs would
+        be pending than may; those that come claimed do not count.
         """
+
+    @abstractmethod
+    async def first(self, caller: str, key: str) -> Once | None:
+        """The request that the caller's key stands for, or None if it is unknown or its time is over."""
 
     @abstractmethod
     async def get(self, run_id: str) -> RunRecord | None:

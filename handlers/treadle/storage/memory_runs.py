@@ -11,12 +11,13 @@ from itertools import count
 from uuid_utils import uuid4
 
 from treadle.errors import LeaseLost
-from treadle.storage.base import RunStore
+from treadle.storage.base import KeyTaken, RunStore
 from treadle.storage.deliveries import Owe
 from treadle.storage.memory_deliveries import MemoryDeliveryStore
+from treadle.storage.memory_keys import MemoryKeys
 from treadle.storage.memory_threads import MemoryThreadStore
 from treadle.storage.queue_limit import QueueLimit
-from treadle.storage.records import CancelRequest, Outcome, RunRecord, Status, ThreadRecord, ThreadState
+from treadle.storage.records import CancelRequest, Once, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 
 RECORD_BYTES = 6 * 1024
 """What a record takes beside its input and output: its dicts, ids and index entries."""
@@ -49,14 +50,24 @@ class MemoryRunStore(RunStore):
         self._due: list[tuple[float, int, str]] = []
         self._stale = 0  # entries of runs that were cancelled or removed before they were due
         self._order = count()
+        self._keys = MemoryKeys()
         self._ended: OrderedDict[str, int] = OrderedDict()  # run_id -> bytes; one ttl for all, so oldest first
+        self._keyed: OrderedDict[str, int] = OrderedDict()  # the same of those that are kept as long as their key
         self._ended_bytes = 0
         self._gone: list[str] = []  # forgotten since the last sweep
 
-    async def add(self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = ()) -> None:
+    async def add(
+        self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = (), once: Once | None = None
+    ) -> None:
+        if once is not None:
+            self._evict()  # a key whose time is over must be free
+            if earlier := self._keys.first(once.caller, once.key, self._clock()):
+                raise KeyTaken(earlier)
         # Each pending run has one entry, and what else has one is stale.
         if not self._queue_limit.admits(records, lambda: len(self._due) - self._stale):
             raise self._queue_limit.refusal()
+        if once is not None:
+            self._keys.take(once, records)
         for thread in threads:
             await self._threads.add(thread)
         for record in records:
@@ -64,6 +75,9 @@ class MemoryRunStore(RunStore):
             self._of_thread.setdefault(record.thread_id, []).append(record.run_id)
             if record.status == "pending":
                 heapq.heappush(self._due, (record.due, next(self._order), record.run_id))
+
+    async def first(self, caller: str, key: str) -> Once | None:
+        return self._keys.first(caller, key, self._clock())
 
     async def get(self, run_id: str) -> RunRecord | None:
         record = self._records.get(run_id)
@@ -192,19 +206,30 @@ class MemoryRunStore(RunStore):
     def _evict(self) -> float | None:
         """Forget what is over its time, or over the size: memory is bounded whether anyone sweeps or not."""
         now = self._clock()
-        while self._ended:
-            run_id = next(iter(self._ended))
-            expires_at = self._records[run_id].expires_at
-            if expires_at is not None and expires_at > now and self._ended_bytes <= self._retention_bytes:
-                return expires_at
-            self._forget(run_id)
-            self._gone.append(run_id)
-        return None
+        for run_id in self._keys.expired(now):
+            if run_id in self._keyed:
+                self._let_go(run_id)
+        while self._ended_bytes > self._retention_bytes:
+            self._let_go(min((next(iter(each)) for each in (self._ended, self._keyed) if each), key=self._ended_at))
+        while self._ended and self._expires_at(next(iter(self._ended))) <= now:
+            self._let_go(next(iter(self._ended)))
+        upcoming = [self._keys.next_expiry(), *map(self._expires_at, list(self._ended)[:1])]
+        return min((moment for moment in upcoming if moment is not None), default=None)
+
+    def _let_go(self, run_id: str) -> None:
+        self._forget(run_id)
+        self._gone.append(run_id)
+
+    def _ended_at(self, run_id: str) -> float:
+        return self._records[run_id].ended_at or 0
+
+    def _expires_at(self, run_id: str) -> float:
+        return self._records[run_id].expires_at or 0
 
     def _forget(self, run_id: str) -> None:
         record = self._records.pop(run_id)
         self._deliveries.forget(run_id)
-        self._ended_bytes -= self._ended.pop(run_id, 0)
+        self._ended_bytes -= self._ended.pop(run_id, 0) + self._keyed.pop(run_id, 0)
         siblings = self._of_thread[record.thread_id]
         siblings.remove(run_id)
         if not siblings:
@@ -235,10 +260,11 @@ class MemoryRunStore(RunStore):
         if not ended.temporary or outcome is None:
             return ended
         parts = (outcome.values, outcome.error, outcome.interrupts)
-        expiring = replace(ended, expires_at=now + self._ttl)
+        usual, keyed = now + self._ttl, self._keys.kept_until(ended.run_id)
+        expiring = replace(ended, expires_at=max(usual, keyed))
         self._records[ended.run_id] = expiring
         size = RECORD_BYTES + ended.size + sum(len(part) for part in parts if part)
-        self._ended[ended.run_id] = size
+        (self._keyed if keyed > usual else self._ended)[ended.run_id] = size
         self._ended_bytes += size
         self._evict()
         return expiring

@@ -72,6 +72,20 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+    """A request that creates its runs once, however often it comes: `key` stands for it, among those of `caller`."""
+
+    caller: str
+    key: str
+    fingerprint: str
+    """What the request was: another one cannot have its key."""
+    expires_at: float
+    """When the key may stand for another request. Its runs are kept as long, unless they have to make room."""
+    run_ids: tuple[str, ...] = ()
+    """What it created, once it has."""
+
+
+@dataclass(frozen=True, slots=True)
 class CancelRequest:
     """What another process wants of a running run."""
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
 
 import treadle_api.operations as op
 from treadle.errors import TreadleError
 from treadle.graphs.assistants import Assistants
 from treadle.outbox.addresses import Addresses
+from treadle.runs.idempotency import Creation
 from treadle.runs.lifecycle import Runs
 from treadle.runs.request import Caller, new_run, unknown_fields
 from treadle.runs.views import Deployment, run_view, wait_body
 from treadle.storage.base import END
-from treadle.storage.records import RunRecord
+from treadle.storage.records import Once, RunRecord
 from treadle.web.binding import Call
+from treadle.web.joining import cursor
 from treadle.web.replies import Json, Later, Reply, ignored_header
 from treadle.web.sse import EventStream
 
@@ -25,13 +28,31 @@ T = TypeVar("T")
 DISCONNECTED = "client disconnected from the run stream (on_disconnect=cancel)"
 
 
+class Keyed(Protocol):
+    """Parameters of an operation that takes an `Idempotency-Key`."""
+
+    @property
+    def idempotency_key(self) -> str | None: ...
+
+
+K = TypeVar("K", bound=Keyed)
+
+
 class StatelessRuns:
     """Handlers of `POST /runs`, `/runs/wait`, `/runs/stream` and `/runs/batch`."""
 
     def __init__(
-        self, runs: Runs, assistants: Assistants, addresses: Addresses, deployment: Deployment, *, heartbeat: float
+        self,
+        runs: Runs,
+        creation: Creation,
+        assistants: Assistants,
+        addresses: Addresses,
+        deployment: Deployment,
+        *,
+        heartbeat: float,
     ) -> None:
         self._runs = runs
+        self._creation = creation
         self._addresses = addresses
         self._assistants = assistants
         self._deployment = deployment
@@ -39,17 +60,23 @@ class StatelessRuns:
 
     async def create_run(self, call: Call[op.CreateRunBody, op.CreateRunParameters]) -> Reply[op.CreateRunResult]:
         """Answer with the pending run as soon as it is committed."""
-        run = await self._new(call.body, call.document, call)
-        await self._runs.create([run])
-        headers = {"content-location": f"/runs/{run.run_id}"}
+        once = self._once(call, op.create_run.name)
+
+        async def new() -> list[RunRecord]:
+            return [await self._new(call.body, call.document, call)]
+
+        (run,), again = await self._creation.create(once, new)
+        headers = {"content-location": f"/runs/{run.run_id}"} | replayed_header(again)
         return Json(
             run_view(run, self._deployment), headers=headers | ignored_header(ignored(call.document, call.body))
         )
 
     async def wait_run(self, call: Call[op.WaitRunBody, op.WaitRunParameters]) -> Reply[op.WaitRunResult]:
         """Answer with the outcome; headers go out at once, so a failing graph is a 200 with `__error__`."""
-        run = await self._new(call.body, call.document, call)
-        follower = await self._runs.create_and_follow(run, END)
+        once = self._once(call, op.wait_run.name)
+        run, follower, again = await self._creation.create_and_follow(
+            once, lambda: self._new(call.body, call.document, call), END
+        )
         # Under the thread, unlike the other two: SDKs read their thread id from here (recorded).
         location = f"/threads/{run.thread_id}/runs/{run.run_id}"
 
@@ -61,20 +88,29 @@ class StatelessRuns:
             body,
             period=self._heartbeat,
             headers={"content-location": location, "location": f"{location}/join"}
+            | replayed_header(again)
             | ignored_header(ignored(call.document, call.body)),
             on_disconnect=self._cancel(run) if call.body.on_disconnect == "cancel" else None,
         )
 
     async def stream_run(self, call: Call[op.StreamRunBody, op.StreamRunParameters]) -> Reply[op.StreamRunResult]:
-        """Answer with the run's events from the first on."""
-        run = await self._new(call.body, call.document, call)
-        follower = await self._runs.create_and_follow(run, 0)
+        """Answer with the run's events from the first on; of a run that is met again, after `Last-Event-ID`."""
+        once = self._once(call, op.stream_run.name)
+
+        async def new() -> RunRecord:
+            run = await self._new(call.body, call.document, call)
+            # Who may ask for its events once more is to get them.
+            return run if once is None else replace(run, kwargs={**run.kwargs, "resumable": True})
+
+        seen = cursor(call.parameters.last_event_id) or 0
+        run, follower, again = await self._creation.create_and_follow(once, new, 0, seen)
         location = f"/runs/{run.run_id}"
         return EventStream(
             follower,
             with_ids=run.resumable,
             period=self._heartbeat,
             headers={"content-location": location, "location": f"{location}/stream"}
+            | replayed_header(again)
             | ignored_header(ignored(call.document, call.body)),
             on_disconnect=self._cancel(run) if call.body.on_disconnect == "cancel" else None,
         )
@@ -83,17 +119,26 @@ class StatelessRuns:
         self, call: Call[op.CreateRunBatchBody, op.CreateRunBatchParameters]
     ) -> Reply[op.CreateRunBatchResult]:
         """Answer with the pending runs in the order of the request: all of them are committed, or none is."""
-        runs, names, located = [], dict[str, None](), set[str]()
-        async for number, document in _in_turns(call.document):
-            body = op.create_run.load_body(document)
-            try:
-                runs.append(await self._new(body, document, call, located))
-            except TreadleError as error:
-                raise type(error)(f"[{number}].{error}") from None
-            names |= dict.fromkeys(ignored(document, body))
-        await self._runs.create(runs)
-        views = [run_view(run, self._deployment) async for _, run in _in_turns(runs)]
-        return Json(views, headers=ignored_header(names))
+        bodies = [(op.create_run.load_body(document), document) for document in call.document]
+
+        async def new() -> list[RunRecord]:
+            runs, located = [], set[str]()
+            async for number, (body, document) in _in_turns(bodies):
+                try:
+                    runs.append(await self._new(body, document, call, located))
+                except TreadleError as error:
+                    raise type(error)(f"[{number}].{error}") from None
+            return runs
+
+        made, again = await self._creation.create(self._once(call, op.create_run_batch.name), new)
+        names = dict.fromkeys(name for body, document in bodies for name in ignored(document, body))
+        views = [run_view(run, self._deployment) async for _, run in _in_turns(made)]
+        return Json(views, headers=replayed_header(again) | ignored_header(names))
+
+    def _once(self, call: Call[Any, K], operation: str) -> Once | None:
+        """The request as one that may come again, if its caller says so."""
+        key = call.parameters.idempotency_key
+        return None if key is None else self._creation.once(call.caller, key, operation, call.document)
 
     async def _new(
         self, body: op.CreateRunBody, document: dict[str, Any], call: Call[Any, Any], located: set[str] | None = None
@@ -123,6 +168,11 @@ async def _in_turns(items: Sequence[T]) -> AsyncIterator[tuple[int, T]]:
         if number % AT_ONCE == AT_ONCE - 1:
             await asyncio.sleep(0)
         yield number, item
+
+
+def replayed_header(again: bool) -> dict[str, str]:
+    """The header that tells the caller that this request was repeated."""
+    return {"idempotent-replayed": "true"} if again else {}
 
 
 def ignored(document: dict[str, Any], body: op.CreateRunBody) -> list[str]:

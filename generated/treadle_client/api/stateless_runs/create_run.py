@@ -9,14 +9,17 @@ from ...client import AuthenticatedClient, Client
 from ...models.error_response import ErrorResponse
 from ...models.run import Run
 from ...models.run_create_stateless import RunCreateStateless
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
     body: RunCreateStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -91,6 +94,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[ErrorResponse | Run]:
     """Start a stateless run
 
@@ -100,6 +104,7 @@ def sync_detailed(
     `on_disconnect` has no effect on this operation.
 
     Args:
+        idempotency_key (str | Unset):
         body (RunCreateStateless): A run without a thread of the caller's: the server makes one.
             Fields not listed are accepted; `interrupt_before` and `interrupt_after` work here as on a
             thread. Nothing but `assistant_id` is required, but a run without `input` and `command`
@@ -115,6 +120,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = client.get_httpx_client().request(
@@ -128,6 +134,7 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> ErrorResponse | Run | None:
     """Start a stateless run
 
@@ -137,6 +144,7 @@ def sync(
     `on_disconnect` has no effect on this operation.
 
     Args:
+        idempotency_key (str | Unset):
         body (RunCreateStateless): A run without a thread of the caller's: the server makes one.
             Fields not listed are accepted; `interrupt_before` and `interrupt_after` work here as on a
             thread. Nothing but `assistant_id` is required, but a run without `input` and `command`
@@ -153,6 +161,7 @@ def sync(
     return sync_detailed(
         client=client,
         body=body,
+        idempotency_key=idempotency_key,
     ).parsed
 
 
@@ -160,6 +169,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[ErrorResponse | Run]:
     """Start a stateless run
 
@@ -169,6 +179,7 @@ async def asyncio_detailed(
     `on_disconnect` has no effect on this operation.
 
     Args:
+        idempotency_key (str | Unset):
         body (RunCreateStateless): A run without a thread of the caller's: the server makes one.
             Fields not listed are accepted; `interrupt_before` and `interrupt_after` work here as on a
             thread. Nothing but `assistant_id` is required, but a run without `input` and `command`
@@ -184,6 +195,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -195,6 +207,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> ErrorResponse | Run | None:
     """Start a stateless run
 
@@ -204,6 +217,7 @@ async def asyncio(
     `on_disconnect` has no effect on this operation.
 
     Args:
+        idempotency_key (str | Unset):
         body (RunCreateStateless): A run without a thread of the caller's: the server makes one.
             Fields not listed are accepted; `interrupt_before` and `interrupt_after` work here as on a
             thread. Nothing but `assistant_id` is required, but a run without `input` and `command`
@@ -221,5 +235,6 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             body=body,
+            idempotency_key=idempotency_key,
         )
     ).parsed

@@ -9,14 +9,17 @@ from ...client import AuthenticatedClient, Client
 from ...models.error_response import ErrorResponse
 from ...models.run import Run
 from ...models.run_create_stateless import RunCreateStateless
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
     body: list[RunCreateStateless],
+    idempotency_key: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -103,6 +106,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: list[RunCreateStateless],
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[ErrorResponse | list[Run]]:
     """Start several stateless runs
 
@@ -111,6 +115,7 @@ def sync_detailed(
     neither `Location` nor `Content-Location`.
 
     Args:
+        idempotency_key (str | Unset):
         body (list[RunCreateStateless]): One to 10,000 stateless runs. Items are independent of
             each other and may name different graphs. All of them are created, or none is.
 
@@ -124,6 +129,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = client.get_httpx_client().request(
@@ -137,6 +143,7 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     body: list[RunCreateStateless],
+    idempotency_key: str | Unset = UNSET,
 ) -> ErrorResponse | list[Run] | None:
     """Start several stateless runs
 
@@ -145,6 +152,7 @@ def sync(
     neither `Location` nor `Content-Location`.
 
     Args:
+        idempotency_key (str | Unset):
         body (list[RunCreateStateless]): One to 10,000 stateless runs. Items are independent of
             each other and may name different graphs. All of them are created, or none is.
 
@@ -159,6 +167,7 @@ def sync(
     return sync_detailed(
         client=client,
         body=body,
+        idempotency_key=idempotency_key,
     ).parsed
 
 
@@ -166,6 +175,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: list[RunCreateStateless],
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[ErrorResponse | list[Run]]:
     """Start several stateless runs
 
@@ -174,6 +184,7 @@ async def asyncio_detailed(
     neither `Location` nor `Content-Location`.
 
     Args:
+        idempotency_key (str | Unset):
         body (list[RunCreateStateless]): One to 10,000 stateless runs. Items are independent of
             each other and may name different graphs. All of them are created, or none is.
 
@@ -187,6 +198,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -198,6 +210,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     body: list[RunCreateStateless],
+    idempotency_key: str | Unset = UNSET,
 ) -> ErrorResponse | list[Run] | None:
     """Start several stateless runs
 
@@ -206,6 +219,7 @@ async def asyncio(
     neither `Location` nor `Content-Location`.
 
     Args:
+        idempotency_key (str | Unset):
         body (list[RunCreateStateless]): One to 10,000 stateless runs. Items are independent of
             each other and may name different graphs. All of them are created, or none is.
 
@@ -221,5 +235,6 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             body=body,
+            idempotency_key=idempotency_key,
         )
     ).parsed

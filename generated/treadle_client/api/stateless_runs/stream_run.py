@@ -8,14 +8,21 @@ from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.error_response import ErrorResponse
 from ...models.run_create_streaming_stateless import RunCreateStreamingStateless
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
+    last_event_id: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
+
+    if not isinstance(last_event_id, Unset):
+        headers["Last-Event-ID"] = last_event_id
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -89,6 +96,8 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
+    last_event_id: str | Unset = UNSET,
 ) -> Response[ErrorResponse | str]:
     """Run statelessly and stream
 
@@ -99,6 +108,8 @@ def sync_detailed(
     `Location` is `/runs/{run_id}/stream`, which clients use to reconnect.
 
     Args:
+        idempotency_key (str | Unset):
+        last_event_id (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -112,6 +123,8 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
+        last_event_id=last_event_id,
     )
 
     response = client.get_httpx_client().request(
@@ -125,6 +138,8 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
+    last_event_id: str | Unset = UNSET,
 ) -> ErrorResponse | str | None:
     """Run statelessly and stream
 
@@ -135,6 +150,8 @@ def sync(
     `Location` is `/runs/{run_id}/stream`, which clients use to reconnect.
 
     Args:
+        idempotency_key (str | Unset):
+        last_event_id (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -149,6 +166,8 @@ def sync(
     return sync_detailed(
         client=client,
         body=body,
+        idempotency_key=idempotency_key,
+        last_event_id=last_event_id,
     ).parsed
 
 
@@ -156,6 +175,8 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
+    last_event_id: str | Unset = UNSET,
 ) -> Response[ErrorResponse | str]:
     """Run statelessly and stream
 
@@ -166,6 +187,8 @@ async def asyncio_detailed(
     `Location` is `/runs/{run_id}/stream`, which clients use to reconnect.
 
     Args:
+        idempotency_key (str | Unset):
+        last_event_id (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -179,6 +202,8 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
+        last_event_id=last_event_id,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -190,6 +215,8 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
+    last_event_id: str | Unset = UNSET,
 ) -> ErrorResponse | str | None:
     """Run statelessly and stream
 
@@ -200,6 +227,8 @@ async def asyncio(
     `Location` is `/runs/{run_id}/stream`, which clients use to reconnect.
 
     Args:
+        idempotency_key (str | Unset):
+        last_event_id (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -215,5 +244,7 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             body=body,
+            idempotency_key=idempotency_key,
+            last_event_id=last_event_id,
         )
     ).parsed

@@ -8,14 +8,17 @@ from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.error_response import ErrorResponse
 from ...models.run_create_streaming_stateless import RunCreateStreamingStateless
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -89,6 +92,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[Any | ErrorResponse]:
     """Run statelessly and wait
 
@@ -99,6 +103,7 @@ def sync_detailed(
     `/threads/{thread_id}/runs/{run_id}/join`, where a client whose connection broke can go on waiting.
 
     Args:
+        idempotency_key (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -112,6 +117,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = client.get_httpx_client().request(
@@ -125,6 +131,7 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> Any | ErrorResponse | None:
     """Run statelessly and wait
 
@@ -135,6 +142,7 @@ def sync(
     `/threads/{thread_id}/runs/{run_id}/join`, where a client whose connection broke can go on waiting.
 
     Args:
+        idempotency_key (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -149,6 +157,7 @@ def sync(
     return sync_detailed(
         client=client,
         body=body,
+        idempotency_key=idempotency_key,
     ).parsed
 
 
@@ -156,6 +165,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[Any | ErrorResponse]:
     """Run statelessly and wait
 
@@ -166,6 +176,7 @@ async def asyncio_detailed(
     `/threads/{thread_id}/runs/{run_id}/join`, where a client whose connection broke can go on waiting.
 
     Args:
+        idempotency_key (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -179,6 +190,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -190,6 +202,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     body: RunCreateStreamingStateless,
+    idempotency_key: str | Unset = UNSET,
 ) -> Any | ErrorResponse | None:
     """Run statelessly and wait
 
@@ -200,6 +213,7 @@ async def asyncio(
     `/threads/{thread_id}/runs/{run_id}/join`, where a client whose connection broke can go on waiting.
 
     Args:
+        idempotency_key (str | Unset):
         body (RunCreateStreamingStateless): A stateless run whose client stays connected: the
             fields of `RunCreateStateless` and `on_disconnect`.
 
@@ -215,5 +229,6 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             body=body,
+            idempotency_key=idempotency_key,
         )
     ).parsed

@@ -27,7 +27,8 @@ UPDATE deliveries SET due = ?1, free_at = ?1, attempts = ?2, claim = NULL WHERE 
 UPDATE deliveries SET status = ?, attempts = ?, claim = NULL, body = NULL WHERE delivery_id = ? AND claim = ?
 
 -- name: release
-UPDATE runs SET expires_at = ? WHERE run_id = ? AND temporary = 1 AND ended_at IS NOT NULL AND expires_at IS NULL
+UPDATE runs SET expires_at = max(?, coalesce(keyed_until, 0))
+WHERE run_id = ? AND temporary = 1 AND ended_at IS NOT NULL AND expires_at IS NULL
 
 -- name: drop_orphan
 DELETE FROM deliveries WHERE delivery_id = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = ?2)

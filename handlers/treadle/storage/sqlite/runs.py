@@ -11,11 +11,12 @@ import orjson
 from uuid_utils import uuid4
 
 from treadle.encoding import dump
-from treadle.errors import LeaseLost
-from treadle.storage.base import RunStore
+from treadle.errors import LeaseLost, QueueFull
+from treadle.storage.base import KeyTaken, RunStore
 from treadle.storage.deliveries import Owe
 from treadle.storage.queue_limit import QueueLimit
-from treadle.storage.records import CancelRequest, Outcome, RunRecord, Status, ThreadRecord, ThreadState
+from treadle.storage.records import CancelRequest, Once, Outcome, RunRecord, Status, ThreadRecord, ThreadState
+from treadle.storage.sqlite import keys
 from treadle.storage.sqlite.database import Database, Row, statements
 from treadle.storage.sqlite.deliveries import SqliteDeliveryStore, add_delivery
 from treadle.storage.sqlite.run_rows import COLUMNS, record_of, request_of
@@ -62,21 +63,35 @@ class SqliteRunStore(RunStore):
         self._retention_bytes = retention_bytes
         self._queue_limit = queue_limit
 
-    async def add(self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = ()) -> None:
+    async def add(
+        self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = (), once: Once | None = None
+    ) -> None:
         now = self._clock()
         rows = [self._added(record, now) for record in records]
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: sqlite3.Connection) -> Once | QueueFull | None:
+            if once is not None and (earlier := keys.earlier(connection, once, now)):
+                return earlier
             # Before anything is written: what is refused then costs the writes of others in this commit nothing.
             if not self._queue_limit.admits(records, lambda: connection.execute(SQL["queued"]).fetchone()[0]):
-                return False
+                return self._queue_limit.refusal()
             for thread in threads:
                 add_thread(connection, thread)
             connection.executemany(SQL["add"], rows)
-            return True
+            if once is not None:
+                keys.take(connection, once, records)
+            return None
 
-        if not await self._database.write(work):
-            raise self._queue_limit.refusal()
+        # Not raised inside: what fails there takes the rest of its group through the file once more.
+        refused = await self._database.write(work)
+        if isinstance(refused, QueueFull):
+            raise refused
+        if refused is not None:
+            raise KeyTaken(refused)
+
+    async def first(self, caller: str, key: str) -> Once | None:
+        rows = self._database.read(keys.SQL["first"], caller, key, self._clock())
+        return keys.as_once(rows[0]) if rows else None
 
     async def get(self, run_id: str) -> RunRecord | None:
         rows = self._database.read(SQL["get"], run_id, self._clock())
@@ -176,8 +191,8 @@ class SqliteRunStore(RunStore):
         while more:
             some, more = await self._database.write(self._sweep_some)
             gone += some
-        upcoming: float | None = self._database.read(SQL["next_expiry"])[0][0]
-        return gone, upcoming
+        upcoming = [self._database.read(statement)[0][0] for statement in (SQL["next_expiry"], keys.SQL["next_expiry"])]
+        return gone, min((moment for moment in upcoming if moment is not None), default=None)
 
     def _sweep_some(self, connection: sqlite3.Connection) -> tuple[list[str], bool]:
         """Forget some of what is over its time, or else over the size: the runs, and whether there may be more."""
@@ -200,7 +215,8 @@ class SqliteRunStore(RunStore):
             (run_id,) = row
             _forget(connection, run_id)
             gone.append(run_id)
-        return gone, room <= 0 or CHUNK in (len(gone), len(unread))
+        more_keys = keys.forget_some(connection, now)
+        return gone, more_keys or room <= 0 or CHUNK in (len(gone), len(unread))
 
     def _added(self, record: RunRecord, now: float) -> Row:
         request = {

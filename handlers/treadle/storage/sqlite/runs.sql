@@ -86,15 +86,16 @@ UPDATE runs SET cancel = ? WHERE run_id = ?
 -- name: settle
 UPDATE runs
 SET status = ?, claim = NULL, lease = NULL, cancel = NULL, updated_at = ?, ended_at = ?,
-    expires_at = CASE temporary WHEN 1 THEN ? END, first_event_at = ?, "values" = ?, error = ?, interrupts = ?,
-    cancelled = ?, size = size + ?
+    expires_at = CASE temporary WHEN 1 THEN max(?, coalesce(keyed_until, 0)) END, first_event_at = ?,
+    "values" = ?, error = ?, interrupts = ?, cancelled = ?, size = size + ?
 WHERE run_id = ? AND status = 'running' AND claim = ?
 RETURNING {columns}
 
 -- name: cancel_pending
 UPDATE runs
-SET status = ?, cancel = NULL, updated_at = ?, ended_at = ?, expires_at = CASE temporary WHEN 1 THEN ? END,
-    first_event_at = ?, "values" = ?, error = ?, interrupts = ?, cancelled = ?, size = size + ?
+SET status = ?, cancel = NULL, updated_at = ?, ended_at = ?,
+    expires_at = CASE temporary WHEN 1 THEN max(?, coalesce(keyed_until, 0)) END, first_event_at = ?,
+    "values" = ?, error = ?, interrupts = ?, cancelled = ?, size = size + ?
 WHERE run_id = ? AND status = 'pending'
 RETURNING {columns}
 
@@ -113,9 +114,22 @@ WHERE expires_at <= ?1 AND NOT EXISTS (SELECT 1 FROM readers WHERE run_id = ende
 ORDER BY expires_at LIMIT ?2
 
 -- name: oldest
-SELECT run_id FROM runs AS ended
-WHERE expires_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM readers WHERE run_id = ended.run_id AND until > ?)
-ORDER BY expires_at LIMIT 1
+-- Runs with a key expire long after others that ended with them: they are looked for by their end.
+SELECT run_id FROM (
+    SELECT * FROM (
+        SELECT run_id, ended_at FROM runs AS ended
+        WHERE expires_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM readers WHERE run_id = ended.run_id AND until > ?1)
+        ORDER BY expires_at LIMIT 1
+    )
+    UNION ALL
+    SELECT * FROM (
+        SELECT run_id, ended_at FROM runs AS ended
+        WHERE keyed_until IS NOT NULL AND expires_at IS NOT NULL
+            AND NOT EXISTS (SELECT 1 FROM readers WHERE run_id = ended.run_id AND until > ?1)
+        ORDER BY ended_at LIMIT 1
+    )
+)
+ORDER BY ended_at LIMIT 1
 
 -- name: ended_bytes
 SELECT ended_bytes FROM totals

@@ -1,0 +1,44 @@
+"""Keys of requests that create their runs once, in this process's memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from treadle.storage.records import Once, RunRecord
+
+
+class MemoryKeys:
+    """What each key stands for, and until when its runs are kept. All keys live equally long: the oldest go first."""
+
+    def __init__(self) -> None:
+        self._requests: OrderedDict[tuple[str, str], Once] = OrderedDict()
+        self._kept_until: dict[str, float] = {}
+
+    def first(self, caller: str, key: str, now: float) -> Once | None:
+        """The request that the key stands for."""
+        found = self._requests.get((caller, key))
+        return None if found is None or found.expires_at <= now else found
+
+    def take(self, once: Once, records: Sequence[RunRecord]) -> None:
+        """Let a key that is free stand for the request that creates these runs."""
+        run_ids = tuple(record.run_id for record in records)
+        self._requests[once.caller, once.key] = replace(once, run_ids=run_ids)
+        self._kept_until.update(dict.fromkeys(run_ids, once.expires_at))
+
+    def kept_until(self, run_id: str) -> float:
+        """Until when the run's key lives; 0 if it has none."""
+        return self._kept_until.get(run_id, 0.0)
+
+    def expired(self, now: float) -> Iterator[str]:
+        """Forget the keys whose time is over: the runs that they created."""
+        while (expires_at := self.next_expiry()) is not None and expires_at <= now:
+            _, once = self._requests.popitem(last=False)
+            for run_id in once.run_ids:
+                del self._kept_until[run_id]
+                yield run_id
+
+    def next_expiry(self) -> float | None:
+        """When the time of the next key will be over."""
+        return next(iter(self._requests.values())).expires_at if self._requests else None

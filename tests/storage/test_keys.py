@@ -1,0 +1,168 @@
+"""The promises of RunStore about requests that create their runs once, held against every backend."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.storage.stores import BACKENDS, DONE, KEPT, RUN_TTL, Clock, claimed, count, processes, record, store
+from tests.storage.test_threads import thread
+from treadle.storage.base import KeyTaken, Storage
+from treadle.storage.records import Once, Outcome
+
+pytestmark = pytest.mark.anyio
+DAY = 86400.0
+
+
+def once(key: str = "key", **changes: Any) -> Once:
+    """A request of a caller's, with a day for its key."""
+    return Once(**{"caller": "", "key": key, "fingerprint": "request", "expires_at": 1000.0 + DAY, **changes})
+
+
+async def is_first(storage: Storage, request: Once, run_id: str) -> bool:
+    """Whether the request creates the run, or was there before."""
+    try:
+        await storage.runs.add([record(run_id)], once=request)
+    except KeyTaken:
+        return False
+    return True
+
+
+async def test_a_key_stands_for_the_runs_of_its_first_request(storage: Storage) -> None:
+    assert await storage.runs.first("", "key") is None
+    await storage.runs.add([record("a"), record("b")], once=once())
+    with pytest.raises(KeyTaken) as taken:
+        await storage.runs.add([record("c")], [thread()], once(fingerprint="another"))
+    assert taken.value.earlier == once(run_ids=("a", "b"))
+    assert await storage.runs.first("", "key") == once(run_ids=("a", "b"))
+    assert {run.run_id for run in await storage.runs.find()} == {"a", "b"}
+    assert await storage.threads.get("thread") is None
+
+
+async def test_each_caller_has_keys_of_its_own(storage: Storage) -> None:
+    assert await is_first(storage, once(), "nobody's")
+    assert await is_first(storage, once(caller="ann"), "ann's")
+    assert await is_first(storage, once(caller="bob"), "bob's")
+    assert not await is_first(storage, once(caller="bob"), "bob's too")
+    assert await is_first(storage, once("another", caller="bob"), "bob's other one")
+
+
+async def test_of_many_at_the_same_instant_one_is_the_first(storage: Storage) -> None:
+    found = await asyncio.gather(*(is_first(storage, once(), f"run {number}") for number in range(100)))
+    assert sum(found) == 1
+    assert len(await storage.runs.find()) == 1
+
+
+async def test_of_many_in_several_processes_one_is_the_first(path: Path, clock: Clock) -> None:
+    async with processes(path, clock, 3) as stores:
+        keys = [once(f"key {number % 10}") for number in range(300)]
+        work = [is_first(stores[number % 3], key, f"run {number}") for number, key in enumerate(keys)]
+        assert sum(await asyncio.gather(*work)) == 10
+        assert [len(await each.runs.find()) for each in stores] == [10, 10, 10]
+
+
+async def test_a_request_that_is_refused_takes_no_key(leased: Storage) -> None:
+    await leased.runs.add([record("taken")])
+    results = await asyncio.gather(
+        leased.runs.add([record("a")], once=once("a")),
+        leased.runs.add([record("taken")], once=once("b")),
+        leased.runs.add([record("c")], once=once("a")),
+        return_exceptions=True,
+    )
+    assert [type(result).__name__ for result in results] == ["NoneType", "IntegrityError", "KeyTaken"]
+    assert await leased.runs.first("", "b") is None
+    assert await is_first(leased, once("b"), "b")
+
+
+async def test_a_key_outlives_the_process(path: Path, clock: Clock) -> None:
+    with closing(store(f"sqlite:///{path}", clock)) as storage:
+        await storage.runs.add([record("a")], once=once())
+    with closing(store(f"sqlite:///{path}", clock)) as storage:
+        assert not await is_first(storage, once(), "b")
+
+
+async def test_a_key_is_free_again_when_its_time_is_over_whether_anybody_sweeps_or_not(
+    storage: Storage, clock: Clock
+) -> None:
+    await storage.runs.add([record("a")], once=once())
+    clock.now += DAY - 1
+    assert not await is_first(storage, once(), "b")
+    clock.now += 1
+    assert await storage.runs.first("", "key") is None
+    assert await is_first(storage, once(expires_at=clock.now + DAY), "c")
+    found = await storage.runs.first("", "key")
+    assert found and found.run_ids == ("c",)
+
+
+async def test_a_run_is_kept_as_long_as_its_key(storage: Storage, clock: Clock) -> None:
+    await storage.runs.add([claimed("keyed")], once=once())
+    await storage.runs.add([claimed("usual")])
+    for name in ("keyed", "usual"):
+        await storage.runs.settle(name, "token", DONE)
+    clock.now += RUN_TTL
+    assert await storage.runs.sweep() == (["usual"], 1000 + DAY)
+    clock.now = 1000 + DAY - 1
+    assert await storage.runs.get("keyed") is not None
+    clock.now += 1
+    assert await storage.runs.get("keyed") is None
+    assert await storage.runs.sweep() == (["keyed"], None)
+
+
+async def test_a_run_that_ends_late_is_kept_for_its_usual_time(storage: Storage, clock: Clock) -> None:
+    await storage.runs.add([claimed("a"), record("b", due=5000)], once=once())
+    clock.now += DAY - 1
+    await storage.runs.settle("a", "token", DONE)
+    clock.now += 1
+    await storage.runs.sweep()
+    assert await storage.runs.cancel_pending("b", Outcome("interrupted")) is not None
+    clock.now += RUN_TTL - 2
+    assert await storage.runs.sweep() == ([], clock.now + 1)
+    clock.now += 2
+    assert sorted((await storage.runs.sweep())[0]) == ["a", "b"]
+
+
+async def test_a_pending_run_that_is_cancelled_is_kept_as_long_as_its_key(storage: Storage, clock: Clock) -> None:
+    await storage.runs.add([record("a", due=5000)], once=once())
+    await storage.runs.cancel_pending("a", Outcome("interrupted"))
+    clock.now += DAY - 1
+    assert await storage.runs.get("a") is not None
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+async def test_runs_with_and_without_keys_make_room_in_the_order_of_their_ends(
+    backend: str, clock: Clock, tmp_path: Path
+) -> None:
+    big = Outcome("success", values=b"x" * 40_000)
+    with closing(store(backend.format(folder=tmp_path), clock, run_retention_bytes=100_000)) as storage:
+        for number, name in enumerate("abcdef"):
+            request = once(name, expires_at=clock.now + DAY) if number % 2 == 0 else None
+            await storage.runs.add([claimed(name)], once=request)
+            await storage.runs.settle(name, "token", big)
+            clock.now += 1
+        await storage.runs.sweep()
+        assert [run.run_id for run in await storage.runs.find()] == ["f", "e"]
+        # What has made room is still known to have been: its key stands for it.
+        assert not await is_first(storage, once("a"), "again")
+
+
+async def test_a_key_outlives_a_run_that_is_removed(storage: Storage, clock: Clock) -> None:
+    await storage.runs.add([claimed("a", kwargs=KEPT)], once=once())
+    await storage.runs.remove("a")
+    assert not await is_first(storage, once(), "b")
+    clock.now += DAY
+    await storage.runs.sweep()
+    assert await is_first(storage, once(expires_at=clock.now + DAY), "b")
+
+
+async def test_keys_are_swept_some_at_a_time(sqlite: Storage, path: Path, clock: Clock) -> None:
+    for number in range(1200):
+        await sqlite.runs.add([], once=once(str(number), expires_at=2000.0 + number / 1200))
+    clock.now = 1999.0
+    assert await sqlite.runs.sweep() == ([], 2000.0)
+    clock.now = 2001.0
+    assert await sqlite.runs.sweep() == ([], None)
+    assert count(path, "count(*) FROM idempotency_keys") == 0
