@@ -58,8 +58,12 @@ def corrections(actions: list[Action]) -> str:
 
 def _label(target: str) -> str:
     """A JSONPath for the eye: `POST /runs: responses, 200`, or `Run: status`."""
-    words = [quoted or plain for quoted, plain in re.findall(r"\['([^']+)'\]|\.(\w+)", target)]
-    if words[:1] == ["paths"] and len(words) > 2:
+    words = [quoted or plain for quoted, plain in re.findall(r"\['([^']+)'\]|\.(\w+|\*)", target)]
+    if words in ([], ["components"]):
+        head, rest = "The whole document" if not words else "New components", []
+    elif words[:3] == ["paths", "*", "*"]:
+        head, rest = "Every operation", words[3:]
+    elif words[:1] == ["paths"] and len(words) > 2:
         head, rest = f"`{words[2].upper()} {words[1]}`", words[3:]
     elif words[:2] == ["components", "schemas"] and len(words) > 2:
         head, rest = f"`{words[2]}`", words[3:]

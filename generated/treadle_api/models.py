@@ -397,12 +397,12 @@ class ThreadSuperstepUpdate(BaseModel):
 
 class RunBatchCreate(RootModel[list[RunCreateStateless]]):
     """
-    At least one stateless run. Items are independent of each other and may name different graphs.
+    One to 10,000 stateless runs. Items are independent of each other and may name different graphs. All of them are created, or none is.
     """
 
     root: list[RunCreateStateless]
     """
-    At least one stateless run. Items are independent of each other and may name different graphs.
+    One to 10,000 stateless runs. Items are independent of each other and may name different graphs. All of them are created, or none is.
     """
 
 

@@ -81,7 +81,7 @@ search_assistants: Final[Operation[SearchAssistantsBody, SearchAssistantsParamet
         parameters=(),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 400, 404, 413, 422}),
+        statuses=frozenset({200, 400, 401, 404, 413, 422}),
     )
 )
 """POST /assistants/search: Search assistants by filter"""
@@ -120,7 +120,7 @@ get_assistant: Final[Operation[GetAssistantBody, GetAssistantParameters, GetAssi
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 404, 422}),
+    statuses=frozenset({200, 401, 404, 422}),
 )
 """GET /assistants/{assistant_id}: Get an assistant"""
 
@@ -141,7 +141,7 @@ server_info: Final[Operation[ServerInfoBody, ServerInfoParameters, ServerInfoRes
     parameters=(),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200}),
+    statuses=frozenset({200, 401}),
 )
 """GET /info: Get version and features"""
 
@@ -200,7 +200,7 @@ openapi_document: Final[Operation[OpenapiDocumentBody, OpenapiDocumentParameters
     parameters=(),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200}),
+    statuses=frozenset({200, 401}),
 )
 """GET /openapi.json: Get this document"""
 
@@ -238,7 +238,7 @@ create_run: Final[Operation[CreateRunBody, CreateRunParameters, CreateRunResult]
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 404, 409, 413, 422, 503}),
+    statuses=frozenset({200, 400, 401, 404, 409, 413, 422, 503}),
 )
 """POST /runs: Start a stateless run"""
 
@@ -276,7 +276,7 @@ create_run_batch: Final[Operation[CreateRunBatchBody, CreateRunBatchParameters, 
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 404, 409, 413, 422, 503}),
+    statuses=frozenset({200, 400, 401, 404, 409, 413, 422, 503}),
 )
 """POST /runs/batch: Start several stateless runs"""
 
@@ -314,7 +314,7 @@ cancel_runs: Final[Operation[CancelRunsBody, CancelRunsParameters, CancelRunsRes
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 400, 404, 413, 422}),
+    statuses=frozenset({204, 400, 401, 404, 413, 422}),
 )
 """POST /runs/cancel: Cancel several runs"""
 
@@ -361,7 +361,7 @@ stream_run: Final[Operation[StreamRunBody, StreamRunParameters, StreamRunResult]
     ),
     status=200,
     media_type="text/event-stream",
-    statuses=frozenset({200, 400, 404, 409, 413, 422, 503}),
+    statuses=frozenset({200, 400, 401, 404, 409, 413, 422, 503}),
 )
 """POST /runs/stream: Run statelessly and stream"""
 
@@ -399,7 +399,7 @@ wait_run: Final[Operation[WaitRunBody, WaitRunParameters, WaitRunResult]] = Oper
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 404, 409, 413, 422, 503}),
+    statuses=frozenset({200, 400, 401, 404, 409, 413, 422, 503}),
 )
 """POST /runs/wait: Run statelessly and wait"""
 
@@ -437,7 +437,7 @@ delete_run: Final[Operation[DeleteRunBody, DeleteRunParameters, DeleteRunResult]
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 404, 422}),
+    statuses=frozenset({204, 401, 404, 422}),
 )
 """DELETE /runs/{run_id}: Delete a run"""
 
@@ -475,7 +475,7 @@ get_run: Final[Operation[GetRunBody, GetRunParameters, GetRunResult]] = Operatio
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 404, 422}),
+    statuses=frozenset({200, 401, 404, 422}),
 )
 """GET /runs/{run_id}: Get a run"""
 
@@ -531,7 +531,7 @@ cancel_run: Final[Operation[CancelRunBody, CancelRunParameters, CancelRunResult]
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 202, 404, 422}),
+    statuses=frozenset({200, 202, 401, 404, 422}),
 )
 """POST /runs/{run_id}/cancel: Cancel a run"""
 
@@ -701,7 +701,7 @@ join_run: Final[Operation[JoinRunBody, JoinRunParameters, JoinRunResult]] = Oper
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 404, 422}),
+    statuses=frozenset({200, 401, 404, 422}),
 )
 """GET /runs/{run_id}/join: Wait for a run"""
 
@@ -773,7 +773,7 @@ join_run_stream: Final[Operation[JoinRunStreamBody, JoinRunStreamParameters, Joi
     ),
     status=200,
     media_type="text/event-stream",
-    statuses=frozenset({200, 404, 422}),
+    statuses=frozenset({200, 401, 404, 422}),
 )
 """GET /runs/{run_id}/stream: Join the stream of a run"""
 
@@ -794,7 +794,7 @@ create_thread: Final[Operation[CreateThreadBody, CreateThreadParameters, CreateT
     parameters=(),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 409, 413, 422, 503}),
+    statuses=frozenset({200, 400, 401, 409, 413, 422, 503}),
 )
 """POST /threads: Create a thread"""
 
@@ -832,7 +832,7 @@ delete_thread: Final[Operation[DeleteThreadBody, DeleteThreadParameters, DeleteT
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 404, 422}),
+    statuses=frozenset({204, 401, 404, 422}),
 )
 """DELETE /threads/{thread_id}: Delete a thread"""
 
@@ -879,7 +879,7 @@ get_thread: Final[Operation[GetThreadBody, GetThreadParameters, GetThreadResult]
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 404, 422}),
+    statuses=frozenset({200, 401, 404, 422}),
 )
 """GET /threads/{thread_id}: Get a thread"""
 
@@ -936,7 +936,7 @@ list_thread_history: Final[Operation[ListThreadHistoryBody, ListThreadHistoryPar
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 404, 422, 500}),
+        statuses=frozenset({200, 401, 404, 422, 500}),
     )
 )
 """GET /threads/{thread_id}/history: List past thread states"""
@@ -977,7 +977,7 @@ search_thread_history: Final[
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 404, 413, 422, 500}),
+    statuses=frozenset({200, 400, 401, 404, 413, 422, 500}),
 )
 """POST /threads/{thread_id}/history: Search past thread states"""
 
@@ -1067,7 +1067,7 @@ list_thread_runs: Final[Operation[ListThreadRunsBody, ListThreadRunsParameters, 
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 404, 422}),
+    statuses=frozenset({200, 401, 404, 422}),
 )
 """GET /threads/{thread_id}/runs: List runs of a thread"""
 
@@ -1114,7 +1114,7 @@ delete_thread_run: Final[Operation[DeleteThreadRunBody, DeleteThreadRunParameter
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 404, 422}),
+    statuses=frozenset({204, 401, 404, 422}),
 )
 """DELETE /threads/{thread_id}/runs/{run_id}: Delete a run"""
 
@@ -1161,7 +1161,7 @@ get_thread_run: Final[Operation[GetThreadRunBody, GetThreadRunParameters, GetThr
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 404, 422}),
+    statuses=frozenset({200, 401, 404, 422}),
 )
 """GET /threads/{thread_id}/runs/{run_id}: Get a run"""
 
@@ -1226,7 +1226,7 @@ cancel_thread_run: Final[Operation[CancelThreadRunBody, CancelThreadRunParameter
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 202, 404, 422}),
+    statuses=frozenset({200, 202, 401, 404, 422}),
 )
 """POST /threads/{thread_id}/runs/{run_id}/cancel: Cancel a run"""
 
@@ -1282,7 +1282,7 @@ join_thread_run: Final[Operation[JoinThreadRunBody, JoinThreadRunParameters, Joi
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 404, 422}),
+    statuses=frozenset({200, 401, 404, 422}),
 )
 """GET /threads/{thread_id}/runs/{run_id}/join: Wait for a run"""
 
@@ -1365,7 +1365,7 @@ join_thread_run_stream: Final[
     ),
     status=200,
     media_type="text/event-stream",
-    statuses=frozenset({200, 404, 422}),
+    statuses=frozenset({200, 401, 404, 422}),
 )
 """GET /threads/{thread_id}/runs/{run_id}/stream: Follow a run as stream"""
 
@@ -1421,7 +1421,7 @@ get_thread_state: Final[Operation[GetThreadStateBody, GetThreadStateParameters, 
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 404, 422, 500}),
+    statuses=frozenset({200, 401, 404, 422, 500}),
 )
 """GET /threads/{thread_id}/state: Get the current thread state"""
 
@@ -1460,7 +1460,7 @@ search_thread_state: Final[Operation[SearchThreadStateBody, SearchThreadStatePar
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 400, 404, 413, 422, 500}),
+        statuses=frozenset({200, 400, 401, 404, 413, 422, 500}),
     )
 )
 """POST /threads/{thread_id}/state/checkpoint: Get state by checkpoint config"""
@@ -1527,7 +1527,7 @@ get_thread_state_at: Final[Operation[GetThreadStateAtBody, GetThreadStateAtParam
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 404, 422, 500}),
+        statuses=frozenset({200, 401, 404, 422, 500}),
     )
 )
 """GET /threads/{thread_id}/state/{checkpoint_id}: Get state at a checkpoint"""

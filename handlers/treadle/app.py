@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,6 +21,7 @@ from treadle import __version__
 from treadle.encoding import encode
 from treadle.graphs.assistants import Assistants
 from treadle.graphs.loading import Graphs
+from treadle.keys import KeyRing
 from treadle.outbox.addresses import Addresses
 from treadle.outbox.dispatch import Outbox
 from treadle.outbox.policy import read_policy
@@ -41,12 +43,13 @@ from treadle.storage import open_storage
 from treadle.storage.base import Storage
 from treadle.storage.sqlite import sqlite_path
 from treadle.threads.lifecycle import Threads
+from treadle.web.access import Access, from_inside
 from treadle.web.assistants import AssistantAccess
 from treadle.web.binding import Contract
 from treadle.web.cancelling import RunControl
 from treadle.web.feedback import FeedbackAccess
 from treadle.web.joining import RunAccess
-from treadle.web.routes import bindings, routes
+from treadle.web.routes import KEYLESS, bindings, routes
 from treadle.web.stateless import StatelessRuns
 from treadle.web.system import System
 from treadle.web.threads import ThreadAccess
@@ -110,10 +113,9 @@ async def services(
     runs = Runs(storage, worker, clock, thread_ttl=settings.thread_ttl)
     creation = Creation(storage, runs, clock, settings.idempotency_ttl, settings.resumable_ttl)
     threads = Threads(storage, runs, checkpoints, loops.home, deployment, clock)
-    sender = Sender(addresses, signer, policy.headers, lambda: application(running), timeout=settings.webhook_timeout)
-    outbox = Outbox(
-        storage.deliveries, sender, attempts=settings.webhook_attempts, durable=storage.durable, clock=clock
-    )
+    timeout, attempts = settings.webhook_timeout, settings.webhook_attempts
+    sender = Sender(addresses, signer, policy.headers, lambda: from_inside(application(running)), timeout=timeout)
+    outbox = Outbox(storage.deliveries, sender, attempts=attempts, durable=storage.durable, clock=clock)
 
     async def drain() -> None:
         runs.close()
@@ -165,7 +167,7 @@ def _worker(
 
 
 def application(services: Services) -> Starlette:
-    """The ASGI application over running services."""
+    """The ASGI application over running services. Raises ConfigError if the file with the API keys cannot be read."""
     settings, deployment = services.settings, services.deployment
     contract = Contract.load()
     bound = bindings(
@@ -183,7 +185,7 @@ def application(services: Services) -> Starlette:
         ThreadAccess(services.threads, services.checkpoints.graphs.ids, settings.thread_ttl),
         AssistantAccess(services.assistants),
         FeedbackAccess(services.feedback),
-        System(services.runs, deployment, contract.document),
+        System(services.runs, deployment, contract.published(needs_key=settings.needs_key)),
     )
     cors = Middleware(
         CORSMiddleware,
@@ -194,9 +196,17 @@ def application(services: Services) -> Starlette:
     )
     return Starlette(
         routes=list(routes(bound, contract, max_body_bytes=settings.max_body_bytes)),
-        middleware=[cors],
+        # CORS comes first: browsers ask without a key whether they may call, and have to see why they may not.
+        middleware=[cors, *_access(settings)],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
     )
+
+
+def _access(settings: Settings) -> list[Middleware]:
+    if not settings.needs_key:
+        return []
+    path = None if settings.api_keys_file is None else Path(settings.api_keys_file)
+    return [Middleware(Access, KeyRing(settings.api_keys, path), KEYLESS)]
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -105,6 +105,12 @@ class StorageUnavailable(TreadleError):
     status = 503
 
 
+class QueueFull(TreadleError):
+    """As many runs wait as may."""
+
+    status = 503
+
+
 class ShuttingDown(TreadleError):
     """The server is shutting down and takes no new runs."""
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,12 @@ class Listener:
         """Where clients on this machine reach the server."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
         return f"http://{host}:{self.socket.getsockname()[1]}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        address = ip_address(self.socket.getsockname()[0].partition("%")[0])
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -219,6 +226,11 @@ def announce_processes(graph_ids: Sequence[str], settings: Settings, listener: L
     store = "runs end with this process" if settings.database_uri.startswith("memory:") else None
     port = "the default port is taken" if listener.moved else None
     url = None if settings.role == "worker" else listener.url
+    if url is not None and not settings.needs_key and not listener.is_local:
+        log.warning(
+            "whoever reaches this address may use the server; set TREADLE_API_KEYS or TREADLE_API_KEYS_FILE",
+            host=listener.host,
+        )
     if not sys.stderr.isatty():
         notes = [note for note in (store, port) if note]
         log.info(

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from treadle.errors import ConfigError
+from treadle.keys import ApiKey, keys_in_list
 
-MOST = {"seconds": 1e10, "minutes": 1e8, "bytes": 1e15, "runs": 1e6, "attempts": 1e3}
+MOST = {"seconds": 1e10, "minutes": 1e8, "bytes": 1e15, "runs": 1e6, "queued runs": 1e9, "attempts": 1e3}
 """The largest number of each unit: later than three centuries from now, no time can be shown."""
 
 
@@ -37,6 +38,8 @@ class Settings:
     """BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS: seconds that running runs may take to end after SIGTERM."""
     max_body_bytes: int = 300 * 1024 * 1024
     """HTTP_MAX_REQUEST_BODY_BYTES: larger request bodies get 413."""
+    max_queued: int = 100_000
+    """MAX_QUEUED_RUNS: runs that may wait in the store; creates that would make more get 503. 0: no limit."""
     run_ttl: float = 600.0
     """RUN_TTL_SECONDS: seconds for which an ended run's outcome stays readable at /runs/{run_id}."""
     run_retention_bytes: int | None = None
@@ -65,6 +68,15 @@ class Settings:
     """FEEDBACK_TTL_SECONDS: seconds for which a link for feedback is valid, if its run is kept for so long."""
     cors_allow_origins: tuple[str, ...] = ("*",)
     """CORS_ALLOW_ORIGINS: origins of browsers that may call, separated by commas."""
+    api_keys: tuple[ApiKey, ...] = ()
+    """TREADLE_API_KEYS: who may call; nobody needs a key if none is set here or in the file."""
+    api_keys_file: str | None = None
+    """TREADLE_API_KEYS_FILE: a file with further keys, one a line, that is read again when it changes."""
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether requests need an API key."""
+        return bool(self.api_keys) or self.api_keys_file is not None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **overrides: Any) -> Settings:
@@ -127,6 +139,13 @@ def _list(name: str, text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
+def _keys(name: str, text: str) -> tuple[ApiKey, ...]:
+    keys = keys_in_list(name, text)
+    if not keys:  # a server that was meant to have keys must not be open to all
+        raise ConfigError(f"{name} is empty: unset it or give it a value")
+    return keys
+
+
 _SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "DATABASE_URI": ("database_uri", _text),
@@ -139,6 +158,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "BG_JOB_TIMEOUT_SECS": ("run_timeout", _number(float, 0.001, "seconds")),
     "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": ("shutdown_grace", _number(float, 0, "seconds")),
     "HTTP_MAX_REQUEST_BODY_BYTES": ("max_body_bytes", _number(int, 1, "bytes")),
+    "MAX_QUEUED_RUNS": ("max_queued", _number(int, 0, "queued runs")),
     "RUN_TTL_SECONDS": ("run_ttl", _number(float, 0, "seconds")),
     "RUN_RETENTION_BYTES": ("run_retention_bytes", _number(int, 0, "bytes")),
     "IDEMPOTENCY_TTL_SECONDS": ("idempotency_ttl", _number(float, 1, "seconds")),
@@ -153,6 +173,8 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "TREADLE_SECRET_KEY": ("secret_key", _text),
     "FEEDBACK_TTL_SECONDS": ("feedback_ttl", _number(float, 1, "seconds")),
     "CORS_ALLOW_ORIGINS": ("cors_allow_origins", _list),
+    "TREADLE_API_KEYS": ("api_keys", _keys),
+    "TREADLE_API_KEYS_FILE": ("api_keys_file", _text),
 }
 
 assert {field for field, _ in _VARIABLES.values()} == {field.name for field in fields(Settings)}

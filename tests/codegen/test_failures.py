@@ -106,7 +106,8 @@ def test_a_body_that_is_not_json(workshop: Workshop) -> None:
 
 def test_a_path_parameter_that_is_not_declared(workshop: Workshop) -> None:
     changed = overlay()
-    changed["actions"][-1]["update"]["/runs/{run_id}"]["get"]["parameters"] = []
+    paths = next(action["update"] for action in changed["actions"] if "/runs/{run_id}" in action.get("update", ()))
+    paths["/runs/{run_id}"]["get"]["parameters"] = []
     assert "'/runs/{run_id}' was not resolved" in refusal(workshop, overlay=changed)
 
 

@@ -19,7 +19,7 @@ from tests.contract.feedback_tokens import make_tokens
 from tests.contract.inputs import graph_inputs
 from tests.contract.report import Report
 from tests.contract.sequences import missing, plans
-from tests.contract.server import ROOT, Server, serving
+from tests.contract.server import API_KEY, ROOT, Server, serving
 
 SETTINGS = Path(__file__).parent / "schemathesis.toml"
 SEED = 20240607
@@ -113,6 +113,7 @@ def schemathesis(server: Server, folder: Path, report: Report, name: str, option
     """Run Schemathesis on the document in `folder`, add what it recorded to the report, and return its exit code."""
     events = folder / f"{name}.ndjson"
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS), "run", "openapi.json"]
+    command += [option for name, value in API_KEY.items() for option in ("--header", f"{name}: {value}")]
     command += ["--url", server.url, "--report", "ndjson", "--report-ndjson-path", str(events), *options]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     try:

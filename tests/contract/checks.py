@@ -25,6 +25,7 @@ from tests.contract.feedback_tokens import with_run, with_something
 from tests.contract.inputs import graph_inputs, graph_supersteps
 from tests.contract.keyed import own_key
 from tests.contract.positives import sendable
+from tests.contract.server import API_KEY
 from tests.contract.thread_positives import may_be_refused, sendable_thread
 
 AnyCase = Case[Any]
@@ -185,7 +186,7 @@ def _status(request_url: str, path: str) -> int:
     server = urlsplit(request_url)
     connection = http.client.HTTPConnection(server.hostname or "", server.port, timeout=TIMEOUT)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=API_KEY)
         return connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         raise AssertionError(f"GET {path} failed: {error!r}") from None

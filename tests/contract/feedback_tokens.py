@@ -10,6 +10,8 @@ from urllib.request import Request, urlopen
 
 from itsdangerous import URLSafeTimedSerializer
 
+from tests.contract.server import API_KEY
+
 Json = dict[str, Any]
 PATH = "/runs/{run_id}/feedback/{token}"
 KEYS = [f"key {number}" for number in range(20)]
@@ -50,6 +52,6 @@ def _links(url: str, assistant: str, given: Json) -> list[str]:
 
 def _call(method: str, url: str, body: Json | None = None) -> Any:
     content = None if body is None else json.dumps(body).encode()
-    request = Request(url, content, {"content-type": "application/json"}, method=method)
+    request = Request(url, content, {"content-type": "application/json", **API_KEY}, method=method)
     with urlopen(request, timeout=30) as response:
         return json.loads(response.read() or b"null")

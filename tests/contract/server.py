@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from tests.contract.inputs import write_config
 
@@ -21,6 +21,8 @@ START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 # Nothing listens on the discard port: a request that tries to leave the machine fails at once.
 NOWHERE = "http://127.0.0.1:9"
+# What the server under test wants of everybody: so every operation is also called without it, and has to refuse.
+API_KEY = {"x-api-key": "the-key-of-the-fuzzer"}
 
 
 class Server:
@@ -47,7 +49,7 @@ class Server:
 
     def get(self, path: str) -> Any:
         """A JSON document of the server's."""
-        with urlopen(self.url + path, timeout=10) as response:
+        with urlopen(Request(self.url + path, headers=API_KEY), timeout=10) as response:
             return json.load(response)
 
     @property
@@ -123,6 +125,7 @@ def _environment() -> dict[str, str]:
         "HTTPS_PROXY": NOWHERE,
         "ALL_PROXY": NOWHERE,
         "NO_PROXY": "127.0.0.1",
+        "TREADLE_API_KEYS": f"fuzzer={API_KEY['x-api-key']}",
         "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "1",
         "WEBHOOK_MAX_ATTEMPTS": "2",
         # Longer than the fuzzer's patience: kept up by heartbeats, a run that never ends would hold it for ever.

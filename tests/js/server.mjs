@@ -8,10 +8,11 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const PYTHON = process.env.TREADLE_PYTHON ?? `${ROOT}.venv/bin/python`;
 
 /** Serves the graphs of a langgraph.json; resolves to the server's URL and a function that stops it. */
-export async function serve(config) {
+export async function serve(config, env = {}) {
   // In memory: the default file would be shared with whatever else is served from this folder.
   const server = spawn(PYTHON, ["-m", "treadle", "serve", ROOT + config, "--port", "0", "--database-uri", "memory://"], {
     stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, ...env },
   });
   const ended = new Promise((resolve) => server.once("exit", resolve));
   for await (const line of createInterface({ input: server.stderr })) {

@@ -10,6 +10,7 @@ from treadle.errors import ConfigError
 from treadle.settings import Settings
 from treadle.storage.base import Changes, Storage
 from treadle.storage.deliveries import Owe, nothing_owed
+from treadle.storage.queue_limit import QueueLimit
 
 MEMORY_RETENTION = 256 * 1024**2
 """Bytes of ended runs that are kept in memory, unless RUN_RETENTION_BYTES says otherwise."""
@@ -41,7 +42,14 @@ def open_storage(
         retention_bytes = MEMORY_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes
         deliveries, feedback = MemoryDeliveryStore(clock), MemoryFeedbackStore(token_bytes(32))
         runs = MemoryRunStore(
-            clock, threads, deliveries, feedback, owe, ttl=settings.run_ttl, retention_bytes=retention_bytes
+            clock,
+            threads,
+            deliveries,
+            feedback,
+            owe,
+            ttl=settings.run_ttl,
+            retention_bytes=retention_bytes,
+            queue_limit=QueueLimit(settings.max_queued),
         )
         events = MemoryEventLog(settings.event_buffer_bytes)
         return Storage(runs, threads, deliveries, feedback, events, NoChanges(), durable=False, close=lambda: None)

@@ -50,7 +50,8 @@ class RunStore(ABC):
         """Commit all of the runs and threads or none. A run may come already claimed by the process that adds it.
 
         Raises KeyTaken, and adds nothing, if the key of `once` stands for an earlier request: of those that come at
-        the same instant, through whatever process, exactly one is the first.
+        the same instant, through whatever process, exactly one is the first. Raises QueueFull (503) if more runs would
+        be pending than may; those that come claimed do not count.
         """
 
     @abstractmethod

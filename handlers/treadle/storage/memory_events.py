@@ -10,17 +10,23 @@ from treadle.storage.records import Event, RunRecord
 
 EVENT_BYTES = 160
 """What an event takes in memory beside its data."""
+PORTION = 64 * 1024
+"""Bytes of events that a follower gets at once, if one event is not more: what it has got is in no buffer any more."""
+BUFFERS = 8
+"""So many full buffers the runs of a process may have together."""
+SHARE = 16
+"""Beyond that, each run may have this part of a buffer before its graph has to wait."""
 
 
 class MemoryEventLog(EventLog):
     """One list of events per run. Those of a run that is not resumable leave once every follower has them."""
 
     def __init__(self, buffer_bytes: int) -> None:
-        self._buffer_bytes = buffer_bytes
+        self._budget = _Budget(buffer_bytes)
         self._runs: dict[str, _RunEvents] = {}
 
     def expect(self, run: RunRecord) -> None:
-        self._runs[run.run_id] = _RunEvents(run.resumable, self._buffer_bytes)
+        self._runs[run.run_id] = _RunEvents(run.resumable, self._budget)
 
     def open(self, run: RunRecord) -> None:
         if run.run_id not in self._runs:
@@ -54,12 +60,15 @@ class MemoryEventLog(EventLog):
             run.wake()
             if not run.resumable:
                 del self._runs[run_id]  # followers hold what they have yet to read
+                run.trim()
 
     def abandon(self, run_id: str) -> None:
         run = self._runs.pop(run_id, None)
         if run is not None and not run.closed:
             run.closed = run.broken = True
             run.wake()
+        if run is not None:
+            run.forget()
 
     def disband(self) -> None:
         for run_id in list(self._runs):
@@ -83,16 +92,31 @@ class MemoryEventLog(EventLog):
         if run is not None:
             run.closed = True
             run.wake()
+            run.forget()
+
+
+class _Budget:
+    """What runs may hold: each by itself, and all of them together."""
+
+    __slots__ = ("held", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+
+    def exceeded(self, size: int) -> bool:
+        """Whether a run that holds `size` bytes holds too much."""
+        return size > self.limit or (self.held > self.limit * BUFFERS and size > self.limit // SHARE)
 
 
 class _RunEvents:
     """The events of one run from `first` on, and who reads them."""
 
-    __slots__ = ("broken", "closed", "events", "final", "first", "followers", "limit", "resumable", "size", "writer")
+    __slots__ = ("broken", "budget", "closed", "events", "final", "first", "followers", "resumable", "size", "writer")
 
-    def __init__(self, resumable: bool, limit: int) -> None:
+    def __init__(self, resumable: bool, budget: _Budget) -> None:
         self.resumable = resumable
-        self.limit = limit
+        self.budget = budget
         self.events: list[Event] = []
         self.first = 1
         self.size = 0
@@ -104,7 +128,7 @@ class _RunEvents:
 
     @classmethod
     def nothing(cls) -> _RunEvents:
-        events = cls(resumable=False, limit=0)
+        events = cls(resumable=False, budget=_Budget(0))
         events.closed = True
         return events
 
@@ -118,31 +142,45 @@ class _RunEvents:
             seq += 1
             self.events.append(Event(seq, name, data))
             self.size += len(data) + EVENT_BYTES
+            self.budget.held += len(data) + EVENT_BYTES
         self.trim()
         self.wake()
 
     def after(self, cursor: int) -> list[Event]:
-        return self.events[max(cursor + 1 - self.first, 0) :]
+        """The next portion of the events after `cursor`."""
+        start = end = max(cursor + 1 - self.first, 0)
+        size = 0
+        while end < len(self.events) and size < PORTION:
+            size += len(self.events[end].data)
+            end += 1
+        return self.events[start:end]
 
     def full(self) -> bool:
         """Too much waits for a follower: what is only kept for a replay does not hold up the writer."""
-        return self.size > self.limit and any(follower.cursor < self.last for follower in self.followers)
+        return self.budget.exceeded(self.size) and any(follower.cursor < self.last for follower in self.followers)
 
     def trim(self) -> None:
         """Free what every follower has read: all of it, or for a resumable run what exceeds the limit."""
-        if self.resumable and self.size <= self.limit:
+        limit = self.budget.limit
+        if self.resumable and self.size <= limit:
             return
         floor = min((follower.cursor for follower in self.followers), default=END)
         free = 0
         for event in self.events:
-            if event.seq > floor or (self.resumable and self.size <= self.limit):
+            if event.seq > floor or (self.resumable and self.size <= limit):
                 break
             self.size -= len(event.data) + EVENT_BYTES
+            self.budget.held -= len(event.data) + EVENT_BYTES
             free += 1
         del self.events[:free]
         self.first += free
         if self.writer is not None and not self.full():
             _resolve(self.writer)
+
+    def forget(self) -> None:
+        """Nobody will follow from now on: only what followers have yet to read is still needed."""
+        self.resumable = False
+        self.trim()
 
     def wake(self) -> None:
         for follower in self.followers:

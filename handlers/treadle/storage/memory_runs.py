@@ -17,6 +17,7 @@ from treadle.storage.memory_deliveries import MemoryDeliveryStore
 from treadle.storage.memory_feedback import MemoryFeedbackStore
 from treadle.storage.memory_keys import MemoryKeys
 from treadle.storage.memory_threads import MemoryThreadStore
+from treadle.storage.queue_limit import QueueLimit
 from treadle.storage.records import CancelRequest, Once, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 
 RECORD_BYTES = 6 * 1024
@@ -36,6 +37,7 @@ class MemoryRunStore(RunStore):
         *,
         ttl: float,
         retention_bytes: int,
+        queue_limit: QueueLimit,
     ) -> None:
         self._clock = clock
         self._threads = threads
@@ -46,6 +48,7 @@ class MemoryRunStore(RunStore):
         feedback.grow = self._grow
         self._ttl = ttl
         self._retention_bytes = retention_bytes
+        self._queue_limit = queue_limit
         self._records: dict[str, RunRecord] = {}
         self._of_thread: dict[str, list[str]] = {}  # thread_id -> run_ids, the oldest first
         self._due: list[tuple[float, int, str]] = []
@@ -64,6 +67,10 @@ class MemoryRunStore(RunStore):
             self._evict()  # a key whose time is over must be free
             if earlier := self._keys.first(once.caller, once.key, self._clock()):
                 raise KeyTaken(earlier)
+        # Each pending run has one entry, and what else has one is stale.
+        if not self._queue_limit.admits(records, lambda: len(self._due) - self._stale):
+            raise self._queue_limit.refusal()
+        if once is not None:
             self._keys.take(once, records)
         for thread in threads:
             await self._threads.add(thread)

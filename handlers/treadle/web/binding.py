@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from treadle.encoding import decode
 from treadle.errors import BodyTooLarge, InvalidRequest, TreadleError
+from treadle.web.access import caller_of
 from treadle.web.parameters import ParameterReader
 from treadle.web.replies import Failure, Reply
 from treadle_api.operations import Operation
@@ -31,6 +32,8 @@ P = TypeVar("P")
 R = TypeVar("R")
 QUOTED = 1000
 """Characters of a long value that an error message quotes."""
+REASON = 100
+"""Characters behind such a value, which say what is wrong with it."""
 CONTRACT = "urn:treadle:contract"
 RETRY_LATER = {"retry-after": "1"}
 log = structlog.get_logger("treadle.web")
@@ -49,6 +52,8 @@ class Call(Generic[B, P]):
     size: int
     """Bytes of the body."""
     scope: Scope
+    caller: str = ""
+    """The name of the API key that it came with; empty where none is needed."""
 
     @property
     def unknown(self) -> list[str]:
@@ -103,6 +108,10 @@ class Contract:
         """The document of the operations that this version serves."""
         return cls(orjson.loads(files("treadle_api").joinpath("openapi.json").read_bytes()))
 
+    def published(self, *, needs_key: bool) -> dict[str, Any]:
+        """The document as it is true of this server: that requests need a key, only if they do."""
+        return {name: part for name, part in self.document.items() if needs_key or name != "security"}
+
     def validator(self, pointer: str) -> Validator:
         """The validator of the schema at a JSON pointer."""
         # A $ref is a URI: the braces of a path have to be percent-encoded in it.
@@ -147,7 +156,8 @@ class Endpoint:
         if self._judge is not None:
             body = await read_body(receive, headers, self._limit)
             document = judge(self._judge, decode(body))
-        return Call(self.operation.load_body(document), parameters, document, headers, received_at, len(body), scope)
+        typed = self.operation.load_body(document)
+        return Call(typed, parameters, document, headers, received_at, len(body), scope, caller_of(scope))
 
 
 def judge(validator: Validator, document: Any) -> Any:
@@ -160,11 +170,12 @@ def judge(validator: Validator, document: Any) -> Any:
 
 
 def _shortened(text: str) -> str:
-    """The validator quotes the value whole, before and after it names the field, which stands in the middle."""
+    """The validator quotes the value whole, before it says what is wrong and after it names the field."""
     if len(text) <= 4 * QUOTED:
         return text
     before, separator, after = text.partition("\n\nFailed validating")
-    return f"{before[:QUOTED]}…{separator}{after[:QUOTED]}…"
+    wrong = f"…{before[-REASON:]}" if len(before) > QUOTED + REASON else before[QUOTED:]
+    return f"{before[:QUOTED]}{wrong}{separator}{after[:QUOTED]}…"
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:

@@ -19,6 +19,9 @@ from treadle.web.stateless import StatelessRuns
 from treadle.web.system import System
 from treadle.web.threads import ThreadAccess
 
+KEYLESS = (op.health_check, op.give_feedback_by_link, op.give_feedback)
+"""The operations that need no API key: a link for feedback is a credential of its own."""
+
 
 def bindings(
     stateless: StatelessRuns,

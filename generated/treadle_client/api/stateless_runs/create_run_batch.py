@@ -55,6 +55,11 @@ def _parse_response(
 
         return response_400
 
+    if response.status_code == 401:
+        response_401 = ErrorResponse.from_dict(response.json())
+
+        return response_401
+
     if response.status_code == 404:
         response_404 = ErrorResponse.from_dict(response.json())
 
@@ -111,8 +116,8 @@ def sync_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (list[RunCreateStateless]): At least one stateless run. Items are independent of each
-            other and may name different graphs.
+        body (list[RunCreateStateless]): One to 10,000 stateless runs. Items are independent of
+            each other and may name different graphs. All of them are created, or none is.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -148,8 +153,8 @@ def sync(
 
     Args:
         idempotency_key (str | Unset):
-        body (list[RunCreateStateless]): At least one stateless run. Items are independent of each
-            other and may name different graphs.
+        body (list[RunCreateStateless]): One to 10,000 stateless runs. Items are independent of
+            each other and may name different graphs. All of them are created, or none is.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -180,8 +185,8 @@ async def asyncio_detailed(
 
     Args:
         idempotency_key (str | Unset):
-        body (list[RunCreateStateless]): At least one stateless run. Items are independent of each
-            other and may name different graphs.
+        body (list[RunCreateStateless]): One to 10,000 stateless runs. Items are independent of
+            each other and may name different graphs. All of them are created, or none is.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -215,8 +220,8 @@ async def asyncio(
 
     Args:
         idempotency_key (str | Unset):
-        body (list[RunCreateStateless]): At least one stateless run. Items are independent of each
-            other and may name different graphs.
+        body (list[RunCreateStateless]): One to 10,000 stateless runs. Items are independent of
+            each other and may name different graphs. All of them are created, or none is.
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.

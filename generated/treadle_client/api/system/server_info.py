@@ -6,6 +6,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
+from ...models.error_response import ErrorResponse
 from ...models.server_info_response import ServerInfoResponse
 from ...types import Response
 
@@ -20,11 +21,18 @@ def _get_kwargs() -> dict[str, Any]:
     return _kwargs
 
 
-def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> ServerInfoResponse | None:
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> ErrorResponse | ServerInfoResponse | None:
     if response.status_code == 200:
         response_200 = ServerInfoResponse.from_dict(response.json())
 
         return response_200
+
+    if response.status_code == 401:
+        response_401 = ErrorResponse.from_dict(response.json())
+
+        return response_401
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -32,7 +40,9 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
         return None
 
 
-def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[ServerInfoResponse]:
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[ErrorResponse | ServerInfoResponse]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -44,7 +54,7 @@ def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Res
 def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
-) -> Response[ServerInfoResponse]:
+) -> Response[ErrorResponse | ServerInfoResponse]:
     """Get version and features
 
      Tells which server and which LangGraph answer here and which features are on. A `host` object may
@@ -55,7 +65,7 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[ServerInfoResponse]
+        Response[ErrorResponse | ServerInfoResponse]
     """
 
     kwargs = _get_kwargs()
@@ -70,7 +80,7 @@ def sync_detailed(
 def sync(
     *,
     client: AuthenticatedClient | Client,
-) -> ServerInfoResponse | None:
+) -> ErrorResponse | ServerInfoResponse | None:
     """Get version and features
 
      Tells which server and which LangGraph answer here and which features are on. A `host` object may
@@ -81,7 +91,7 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        ServerInfoResponse
+        ErrorResponse | ServerInfoResponse
     """
 
     return sync_detailed(
@@ -92,7 +102,7 @@ def sync(
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
-) -> Response[ServerInfoResponse]:
+) -> Response[ErrorResponse | ServerInfoResponse]:
     """Get version and features
 
      Tells which server and which LangGraph answer here and which features are on. A `host` object may
@@ -103,7 +113,7 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[ServerInfoResponse]
+        Response[ErrorResponse | ServerInfoResponse]
     """
 
     kwargs = _get_kwargs()
@@ -116,7 +126,7 @@ async def asyncio_detailed(
 async def asyncio(
     *,
     client: AuthenticatedClient | Client,
-) -> ServerInfoResponse | None:
+) -> ErrorResponse | ServerInfoResponse | None:
     """Get version and features
 
      Tells which server and which LangGraph answer here and which features are on. A `host` object may
@@ -127,7 +137,7 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        ServerInfoResponse
+        ErrorResponse | ServerInfoResponse
     """
 
     return (

@@ -10,6 +10,7 @@ from treadle.errors import ConfigError
 from treadle.settings import Settings
 from treadle.storage.base import Storage
 from treadle.storage.deliveries import Owe
+from treadle.storage.queue_limit import QueueLimit
 from treadle.storage.sqlite.database import Database
 from treadle.storage.sqlite.deliveries import SQL as DELIVERIES
 from treadle.storage.sqlite.deliveries import SqliteDeliveryStore
@@ -58,6 +59,7 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
         lease=settings.lease,
         ttl=settings.run_ttl,
         resumable_ttl=settings.resumable_ttl,
+        queue_limit=QueueLimit(settings.max_queued),
         retention_bytes=FILE_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes,
     )
 

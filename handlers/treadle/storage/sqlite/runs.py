@@ -11,9 +11,10 @@ import orjson
 from uuid_utils import uuid4
 
 from treadle.encoding import dump
-from treadle.errors import LeaseLost
+from treadle.errors import LeaseLost, QueueFull
 from treadle.storage.base import KeyTaken, RunStore
 from treadle.storage.deliveries import Owe
+from treadle.storage.queue_limit import QueueLimit
 from treadle.storage.records import CancelRequest, Once, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 from treadle.storage.sqlite import keys
 from treadle.storage.sqlite.database import Database, Row, statements
@@ -47,6 +48,7 @@ class SqliteRunStore(RunStore):
         ttl: float,
         resumable_ttl: float,
         retention_bytes: int,
+        queue_limit: QueueLimit,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -59,6 +61,7 @@ class SqliteRunStore(RunStore):
         self._ttl = ttl
         self._resumable_ttl = resumable_ttl
         self._retention_bytes = retention_bytes
+        self._queue_limit = queue_limit
 
     async def add(
         self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = (), once: Once | None = None
@@ -66,9 +69,12 @@ class SqliteRunStore(RunStore):
         now = self._clock()
         rows = [self._added(record, now) for record in records]
 
-        def work(connection: sqlite3.Connection) -> Once | None:
+        def work(connection: sqlite3.Connection) -> Once | QueueFull | None:
             if once is not None and (earlier := keys.earlier(connection, once, now)):
                 return earlier
+            # Before anything is written: what is refused then costs the writes of others in this commit nothing.
+            if not self._queue_limit.admits(records, lambda: connection.execute(SQL["queued"]).fetchone()[0]):
+                return self._queue_limit.refusal()
             for thread in threads:
                 add_thread(connection, thread)
             connection.executemany(SQL["add"], rows)
@@ -77,8 +83,11 @@ class SqliteRunStore(RunStore):
             return None
 
         # Not raised inside: what fails there takes the rest of its group through the file once more.
-        if earlier := await self._database.write(work):
-            raise KeyTaken(earlier)
+        refused = await self._database.write(work)
+        if isinstance(refused, QueueFull):
+            raise refused
+        if refused is not None:
+            raise KeyTaken(refused)
 
     async def first(self, caller: str, key: str) -> Once | None:
         rows = self._database.read(keys.SQL["first"], caller, key, self._clock())

@@ -4,6 +4,9 @@ INSERT INTO runs (
     status, attempt, claim, lease, updated_at, started_at
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
+-- name: queued
+SELECT pending FROM queue
+
 -- name: get
 SELECT {columns} FROM runs WHERE run_id = ? AND (expires_at IS NULL OR expires_at > ?)
 

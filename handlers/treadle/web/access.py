@@ -1,0 +1,76 @@
+"""Who may call: every request needs a key, if there are any, before anything else of it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from treadle.keys import KeyRing
+from treadle.web.replies import Failure
+from treadle_api.operations import Operation
+
+CALLER: Final = "caller"
+"""Where the state of a request holds the name of its key."""
+INSIDE: Final = "treadle"
+"""The caller of requests that the server makes itself."""
+NEEDED = "An API key is needed: send it as x-api-key, or as Authorization: Bearer"
+REFUSED = "The API key is not valid"
+_CHALLENGE = {"www-authenticate": "Bearer"}
+
+
+class Access:
+    """ASGI middleware. Without a valid key each path answers alike, be it served or not, and no body is read.
+
+    A request whose state has a caller already comes `from_inside`: none from outside has a state.
+    """
+
+    def __init__(self, app: ASGIApp, keys: KeyRing, keyless: Iterable[Operation[Any, Any, Any]]) -> None:
+        self._app = app
+        self._keys = keys
+        self._keyless = [(operation.method, compile_path(operation.path)[0]) for operation in keyless]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or caller_of(scope) or self._is_open(scope["method"], scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        presented = list(_presented(scope["headers"]))
+        caller = self._keys.caller(presented)
+        if caller is None:
+            reply = Failure(401, REFUSED if presented else NEEDED, _CHALLENGE)
+            await reply(scope, receive, send)
+            return
+        scope.setdefault("state", {})[CALLER] = caller
+        await self._app(scope, receive, send)
+
+    def _is_open(self, method: str, path: str) -> bool:
+        method = "GET" if method == "HEAD" else method
+        return any(method == allowed and pattern.match(path) for allowed, pattern in self._keyless)
+
+
+def from_inside(app: ASGIApp) -> ASGIApp:
+    """The application for requests that the server makes itself: whoever had it make them was asked for a key."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "state": {CALLER: INSIDE}}, receive, send)
+
+    return call
+
+
+def caller_of(scope: Scope) -> str:
+    """The name of the key that a request came with; empty where none is needed."""
+    name: str = scope.get("state", {}).get(CALLER, "")
+    return name
+
+
+def _presented(headers: Sequence[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """What may be a key, `x-api-key` first: SDKs send that one by themselves, beside what their users add."""
+    for name, value in sorted(headers, key=lambda header: header[0] != b"x-api-key"):
+        if name == b"x-api-key":
+            yield value.strip()
+        elif name == b"authorization":
+            scheme, _, token = value.partition(b" ")
+            if scheme.lower() == b"bearer":
+                yield token.strip()

@@ -1,0 +1,109 @@
+"""How many runs may wait: exact, all or none, whoever adds them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.storage.stores import BACKENDS, DONE, Clock, claimed, count, processes, record, store
+from treadle.errors import QueueFull
+from treadle.storage.base import Storage
+from treadle.storage.records import Outcome
+
+pytestmark = pytest.mark.anyio
+
+
+def limited(uri: str, folder: Path, clock: Clock, most: int = 3) -> Storage:
+    """A store in which `most` runs may wait."""
+    return store(uri.format(folder=folder), clock, max_queued=most)
+
+
+@pytest.fixture(params=BACKENDS, ids=lambda uri: uri.partition(":")[0])
+async def three(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Storage]:
+    """A store in which three runs may wait."""
+    opened = limited(request.param, tmp_path, clock)
+    yield opened
+    opened.close()
+
+
+async def fits(storage: Storage, *ids: str) -> bool:
+    """Whether these runs are added; if not, none of them is."""
+    try:
+        await storage.runs.add([record(run_id) for run_id in ids])
+    except QueueFull as refusal:
+        assert "3 runs may wait" in str(refusal)
+        assert [await storage.runs.get(run_id) for run_id in ids] == [None] * len(ids)
+        return False
+    return True
+
+
+async def test_one_more_than_may_wait_is_refused_and_a_batch_as_a_whole(three: Storage) -> None:
+    assert not await fits(three, "a", "b", "c", "d")
+    assert await fits(three, "a", "b")
+    assert not await fits(three, "c", "d")
+    assert await fits(three, "c")
+    assert not await fits(three, "d")
+
+
+async def test_what_comes_claimed_does_not_wait(three: Storage) -> None:
+    assert await fits(three, "a", "b", "c")
+    await three.runs.add([claimed("d")])
+    assert not await fits(three, "e")
+
+
+async def test_delayed_runs_wait(three: Storage) -> None:
+    await three.runs.add([record(run_id, due=9999.0) for run_id in "abc"])
+    assert not await fits(three, "d")
+
+
+async def test_each_way_out_of_the_queue_makes_room_once(three: Storage) -> None:
+    assert await fits(three, "a", "b", "c")
+    (run,) = await three.runs.claim(1)
+    assert await fits(three, "d")
+    await three.runs.settle(run.run_id, run.claim or "", DONE)
+    assert not await fits(three, "e")
+    await three.runs.cancel_pending("b", Outcome("interrupted"))
+    await three.runs.cancel_pending("b", Outcome("interrupted"))
+    assert await fits(three, "e")
+    assert not await fits(three, "f")
+    await three.runs.remove("c")
+    await three.runs.remove("c")
+    await three.runs.remove("b")
+    assert await fits(three, "f")
+    assert not await fits(three, "g")
+
+
+async def test_a_run_that_is_given_back_waits_again(three: Storage) -> None:
+    """Even where there is no room: it was accepted before."""
+    assert await fits(three, "a", "b", "c")
+    (run,) = await three.runs.claim(1)
+    assert await fits(three, "d")
+    await three.runs.give_back(run.run_id, run.claim or "")
+    assert len(await three.runs.claim(1)) == 1
+    assert not await fits(three, "e")
+    assert len(await three.runs.claim(1)) == 1
+    assert await fits(three, "e")
+
+
+@pytest.mark.parametrize("uri", BACKENDS)
+async def test_zero_is_no_limit(uri: str, tmp_path: Path, clock: Clock) -> None:
+    storage = limited(uri, tmp_path, clock, most=0)
+    await storage.runs.add([record(f"{number}") for number in range(500)])
+    storage.close()
+
+
+async def test_it_is_exact_between_processes_that_add_at_once(path: Path, clock: Clock) -> None:
+    async with processes(path, clock, number=4) as unlimited:
+        await unlimited[0].runs.add([record("first")])
+    stores = [limited("sqlite:///{folder}/runs.db", path.parent, clock, most=20) for _ in range(4)]
+    adding = [stores[number % 4].runs.add([record(f"{number} {each}") for each in range(3)]) for number in range(40)]
+    results = await asyncio.gather(*adding, return_exceptions=True)
+    refused = [result for result in results if isinstance(result, BaseException)]
+    assert {type(error) for error in refused} == {QueueFull}
+    assert len(results) - len(refused) == 6  # and one run from before
+    assert count(path, "count(*) FROM runs") == count(path, "pending FROM queue") == 19
+    for each in stores:
+        each.close()

@@ -1,0 +1,167 @@
+"""Clients that do not read: they cost little memory and no other client's time, however much there is for them."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cli.processes import Serving, serve
+from tests.live import STORE, serving, until
+from tests.web.calls import ended, wait
+
+KB, MB = 1024, 1024 * 1024
+GIGABYTE = {"count": 4096, "size": 256 * KB}
+"""Input of `laps`: so many steps with so many characters each."""
+
+
+@pytest.fixture
+def process() -> Iterator[Serving]:
+    """A server in a process of its own, warmed up."""
+    store = ["--database-uri", "memory://"] if STORE == "memory" else []
+    with serve("--port", "0", *store) as running:
+        with httpx.Client(base_url=running.url, timeout=30) as http:
+            for _ in range(50):
+                wait(http, "laps", {"count": 2, "size": 64 * KB}, stream_mode="updates")
+        yield running
+
+
+def resident(process: Serving) -> int:
+    """Bytes of memory that a process has."""
+    status = Path(f"/proc/{process.process.pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found
+    return int(found[1]) * KB
+
+
+class Unread:
+    """A client that asks for a stream and reads nothing, until it is asked to."""
+
+    def __init__(self, url: str, given: object, **fields: object) -> None:
+        body = {"assistant_id": "laps", "input": given, "stream_mode": "updates", **fields}
+        content = json.dumps(body).encode()
+        address = httpx.URL(url)
+        self.socket = socket.socket()
+        # As little as possible is taken by the machine instead of the server.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KB)
+        self.socket.connect((address.host, address.port))
+        self.socket.settimeout(30)
+        head = f"POST /runs/stream HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(content)}\r\n\r\n"
+        self.socket.sendall(head.encode() + content)
+
+    def __enter__(self) -> Unread:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.socket.close()
+
+    def run_id(self) -> str:
+        """The id of its run, read from the headers alone."""
+        found = re.search(rb"content-location: /runs/(\S+)", self.socket.recv(1000))
+        assert found
+        return found[1].decode()
+
+    def read(self) -> tuple[int, bytes]:
+        """How much comes until the end, and the last of it."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * MB)
+        size, end = 0, b""
+        while part := self.socket.recv(MB):
+            size += len(part)
+            end = (end + part)[-1000:]
+        return size, end
+
+
+def latency(http: httpx.Client) -> tuple[float, float]:
+    """Median seconds that a small run takes, and that `/ok` does."""
+    runs, checks = [], []
+    for number in range(60):
+        started = monotonic()
+        assert wait(http, "simple", {"foo": number})["foo"] == number
+        between = monotonic()
+        assert http.get("/ok").status_code == 200
+        runs.append(between - started)
+        checks.append(monotonic() - between)
+    return sorted(runs)[30], sorted(checks)[30]
+
+
+def unaffected(before: tuple[float, float], during: tuple[float, float]) -> bool:
+    """Whether others take about as long as before: within a factor of three, or what a busy machine adds."""
+    print(f"run and /ok before: {before}, during: {during}")
+    return all(later < max(3 * earlier, earlier + 0.03) for earlier, later in zip(before, during, strict=True))
+
+
+def test_a_gigabyte_for_a_client_that_reads_nothing(process: Serving) -> None:
+    """The run waits for it, and nobody else does; in the end the client gets every byte."""
+    with httpx.Client(base_url=process.url, timeout=30) as http:
+        before, size = latency(http), resident(process)
+        with Unread(process.url, GIGABYTE) as client:
+            until(lambda: resident(process) - size > 10 * MB, within=20)
+            assert unaffected(before, latency(http))
+            assert resident(process) - size < 64 * MB
+            total, end = client.read()
+            assert total > 1024 * MB
+            assert end.endswith(b"0\r\n\r\n")
+        assert resident(process) - size < 100 * MB
+
+
+def test_two_hundred_clients_that_never_read(process: Serving) -> None:
+    """There are more than 40 MB for most of them; their runs wait, in slots of their own."""
+    with httpx.Client(base_url=process.url, timeout=30) as http, ExitStack() as opened:
+        before, size = latency(http), resident(process)
+        for number in range(200):
+            count = 160 if number < 90 else 4
+            opened.enter_context(Unread(process.url, {"count": count, "size": 256 * KB}))
+        assert unaffected(before, latency(http))
+        assert resident(process) - size < 500 * MB
+
+
+def test_what_ends_unread_counts_as_well() -> None:
+    """Runs whose events fit into their buffers end, and leave them to clients that may never come for them."""
+    with serving(event_buffer_bytes=4 * MB, concurrency=300) as live, ExitStack() as opened:
+        log: Any = live.services.storage.events
+        budget = getattr(log, "_here", log)._budget
+        for _ in range(60):
+            opened.enter_context(Unread(live.url, {"count": 28, "size": 256 * KB}))
+        with httpx.Client(base_url=live.url, timeout=30) as http:
+            until(lambda: budget.held > 20 * MB)
+            for number in range(20):
+                assert wait(http, "simple", {"foo": number})["foo"] == number
+            assert budget.held < 128 * MB  # and not four for each of them, and what is on its way
+        opened.close()
+        until(lambda: budget.held == 0)
+
+
+@pytest.mark.parametrize(("policy", "status"), [("cancel", "interrupted"), ("continue", "success")])
+def test_who_has_stopped_reading_is_cut_off_in_the_end(policy: str, status: str) -> None:
+    """Its run holds up those that wait for a slot: it is cancelled, or goes on alone, as was asked for."""
+    with serving(heartbeat=0.1, event_buffer_bytes=MB, concurrency=1) as live:
+        request = {"count": 100, "size": 256 * KB}
+        with httpx.Client(base_url=live.url, timeout=30) as http, Unread(live.url, request, on_disconnect=policy) as it:
+            run_id = it.run_id()
+            started = monotonic()
+            assert wait(http, "simple", {"foo": 1})["foo"] == 1
+            assert 0.5 < monotonic() - started < 10
+            assert ended(http, run_id)["status"] == status
+
+
+def test_who_reads_slowly_is_not_cut_off() -> None:
+    """However long it takes in all, as long as it takes some now and then."""
+    request = {"count": 160, "size": 256 * KB}
+    with serving(heartbeat=0.15, event_buffer_bytes=MB) as live, Unread(live.url, request) as it:
+        it.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * KB)
+        started, size, pace = monotonic(), 0, Event()
+        while monotonic() - started < 4:  # twice as long as is allowed for one portion
+            size += len(it.socket.recv(64 * KB))
+            pace.wait(0.01)
+        total, end = it.read()
+        assert size + total > 40 * MB
+        assert end.endswith(b"0\r\n\r\n")
