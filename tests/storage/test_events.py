@@ -243,3 +243,23 @@ async def test_a_run_that_was_removed_has_nothing_to_follow(storage: Storage, af
     await storage.runs.remove("a")
     storage.events.drop("a")
     assert await all_seen(storage.events.follow("a", after)) == []
+
+
+async def test_who_reads_nothing_and_holds_the_writer_up_is_broken_off_at_the_second_call(storage: Storage) -> None:
+    run = await begin(storage, "a")
+    idle, reading = storage.events.follow("a", 0), storage.events.follow("a", 0)
+    at_end = storage.events.follow("a", END)
+    assert storage.events.shed("a") == storage.events.shed("a") == 0  # nobody is held up
+    storage.events.append("a", [("x", b"x" * 1000), ("x", b"x" * 1000)])
+    await storage.events.written("a")
+    assert storage.events.full("a")
+    assert storage.events.shed("a") == 0
+    assert len(await seen(reading)) == 2
+    assert storage.events.shed("a") == 1
+    assert (await seen(idle), idle.ended, idle.broken) == ([], True, True)
+    assert not storage.events.full("a")
+    storage.events.append("a", [("y", b"1")])
+    await end(storage, run)
+    assert [event.seq for event in await all_seen(reading)] == [3]
+    assert not reading.broken and await all_seen(at_end) == []
+    assert storage.events.shed("a") == storage.events.shed("unknown") == 0

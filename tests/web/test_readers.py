@@ -6,7 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.cli.processes import Serving, serve
-from tests.live import STORE, serving, until
+from tests.live import GRAPHS, STORE, serving, until
 from tests.web.calls import ended, wait
 
 KB, MB = 1024, 1024 * 1024
@@ -24,14 +24,22 @@ GIGABYTE = {"count": 4096, "size": 256 * KB}
 """Input of `laps`: so many steps with so many characters each."""
 
 
-@pytest.fixture
-def process() -> Iterator[Serving]:
-    """A server in a process of its own, warmed up."""
-    store = ["--database-uri", "memory://"] if STORE == "memory" else []
-    with serve("--port", "0", *store) as running:
+@contextmanager
+def warmed_up(**variables: str) -> Iterator[Serving]:
+    """A server in a process of its own, which has served a while."""
+    if STORE == "memory":
+        variables["DATABASE_URI"] = "memory://"
+    with serve("--port", "0", config=GRAPHS, **variables) as running:
         with httpx.Client(base_url=running.url, timeout=30) as http:
             for _ in range(50):
                 wait(http, "laps", {"count": 2, "size": 64 * KB}, stream_mode="updates")
+        yield running
+
+
+@pytest.fixture
+def process() -> Iterator[Serving]:
+    """Such a server, as it is by default."""
+    with warmed_up() as running:
         yield running
 
 
@@ -105,7 +113,7 @@ def test_a_gigabyte_for_a_client_that_reads_nothing(process: Serving) -> None:
         before, size = latency(http), resident(process)
         with Unread(process.url, GIGABYTE) as client:
             until(lambda: resident(process) - size > 10 * MB, within=20)
-            assert unaffected(before, latency(http))
+            until(lambda: unaffected(before, latency(http)), within=20)
             assert resident(process) - size < 64 * MB
             total, end = client.read()
             assert total > 1024 * MB
@@ -120,7 +128,22 @@ def test_two_hundred_clients_that_never_read(process: Serving) -> None:
         for number in range(200):
             count = 160 if number < 90 else 4
             opened.enter_context(Unread(process.url, {"count": count, "size": 256 * KB}))
-        assert unaffected(before, latency(http))
+        until(lambda: unaffected(before, latency(http)), within=20)
+        assert resident(process) - size < 500 * MB
+
+
+def test_two_hundred_clients_that_never_read_when_each_of_their_runs_wants_a_slot() -> None:
+    """There are more of them than slots: whoever reads nothing while others wait is broken off, and its run goes on."""
+    with ExitStack() as opened:
+        process = opened.enter_context(warmed_up(EVENT_BUFFER_BYTES=str(MB)))
+        http = opened.enter_context(httpx.Client(base_url=process.url, timeout=60))
+        before, size = latency(http), resident(process)
+        started = monotonic()
+        for _ in range(200):
+            opened.enter_context(Unread(process.url, {"count": 32, "size": 256 * KB}))
+        wait(http, "simple", {"foo": 1})
+        assert monotonic() - started < 40  # and not the minute after which a client is taken for gone
+        until(lambda: unaffected(before, latency(http)), within=20)
         assert resident(process) - size < 500 * MB
 
 

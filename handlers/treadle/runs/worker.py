@@ -20,6 +20,7 @@ from treadle.runs.graph_loop import GraphLoops
 from treadle.runs.leases import Leases
 from treadle.runs.retention import Retention
 from treadle.runs.runner import Attempt, Runner
+from treadle.runs.shedding import shed_forever
 from treadle.storage.base import Storage
 from treadle.storage.records import CancelAction, Outcome, RunRecord
 
@@ -85,10 +86,14 @@ class Worker:
     def _free(self) -> int:
         return self._concurrency - len(self._attempts) - self._reserved
 
+    def _crowded(self) -> bool:
+        return self._backlog and self._free <= 0
+
     def start(self) -> None:
         """Begin to claim runs."""
         work: list[Callable[[], Coroutine[Any, Any, None]]]
         work = [self._retention.sweep_forever, partial(self._loops.watch_forever, lambda: bool(self._attempts))]
+        work.append(partial(shed_forever, self._attempts, self._crowded, self._storage.events))
         if self._storage.durable:
             leases = Leases(self._storage, self._lease, self._attempts, cancel=self.cancel, lose=self._lose)
             work += [leases.renew_forever, partial(leases.listen_forever, self._wake.set)]

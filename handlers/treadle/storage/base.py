@@ -230,6 +230,13 @@ class EventLog(ABC):
         """Whether the writer should wait for `room` before it appends more."""
 
     @abstractmethod
+    def shed(self, run_id: str) -> int:
+        """Break off those who hold the run's writer up and have read nothing since the last such call; how many.
+
+        In other processes, where progress is seen in large steps, nothing has to have been read for several calls.
+        """
+
+    @abstractmethod
     def drop(self, run_id: str) -> None:
         """Free the run's events."""
 

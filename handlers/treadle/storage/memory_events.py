@@ -22,7 +22,7 @@ class MemoryEventLog(EventLog):
     """One list of events per run. Those of a run that is not resumable leave once every follower has them."""
 
     def __init__(self, buffer_bytes: int) -> None:
-        self._budget = _Budget(buffer_bytes)
+        self._budget = Budget(buffer_bytes)
         self._runs: dict[str, _RunEvents] = {}
 
     def expect(self, run: RunRecord) -> None:
@@ -87,6 +87,10 @@ class MemoryEventLog(EventLog):
         run = self._runs.get(run_id)
         return run is not None and run.full()
 
+    def shed(self, run_id: str) -> int:
+        run = self._runs.get(run_id)
+        return run.shed() if run is not None and run.full() else 0
+
     def drop(self, run_id: str) -> None:
         run = self._runs.pop(run_id, None)
         if run is not None:
@@ -95,7 +99,7 @@ class MemoryEventLog(EventLog):
             run.forget()
 
 
-class _Budget:
+class Budget:
     """What runs may hold: each by itself, and all of them together."""
 
     __slots__ = ("held", "limit")
@@ -114,7 +118,7 @@ class _RunEvents:
 
     __slots__ = ("broken", "budget", "closed", "events", "final", "first", "followers", "resumable", "size", "writer")
 
-    def __init__(self, resumable: bool, budget: _Budget) -> None:
+    def __init__(self, resumable: bool, budget: Budget) -> None:
         self.resumable = resumable
         self.budget = budget
         self.events: list[Event] = []
@@ -128,7 +132,7 @@ class _RunEvents:
 
     @classmethod
     def nothing(cls) -> _RunEvents:
-        events = cls(resumable=False, budget=_Budget(0))
+        events = cls(resumable=False, budget=Budget(0))
         events.closed = True
         return events
 
@@ -177,6 +181,16 @@ class _RunEvents:
         if self.writer is not None and not self.full():
             _resolve(self.writer)
 
+    def shed(self) -> int:
+        """Break off who lags and has not moved since the last call."""
+        lagging = [follower for follower in self.followers if follower.cursor < self.last]
+        stuck = [follower for follower in lagging if follower.marked == follower.cursor]
+        for follower in lagging:
+            follower.marked = follower.cursor
+        for follower in stuck:
+            follower.break_off()
+        return len(stuck)
+
     def forget(self) -> None:
         """Nobody will follow from now on: only what followers have yet to read is still needed."""
         self.resumable = False
@@ -191,7 +205,7 @@ class _RunEvents:
 
 
 class _MemoryFollower(Follower):
-    __slots__ = ("_left", "_nudged", "_run", "_waiter", "cursor", "ended")
+    __slots__ = ("_broken_off", "_left", "_nudged", "_run", "_waiter", "cursor", "ended", "marked")
 
     def __init__(self, run: _RunEvents, after: int | None) -> None:
         self._run = run
@@ -200,11 +214,17 @@ class _MemoryFollower(Follower):
         self._waiter: asyncio.Future[None] | None = None
         self._nudged = False
         self._left = False
+        self._broken_off = False
         self.ended = False
+        self.marked = -1
+        """Its cursor when it was last asked whether it reads at all."""
         run.followers.append(self)
 
     async def next(self) -> Sequence[Event]:
         while True:
+            if self._broken_off:  # what it had yet to read may be gone
+                self.ended = True
+                return ()
             events = self._run.after(self.cursor)
             if events:
                 self.cursor = events[-1].seq
@@ -225,7 +245,12 @@ class _MemoryFollower(Follower):
 
     @property
     def broken(self) -> bool:  # type: ignore[override]
-        return self._run.broken
+        return self._broken_off or self._run.broken
+
+    def break_off(self) -> None:
+        """End before the run does."""
+        self._broken_off = True
+        self.close()
 
     def nudge(self) -> None:
         self._nudged = True

@@ -13,7 +13,7 @@ import structlog
 
 from treadle.errors import StorageUnavailable
 from treadle.storage.base import END, EventLog, Follower
-from treadle.storage.memory_events import EVENT_BYTES, MemoryEventLog
+from treadle.storage.memory_events import EVENT_BYTES, Budget, MemoryEventLog
 from treadle.storage.records import RunRecord
 from treadle.storage.sqlite.database import Database, statements
 from treadle.storage.sqlite.following import Followers
@@ -23,6 +23,8 @@ SQL = statements("events.sql")
 RETRY_PERIOD = 1.0
 # Seconds between two looks whether a slow follower in another process has caught up.
 POLL_PERIOD = 0.04
+# So often the slowest follower in another process has to have read nothing, to be broken off.
+STUCK = 5
 log = structlog.get_logger("treadle.runs")
 _Events = Sequence[tuple[str, bytes]]  # as (name, JSON)
 
@@ -38,6 +40,7 @@ class SqliteEventLog(EventLog):
         self._followers = followers
         self._buffer_bytes = buffer_bytes
         self._clock = clock
+        self._unwritten = Budget(buffer_bytes)
         self._here = MemoryEventLog(buffer_bytes)
         self._open: dict[str, RunRecord] = {}
         self._shared: dict[str, _Shared] = {}
@@ -64,7 +67,7 @@ class SqliteEventLog(EventLog):
             self._here.append(run_id, events)
             return
         shared.waiting += events
-        shared.unwritten += _size(events)
+        self._count(shared, _size(events))
         if shared.idle.is_set():
             self._write(run_id, shared)
 
@@ -111,6 +114,16 @@ class SqliteEventLog(EventLog):
         shared = self._shared.get(run_id)
         return self._here.full(run_id) or (shared is not None and self._holds_up(shared))
 
+    def shed(self, run_id: str) -> int:
+        shared = self._shared.get(run_id)
+        if shared is not None and shared.behind:
+            slowest = self._slowest(run_id)
+            shared.stuck_for = shared.stuck_for + 1 if slowest == shared.stuck_at else 0
+            shared.stuck_at = slowest
+            if shared.stuck_for >= STUCK:
+                self._database.write_soon(lambda connection: connection.execute(SQL["shed"], (run_id, slowest)))
+        return self._here.shed(run_id)
+
     def drop(self, run_id: str) -> None:
         self._here.drop(run_id)
         self._leave(run_id)
@@ -133,6 +146,7 @@ class SqliteEventLog(EventLog):
         self._open.pop(run_id, None)
         shared = self._shared.pop(run_id, None)
         if shared is not None:
+            self._unwritten.held -= shared.unwritten  # not its own count, which says whether all was written
             shared.idle.set()
         self._followers.wake(run_id)
 
@@ -156,7 +170,7 @@ class SqliteEventLog(EventLog):
         except Exception:  # nothing that another try would mend: the run must end all the same
             log.exception("events are lost", run_id=run_id)
             held = False
-        shared.unwritten -= _size(events)
+        self._count(shared, -_size(events))
         if held:
             # Only now: who has seen an event comes back after its number, and it must not be another event's by then.
             self._here.append(run_id, events)
@@ -168,11 +182,15 @@ class SqliteEventLog(EventLog):
         else:
             if not held:  # mostly since the claim is lost: what waits belongs to nobody
                 shared.waiting.clear()
-                shared.unwritten = 0
+                self._count(shared, -shared.unwritten)
             shared.idle.set()
 
+    def _count(self, shared: _Shared, size: int) -> None:
+        shared.unwritten += size
+        self._unwritten.held += size
+
     def _holds_up(self, shared: _Shared) -> bool:
-        return shared.behind or shared.unwritten > self._buffer_bytes
+        return shared.behind or self._unwritten.exceeded(shared.unwritten)
 
     def _trim(self, run_id: str, shared: _Shared) -> None:
         """Forget the oldest events beyond the limit, as far as every follower has read: a replay begins later then."""
@@ -212,6 +230,10 @@ class _Shared:
     size: int = 0
     behind: bool = False
     """Whether a follower in another process has yet to read what should be forgotten by now."""
+    stuck_at: float = -1
+    """What the slowest of them had read when that was last asked."""
+    stuck_for: int = 0
+    """How often that has been the same."""
 
     def __post_init__(self) -> None:
         self.idle.set()

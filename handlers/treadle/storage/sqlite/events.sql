@@ -65,5 +65,8 @@ DELETE FROM readers WHERE run_id = ? AND process = ? AND number = ?
 -- name: slowest
 SELECT min(cursor) FROM readers WHERE run_id = ? AND until > ?
 
+-- name: shed
+DELETE FROM readers WHERE run_id = ? AND cursor <= ?
+
 -- name: gone
 DELETE FROM readers WHERE until <= ?

@@ -19,7 +19,7 @@ from treadle.storage.sqlite.database import Database, Row, statements
 
 SQL = statements("events.sql")
 # What a follower takes from the file at once, in bytes of data and in events.
-PAGE_BYTES = 1024 * 1024
+PAGE_BYTES = 64 * 1024
 PAGE = 500
 # Seconds after which a look that failed is repeated.
 RETRY_PERIOD = 0.1

@@ -1,0 +1,117 @@
+"""Who follows a run from another process and reads slowly, or not at all: the run waits, but not for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.storage.stores import (
+    LEASE,
+    Clock,
+    all_seen,
+    claim_one,
+    count,
+    end,
+    numbers,
+    processes,
+    record,
+)
+from treadle.storage.base import END
+from treadle.storage.sqlite.events import STUCK
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_slow_follower_elsewhere_holds_the_writer_up_and_misses_nothing(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([record("a", shared=True)])
+        slow, at_end = other.events.follow("a", 0), other.events.follow("a", END)
+        run = await claim_one(one)
+        one.events.open(run)
+        appended = 0
+
+        async def write() -> None:
+            nonlocal appended
+            while appended < 40:
+                one.events.append("a", [("x", b"x" * 100)])
+                appended += 1
+                await one.events.room("a")
+
+        writing = asyncio.ensure_future(write())
+        await asyncio.sleep(0.3)
+        assert not writing.done() and appended < 20
+        read = await numbers(slow, 5)
+        await asyncio.sleep(0.3)
+        assert not writing.done()
+        everything = asyncio.ensure_future(all_seen(slow))
+        await writing
+        await end(one, run)
+        assert [*read, *[event.seq for event in await everything]] == list(range(1, 41))
+        assert not slow.broken and await all_seen(at_end) == []
+        await one.runs.renew({}, extend=True)  # committed after all that was written before
+        await other.runs.renew({}, extend=True)
+        assert count(path, "count(*) FROM readers") == 0
+
+
+@pytest.mark.parametrize("leaves", ["closes", "dies"])
+async def test_a_follower_elsewhere_that_has_gone_holds_nobody_up(path: Path, clock: Clock, leaves: str) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([record("a", shared=True)])
+        follower = other.events.follow("a", 0)
+        await other.runs.renew({}, extend=True)  # committed after the word that it reads
+        run = await claim_one(one)
+        one.events.open(run)
+        for _ in range(20):
+            one.events.append("a", [("x", b"x" * 100)])
+        await one.events.written("a")
+        assert one.events.full("a")
+        if leaves == "closes":
+            follower.close()
+        else:
+            clock.now += LEASE  # in which its process has not renewed what it said of it
+        async with asyncio.timeout(2):
+            await one.events.room("a")
+        assert not one.events.full("a")
+        await one.runs.sweep()
+        assert count(path, "count(*) FROM readers") == 0
+
+
+async def test_who_stood_still_while_events_were_forgotten_ends_broken(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([record("a", shared=True)])
+        follower = other.events.follow("a", 0)
+        await other.runs.renew({}, extend=True)  # committed after the word that it reads
+        run = await claim_one(one)
+        one.events.open(run)
+        one.events.append("a", [("x", b"1")])
+        assert await numbers(follower, 1) == [1]
+        clock.now += LEASE
+        for _ in range(20):
+            one.events.append("a", [("x", b"x" * 100)])
+        await one.events.room("a")
+        await one.threads.remove("")  # a write that follows that of forgetting
+        assert (await all_seen(follower), follower.broken) == ([], True)
+
+
+async def test_who_reads_nothing_elsewhere_is_broken_off_after_several_calls(path: Path, clock: Clock) -> None:
+    async with processes(path, clock) as (one, other):
+        await one.runs.add([record("a", shared=True)])
+        follower = other.events.follow("a", 0)
+        await other.runs.renew({}, extend=True)  # committed after the word that it reads
+        run = await claim_one(one)
+        one.events.open(run)
+        one.events.append("a", [("x", b"x")])
+        assert await numbers(follower, 1) == [1]
+        for _ in range(20):
+            one.events.append("a", [("x", b"x" * 100)])
+        await one.events.written("a")
+        assert one.events.full("a")
+        for _ in range(STUCK + 1):
+            one.events.shed("a")
+            assert one.events.full("a")
+        async with asyncio.timeout(2):
+            await one.events.room("a")
+        await one.threads.remove("")  # a write that follows that of forgetting
+        assert (await all_seen(follower), follower.broken) == ([], True)
