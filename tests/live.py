@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-import uvicorn
 
 from treadle.app import Services, application, services
 from treadle.graphs.config import read_config
 from treadle.graphs.loading import Graphs
 from treadle.outbox.resolving import Resolve
-from treadle.server import Listener
+from treadle.server import PATIENCE, Listener
 from treadle.settings import Settings
+from treadle.web.connections import Server
 
 GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
 EXAMPLES = Path(__file__).parent.parent / "examples" / "langgraph.json"
@@ -59,7 +59,7 @@ def serving(
     listener = Listener.bind("127.0.0.1", 0, asked=True)
     live = LiveServer(listener.url)
     ready = threading.Event()
-    stop: list[uvicorn.Server] = []
+    stop: list[Server] = []
 
     folder = tempfile.TemporaryDirectory()
 
@@ -68,11 +68,7 @@ def serving(
         configured = Settings(**{"shutdown_grace": 1.0, "database_uri": uri, **settings})
         async with services(graphs, configured, api_url=listener.url, resolve=resolve, clock=clock) as running:
             live.services = running
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    application(running), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
-                )
-            )
+            server = Server(application(running), patience=PATIENCE * configured.heartbeat, last_answers=1)
             stop.append(server)
             ready.set()
             await server.serve(sockets=[listener.socket])

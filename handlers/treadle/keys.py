@@ -42,8 +42,8 @@ def keys_in_list(source: str, text: str) -> tuple[ApiKey, ...]:
 
 def keys_in_file(source: str, text: str) -> tuple[ApiKey, ...]:
     """The keys of a file: one a line, `#` begins a comment. Raises ConfigError naming the line, and no key."""
-    lines = [line.strip() for line in text.splitlines()]
-    entries = ((f"{source}: line {number}", line) for number, line in enumerate(lines, 1) if line and line[0] != "#")
+    lines = [re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip() for line in text.splitlines()]
+    entries = ((f"{source}: line {number}", line) for number, line in enumerate(lines, 1) if line)
     return tuple(_parsed(entries))
 
 
@@ -54,16 +54,26 @@ def _parsed(entries: Iterable[tuple[str, str]]) -> Iterator[ApiKey]:
         if not equals or not _NAME.fullmatch(name):
             # The entry is not quoted: without a name, it may be the key.
             raise ConfigError(f"{place}: {FORM}, with a name of letters, digits and . _ @ -")
-        hashed = key.removeprefix("sha256:")
-        if hashed is not key and not _DIGEST.fullmatch(hashed):
+        kind, colon, hexadecimal = key.partition(":")
+        hashed = bool(colon) and kind.lower() == "sha256"
+        if hashed and not _DIGEST.fullmatch(hexadecimal):
             raise ConfigError(f"{place}, {name}: {FORM}; this one has not 64 hexadecimal digits")
+        if hashed and bytes.fromhex(hexadecimal) == sha256(b"").digest():
+            raise ConfigError(
+                f"{place}, {name}: this is the SHA-256 of nothing; was the variable with the key not set?"
+            )
         if not _KEY.fullmatch(key):
             raise ConfigError(f"{place}, {name}: a key is of printable ASCII characters, without spaces and commas")
-        digest = bytes.fromhex(hashed) if hashed is not key else sha256(key.encode()).digest()
+        digest = bytes.fromhex(hexadecimal) if hashed else sha256(key.encode()).digest()
         # Several keys of one name are fine, while one takes the place of another; a key of two names is nobody's.
         if owners.setdefault(digest, name) != name:
             raise ConfigError(f"{place}: {name} and {owners[digest]} have the same key; give each one of its own")
         yield ApiKey(name, digest)
+
+
+def names_of(keys: Iterable[ApiKey]) -> list[str]:
+    """Whose keys they are."""
+    return sorted({key.name for key in keys})
 
 
 class KeyRing:
@@ -105,12 +115,12 @@ class KeyRing:
         except OSError:
             signature = None
         if signature is None or self._seen != signature:
-            before = self._fault
+            before, known = self._fault, self._filed
             self._read(path)
             if self._fault and self._fault != before:
                 log.error("no key of the file is valid until it can be read", file=str(path), error=self._fault)
-            elif before and not self._fault:
-                log.info("the keys of the file are valid again", file=str(path), keys=len(self._filed))
+            elif not self._fault and self._filed != known:
+                log.info("the keys of the file were read", file=str(path), names=names_of(self._filed))
 
     def _read(self, path: Path) -> None:
         self._filed, self._seen, self._fault = (), None, ""
@@ -120,7 +130,7 @@ class KeyRing:
                 return
             with path.open("rb") as file:
                 status = os.fstat(file.fileno())
-                text = file.read().decode("utf-8")
+                text = file.read().decode("utf-8-sig")
             self._filed = keys_in_file(str(path), text)
         except OSError as error:
             self._fault = f"{path} cannot be read: {error.strerror}"
@@ -130,9 +140,9 @@ class KeyRing:
             self._fault = str(error)
         else:
             # A second change within the grain of its time stamp would not be seen: until then it is read every time.
-            if time.time() - status.st_mtime > UNSETTLED:
+            if time.time() - max(status.st_mtime, status.st_ctime) > UNSETTLED:
                 self._seen = _signature(status)
 
 
 def _signature(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return max(status.st_mtime_ns, status.st_ctime_ns), status.st_size, status.st_ino

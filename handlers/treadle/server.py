@@ -11,8 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
@@ -29,11 +28,17 @@ from treadle.graphs.config import read_config
 from treadle.graphs.loading import Graphs
 from treadle.logs import configure_logs
 from treadle.runs.graph_loop import NODE_THREADS, loop_factory
-from treadle.settings import Settings
+from treadle.settings import Settings, unknown_variables
+from treadle.web.connections import Server
 
 log = structlog.get_logger("treadle")
 # Seconds in which connections may finish when every run has ended or was given back.
 LAST_ANSWERS = 5
+# Heartbeats after which a client that takes nothing of what there is counts as gone: a minute, as most proxies have it.
+PATIENCE = 12
+# Bytes that the system takes from a connection ahead of what it sends: with its own megabytes, a slow client looks like
+# one that has stopped reading, and one that has stopped costs as much.
+UNSENT = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ def _bind(host: str, port: int) -> socket.socket:
     # With its protocol named: asyncio turns Nagle's algorithm off only then, and a wait would take 40 ms longer.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # connections inherit it
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
     try:
         listening.bind((host, port))
         listening.listen(2048)
@@ -105,6 +112,8 @@ def serve_forever(
     graphs_config.enter()
     if graphs_config.unserved:
         log.warning("the configuration has keys that this version does not carry out", keys=graphs_config.unserved)
+    if unknown := unknown_variables(os.environ):
+        log.warning("there are no such settings; see docs/settings.md", variables=unknown)
     settings = Settings.from_environment(os.environ, **overrides)
     graphs = Graphs(graphs_config)
     _tune_interpreter()
@@ -121,26 +130,11 @@ async def _serve(graphs: Graphs, settings: Settings, listener: Listener, announc
             announce()
             await _until_signalled(running)
             return
-        server = _Server(
-            uvicorn.Config(
-                application(running),
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                timeout_graceful_shutdown=LAST_ANSWERS,
-            )
-        )
+        patience = PATIENCE * settings.heartbeat
+        server = Server(application(running), patience=patience, last_answers=LAST_ANSWERS)
         _stop_on_signals(server, running)
         announce()
         await server.serve(sockets=[listener.socket])
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers, which raise a signal again while runs are still ending."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def _stop_on_signals(server: uvicorn.Server, running: Services) -> None:
@@ -239,6 +233,8 @@ def announce_processes(graph_ids: Sequence[str], settings: Settings, listener: L
             graphs=graph_ids,
             store=settings.database_uri,
             workers=workers,
+            keys=settings.callers,
+            webhooks="signed" if settings.webhook_secret else "not signed",
             notes=notes,
             version=__version__,
         )
@@ -249,5 +245,10 @@ def announce_processes(graph_ids: Sequence[str], settings: Settings, listener: L
         f"  store   {settings.database_uri}" + (f" ({store})" if store else ""),
     ]
     if url is not None:
-        lines += [f"  runs    {url}/runs/wait" + (f" ({port})" if port else ""), f"  spec    {url}/openapi.json"]
+        keys = ", ".join(settings.callers) or "none: whoever reaches the server may use it"
+        lines += [
+            f"  keys    {keys}",
+            f"  runs    {url}/runs/wait" + (f" ({port})" if port else ""),
+            f"  spec    {url}/openapi.json",
+        ]
     print("\n".join(lines), file=sys.stderr, flush=True)

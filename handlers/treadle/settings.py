@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from treadle.errors import ConfigError
-from treadle.keys import ApiKey, keys_in_list
+from treadle.keys import ApiKey, keys_in_list, names_of
 
 MOST = {"seconds": 1e10, "minutes": 1e8, "bytes": 1e15, "runs": 1e6, "queued runs": 1e9, "attempts": 1e3}
 """The largest number of each unit: later than three centuries from now, no time can be shown."""
@@ -77,6 +77,12 @@ class Settings:
     def needs_key(self) -> bool:
         """Whether requests need an API key."""
         return bool(self.api_keys) or self.api_keys_file is not None
+
+    @property
+    def callers(self) -> list[str]:
+        """Whose keys are valid, and the file with those of others."""
+        file = [] if self.api_keys_file is None else [f"those in {self.api_keys_file}"]
+        return names_of(self.api_keys) + file
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **overrides: Any) -> Settings:
@@ -178,3 +184,8 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
 }
 
 assert {field for field, _ in _VARIABLES.values()} == {field.name for field in fields(Settings)}
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that are named like settings of Treadle, and are none: one that is misspelt must not go unnoticed."""
+    return sorted(name for name in environment if name.startswith("TREADLE_") and name not in _VARIABLES)

@@ -53,7 +53,7 @@ def test_every_process_follows_the_file(tmp_path: Path) -> None:
         assert (status("one"), status("two")) == ({401}, {200})
         file.unlink()
         assert status("two") == {401}
-        lines = until(lambda: [line for line in process.lines() if line.get("file") == str(file)])
+        lines = until(lambda: [line for line in process.lines() if line.get("file") == str(file) and "error" in line])
         assert "No such file" in lines[0]["error"]
 
 

@@ -39,6 +39,9 @@ WRONG: list[tuple[Any, list[str]]] = [
     ({"headers": {"X": "${{ env.OTHER }}"}}, ["webhooks.headers.X", "does not begin with LG_WEBHOOK_"]),
     ({"headers": {"X": "${{ secrets.X }}"}}, ["webhooks.headers.X", "LG_WEBHOOK_"]),
     ({"headers": {"X": "${{ env.LG_WEBHOOK_BAD }}"}}, ["webhooks.headers.X", "one line"]),
+    ({"headers": {"X": "${env.LG_WEBHOOK_A}"}}, ["webhooks.headers.X", "LG_WEBHOOK_"]),
+    ({"url": {"allowed_domains": []}}, ["webhooks.url.allowed_domains", "leave it out"]),
+    ({"url": {"allowed_ports": []}}, ["webhooks.url.allowed_ports", "leave it out"]),
     ({"env_prefix": ""}, ["webhooks.env_prefix"]),
 ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage.stores import BACKENDS, DONE, Clock, claimed, count, processes, record, store
-from treadle.errors import QueueFull
+from treadle.errors import InvalidRequest, QueueFull
 from treadle.storage.base import Storage
 from treadle.storage.records import Outcome
 
@@ -41,7 +41,8 @@ async def fits(storage: Storage, *ids: str) -> bool:
 
 
 async def test_one_more_than_may_wait_is_refused_and_a_batch_as_a_whole(three: Storage) -> None:
-    assert not await fits(three, "a", "b", "c", "d")
+    with pytest.raises(InvalidRequest, match="batch of 4 runs"):  # which no waiting would mend
+        await fits(three, "a", "b", "c", "d")
     assert await fits(three, "a", "b")
     assert not await fits(three, "c", "d")
     assert await fits(three, "c")

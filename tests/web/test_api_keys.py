@@ -6,7 +6,6 @@ import os
 import re
 import socket
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -251,11 +250,6 @@ def test_a_change_that_leaves_size_and_time_as_they_were_is_seen(keys: Path) -> 
 # What they are written like
 
 
-def test_a_key_may_be_given_by_its_digest() -> None:
-    listed = f"ana=sha256:{sha256(KEY.encode()).hexdigest()}\n\tben=sha256:{sha256(OTHER.encode()).hexdigest().upper()}"
-    assert keys_in_list("here", listed) == keys_in_list("here", f"ana={KEY},ben={OTHER}")
-
-
 def test_no_key_is_ever_shown() -> None:
     settings = Settings.from_environment({"TREADLE_API_KEYS": f"ana={KEY}"})
     assert KEY not in repr(settings)
@@ -294,3 +288,9 @@ def test_runs_are_made_and_followed_with_a_key(guarded: httpx.Client) -> None:
         assert wait(http, "simple", {"foo": 1}) == {"foo": 1, "items": ["a", "b"]}
         run = accepted(http.post("/runs", json={"assistant_id": "simple", "input": {"foo": 1}})).json()
         assert until(lambda: ended(http, run["run_id"]))["status"] == "success"
+
+
+def test_so_many_keys_of_a_request_are_looked_at(guarded: httpx.Client) -> None:
+    wrong = [("x-api-key", "wrong")]
+    assert guarded.get("/info", headers=wrong * 3 + [("x-api-key", KEY)]).status_code == 200
+    assert guarded.get("/info", headers=wrong * 4 + [("x-api-key", KEY)]).status_code == 401

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from langgraph_sdk import get_client, get_sync_client
 
-from tests.live import LiveServer, sse
+from tests.live import LiveServer, serving, sse, until
 from tests.web.calls import Json, accepted, create, detail, ended, names, payloads, stream, wait
 from tests.web.creating import EVERY, PATHS, Creator
 from treadle.runs.feedback import MOST
@@ -221,6 +221,16 @@ def test_what_was_said_is_forgotten_with_the_run(http: httpx.Client, rated: Json
     assert http.delete(f"/runs/{rated['run_id']}").status_code == 204
     refused(http.post(url(rated), json={"score": 1}), 404)
     refused(http.get(url(rated), params={"score": 1}), 404)
+
+
+def test_a_run_is_readable_as_long_as_its_links_are_good() -> None:
+    with serving(run_ttl=0.2, feedback_ttl=3600) as live, httpx.Client(base_url=live.url, timeout=20) as http:
+        plain, rated = (
+            create(http, "simple", {"foo": 1}, **fields)["run_id"] for fields in ({}, {"feedback_keys": ["a"]})
+        )
+        until(lambda: http.get(f"/runs/{plain}").status_code == 404)
+        [link] = detail(http, rated)["feedback"]
+        accepted(http.post(link["url"], json={"score": 1}))
 
 
 @pytest.mark.anyio

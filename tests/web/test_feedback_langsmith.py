@@ -17,14 +17,14 @@ from tests.web.trace_receiver import TraceReceiver, receiving
 KEYS = ["helpful", "a b/ж"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def receiver() -> Iterator[TraceReceiver]:
     """What stands in for LangSmith."""
     with receiving() as found:
         yield found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def traced(receiver: TraceReceiver) -> Iterator[Serving]:
     """A server whose runs are traced."""
     with serve(

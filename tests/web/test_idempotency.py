@@ -288,3 +288,10 @@ def test_a_run_cancelled_by_a_cut_connection_stays_cancelled(http: httpx.Client)
     until(lambda: detail(http, run_id)["status"] == "interrupted")
     again = send(http, "wait_run", body, key)
     assert (created(again), again.json()) == ([run_id], {"seconds": 60})
+
+
+@pytest.mark.parametrize("operation", ["runs", "runs/wait", "runs/stream"])
+def test_two_keys_are_refused(http: httpx.Client, operation: str) -> None:
+    headers = [("idempotency-key", "one"), ("idempotency-key", "two")]
+    reply = http.post(f"/{operation}", json={"assistant_id": "simple", "input": {"foo": 1}}, headers=headers)
+    assert (reply.status_code, "Idempotency-Key: " in reply.json()["detail"]) == (422, True)

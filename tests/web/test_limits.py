@@ -135,8 +135,10 @@ def test_a_batch_is_refused_as_a_whole() -> None:
     with serving(concurrency=1, max_queued=QUEUE) as live, httpx.Client(base_url=live.url, timeout=20) as http:
         first = create(http, "slow", {"seconds": 60})
         runs = [{"assistant_id": "slow", "input": {"seconds": 0}}] * (QUEUE + 1)
-        assert http.post("/runs/batch", json=runs).status_code == 503
+        too_large = http.post("/runs/batch", json=runs)
+        assert (too_large.status_code, f"at most {QUEUE}" in too_large.json()["detail"]) == (422, True)
         batch = accepted(http.post("/runs/batch", json=runs[:QUEUE])).json()
+        assert http.post("/runs/batch", json=runs[:2]).status_code == 503
         assert http.post("/runs", json=runs[0]).status_code == 503
         http.post(f"/runs/{first['run_id']}/cancel")
         assert {ended(http, run["run_id"])["status"] for run in batch} == {"success"}

@@ -13,7 +13,25 @@ from dotenv import dotenv_values
 
 from treadle.errors import ConfigError
 
-_UNSERVED = ("http", "store", "ui")
+_SERVED = frozenset({"graphs", "dependencies", "env", "checkpointer", "webhooks"})
+# What is about building an image of the official server, which is not built here.
+_ABOUT_IMAGES = frozenset(
+    {
+        "$schema",
+        "_INTERNAL_docker_tag",
+        "api_version",
+        "base_image",
+        "disable_persistence",
+        "dockerfile_lines",
+        "image_distro",
+        "keep_pkg_tools",
+        "node_version",
+        "pip_config_file",
+        "pip_installer",
+        "python_version",
+        "auth",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +46,7 @@ class GraphsConfig:
     webhooks: Any
     """The section about webhooks, as it came; None if there is none."""
     unserved: tuple[str, ...]
-    """Keys of the file that this version knows and does not carry out."""
+    """Keys of the file that this version does not carry out, or that nobody knows."""
 
     @property
     def folder(self) -> Path:
@@ -40,7 +58,7 @@ class GraphsConfig:
         for name, value in self.env.items():
             os.environ.setdefault(name, value)
         for dependency in reversed(self.dependencies):
-            if dependency.startswith("."):
+            if dependency.startswith((".", "/")):
                 folder = str((self.folder / dependency).resolve())
                 if folder not in sys.path:
                     sys.path.insert(0, folder)
@@ -68,7 +86,8 @@ def read_config(path: Path) -> GraphsConfig:
         dependencies=_dependencies(path, document.get("dependencies", [])),
         env={**_thread_ttl(path, document.get("checkpointer")), **_environment(path, document.get("env", {}))},
         webhooks=document.get("webhooks"),
-        unserved=tuple(key for key in _UNSERVED if document.get(key)) + _unserved_of(document.get("checkpointer")),
+        unserved=tuple(key for key, value in document.items() if value and key not in _SERVED | _ABOUT_IMAGES)
+        + _unserved_of(document.get("checkpointer")),
     )
 
 
@@ -87,6 +106,9 @@ def _graphs(path: Path, graphs: Any) -> dict[str, str]:
 def _dependencies(path: Path, dependencies: Any) -> tuple[str, ...]:
     if not isinstance(dependencies, list) or not all(isinstance(item, str) for item in dependencies):
         raise ConfigError(f'{path}: "dependencies" must be a list of folders and packages, such as ["."]')
+    for item in dependencies:
+        if item.startswith((".", "/")) and not (path.parent / item).is_dir():
+            raise ConfigError(f"{path}: dependencies names {item}, and there is no such folder; create or remove it")
     return tuple(dependencies)
 
 

@@ -63,6 +63,9 @@ def read_policy(path: Path, section: Any, environment: Mapping[str, str]) -> Web
     )
     prefix = read.value("env_prefix", ENV_PREFIX, lambda value: isinstance(value, str) and value, "a word")
     domains = url.value("allowed_domains", [], _is_list(_is_domain), 'a list such as ["example.com", "*.example.com"]')
+    for key in ("allowed_domains", "allowed_ports"):
+        if url.document.get(key) == []:
+            raise ConfigError(f"{url.name}.{key}: names none; leave it out for any")
     return WebhookPolicy(
         # Recorded: that there is such a section turns https on.
         require_https=url.value("require_https", True, _is_switch, "true or false"),
@@ -111,7 +114,7 @@ def _headers(section: _Section, prefix: str, environment: Mapping[str, str]) -> 
             if variable not in environment:
                 raise ConfigError(f"{where}: {variable} is not set; set it in the environment, or remove the header")
         value = _VARIABLE.sub(lambda match: environment[match[1]], text)
-        if "${{" in value:
+        if re.search(r"\$\{", text.replace("${{", "")) or "${{" in value:
             raise ConfigError(f"{where}: only ${{{{ env.{prefix}… }}}} can be filled in")
         if not _VALUE.fullmatch(value):
             raise ConfigError(f"{where}: the value must be one line of ASCII")  # not shown: it may be a secret

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -20,6 +21,8 @@ MOST = 100
 """Entries that are kept of a run under one key: a link that has become known cannot fill the store."""
 # Seconds that LangSmith may take to make its links before the run ends without them.
 PATIENCE = 3.0
+# Seconds for which it is not asked again when it did not answer: runs must not queue up behind it.
+RESPITE = 30.0
 # Beside the key, what is signed is said to be a link for feedback: no other signature passes for one.
 PURPOSE = "treadle.feedback"
 log = structlog.get_logger("treadle.runs")
@@ -42,16 +45,19 @@ class FeedbackLinks:
     def __init__(self, secret: str | bytes, clock: Callable[[], float], *, ttl: float) -> None:
         self._serializer = URLSafeTimedSerializer(secret, PURPOSE, signer=_Signer, signer_kwargs={"clock": clock})
         self._ttl = ttl
+        self._alone_until = 0.0
 
     async def of(self, run: RunRecord) -> dict[str, str]:
         """The URL for feedback under each key of the run: LangSmith's if it has the run's trace, or else our own."""
         # As clients will see them: each once, and NUL as it leaves.
         keys = list(dict.fromkeys(parse(encode(run.kwargs["feedback_keys"] or []))))
-        if keys and takes_feedback():
+        if keys and takes_feedback() and monotonic() >= self._alone_until:
             try:
                 async with asyncio.timeout(PATIENCE):
                     return await asyncio.to_thread(feedback_links, run.run_id, keys)
             except Exception as error:  # of somebody else's server or client: no run fails or waits long for those
+                if isinstance(error, TimeoutError):
+                    self._alone_until = monotonic() + RESPITE
                 log.warning("LangSmith made no links for feedback; using own", run_id=run.run_id, error=repr(error))
         return {key: f"{run.base_url}/runs/{run.run_id}/feedback/{self._token(run, key)}" for key in keys}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from treadle.errors import KeyReused, OutcomeGone
 from treadle.runs.lifecycle import Runs
 from treadle.storage.base import END, Follower, KeyTaken, Storage
 from treadle.storage.records import Once, RunRecord
+
+# Runs that are looked up in one go.
+AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,9 @@ class Creation:
         if earlier.fingerprint != once.fingerprint:
             raise KeyReused
         runs = []
-        for run_id in earlier.run_ids:
+        for number, run_id in enumerate(earlier.run_ids, 1):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)  # others have their turn as well
             run = await self.storage.runs.get(run_id)
             if run is None:
                 raise OutcomeGone(f"Idempotency-Key: it has created run {run_id}, whose outcome is no longer kept")

@@ -48,6 +48,7 @@ def open_storage(
             feedback,
             owe,
             ttl=settings.run_ttl,
+            feedback_ttl=settings.feedback_ttl,
             retention_bytes=retention_bytes,
             queue_limit=QueueLimit(settings.max_queued),
         )

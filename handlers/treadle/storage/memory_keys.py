@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from treadle.storage.records import Once, RunRecord
@@ -23,6 +23,8 @@ class MemoryKeys:
 
     def take(self, once: Once, records: Sequence[RunRecord]) -> None:
         """Let a key that is free stand for the request that creates these runs."""
+        if (expired := self._requests.pop((once.caller, once.key), None)) is not None:
+            self._forget(expired)
         run_ids = tuple(record.run_id for record in records)
         self._requests[once.caller, once.key] = replace(once, run_ids=run_ids)
         self._kept_until.update(dict.fromkeys(run_ids, once.expires_at))
@@ -31,13 +33,15 @@ class MemoryKeys:
         """Until when the run's key lives; 0 if it has none."""
         return self._kept_until.get(run_id, 0.0)
 
-    def expired(self, now: float) -> Iterator[str]:
-        """Forget the keys whose time is over: the runs that they created."""
+    def forget_expired(self, now: float) -> None:
+        """Forget the keys whose time is over."""
         while (expires_at := self.next_expiry()) is not None and expires_at <= now:
             _, once = self._requests.popitem(last=False)
-            for run_id in once.run_ids:
-                del self._kept_until[run_id]
-                yield run_id
+            self._forget(once)
+
+    def _forget(self, once: Once) -> None:
+        for run_id in once.run_ids:
+            self._kept_until.pop(run_id, None)
 
     def next_expiry(self) -> float | None:
         """When the time of the next key will be over."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
@@ -16,6 +15,7 @@ from treadle.storage.deliveries import Owe
 from treadle.storage.memory_deliveries import MemoryDeliveryStore
 from treadle.storage.memory_feedback import MemoryFeedbackStore
 from treadle.storage.memory_keys import MemoryKeys
+from treadle.storage.memory_retention import MemoryRetention
 from treadle.storage.memory_threads import MemoryThreadStore
 from treadle.storage.queue_limit import QueueLimit
 from treadle.storage.records import CancelRequest, Once, Outcome, RunRecord, Status, ThreadRecord, ThreadState
@@ -36,6 +36,7 @@ class MemoryRunStore(RunStore):
         owe: Owe,
         *,
         ttl: float,
+        feedback_ttl: float,
         retention_bytes: int,
         queue_limit: QueueLimit,
     ) -> None:
@@ -47,7 +48,7 @@ class MemoryRunStore(RunStore):
         self._feedback = feedback
         feedback.grow = self._grow
         self._ttl = ttl
-        self._retention_bytes = retention_bytes
+        self._feedback_ttl = feedback_ttl
         self._queue_limit = queue_limit
         self._records: dict[str, RunRecord] = {}
         self._of_thread: dict[str, list[str]] = {}  # thread_id -> run_ids, the oldest first
@@ -55,9 +56,7 @@ class MemoryRunStore(RunStore):
         self._stale = 0  # entries of runs that were cancelled or removed before they were due
         self._order = count()
         self._keys = MemoryKeys()
-        self._ended: OrderedDict[str, int] = OrderedDict()  # run_id -> bytes; one ttl for all, so oldest first
-        self._keyed: OrderedDict[str, int] = OrderedDict()  # the same of those that are kept as long as their key
-        self._ended_bytes = 0
+        self._retention = MemoryRetention(retention_bytes)
         self._gone: list[str] = []  # forgotten since the last sweep
 
     async def add(
@@ -69,7 +68,7 @@ class MemoryRunStore(RunStore):
                 raise KeyTaken(earlier)
         # Each pending run has one entry, and what else has one is stale.
         if not self._queue_limit.admits(records, lambda: len(self._due) - self._stale):
-            raise self._queue_limit.refusal()
+            raise self._queue_limit.refusal(records)
         if once is not None:
             self._keys.take(once, records)
         for thread in threads:
@@ -210,25 +209,12 @@ class MemoryRunStore(RunStore):
     def _evict(self) -> float | None:
         """Forget what is over its time, or over the size: memory is bounded whether anyone sweeps or not."""
         now = self._clock()
-        for run_id in self._keys.expired(now):
-            if run_id in self._keyed:
-                self._let_go(run_id)
-        while self._ended_bytes > self._retention_bytes:
-            self._let_go(min((next(iter(each)) for each in (self._ended, self._keyed) if each), key=self._ended_at))
-        while self._ended and self._expires_at(next(iter(self._ended))) <= now:
-            self._let_go(next(iter(self._ended)))
-        upcoming = [self._keys.next_expiry(), *map(self._expires_at, list(self._ended)[:1])]
+        self._keys.forget_expired(now)
+        while (run_id := self._retention.next_to_go(now)) is not None:
+            self._forget(run_id)
+            self._gone.append(run_id)
+        upcoming = (self._keys.next_expiry(), self._retention.next_expiry())
         return min((moment for moment in upcoming if moment is not None), default=None)
-
-    def _let_go(self, run_id: str) -> None:
-        self._forget(run_id)
-        self._gone.append(run_id)
-
-    def _ended_at(self, run_id: str) -> float:
-        return self._records[run_id].ended_at or 0
-
-    def _expires_at(self, run_id: str) -> float:
-        return self._records[run_id].expires_at or 0
 
     def _grow(self, run_id: str, size: int) -> bool:
         """Count what was added to a run, if there is such a run."""
@@ -236,10 +222,7 @@ class MemoryRunStore(RunStore):
         if record is None or (record.expires_at is not None and record.expires_at <= self._clock()):
             return False
         self._records[run_id] = replace(record, size=record.size + size)
-        for kept in (self._ended, self._keyed):
-            if run_id in kept:
-                kept[run_id] += size
-                self._ended_bytes += size
+        self._retention.grow(run_id, size)
         self._evict()
         return True
 
@@ -247,7 +230,7 @@ class MemoryRunStore(RunStore):
         record = self._records.pop(run_id)
         self._feedback.forget(run_id)
         self._deliveries.forget(run_id)
-        self._ended_bytes -= self._ended.pop(run_id, 0) + self._keyed.pop(run_id, 0)
+        self._retention.forget(run_id)
         siblings = self._of_thread[record.thread_id]
         siblings.remove(run_id)
         if not siblings:
@@ -278,11 +261,12 @@ class MemoryRunStore(RunStore):
         if not ended.temporary or outcome is None:
             return ended
         parts = (outcome.values, outcome.error, outcome.interrupts, outcome.feedback)
-        usual, keyed = now + self._ttl, self._keys.kept_until(ended.run_id)
-        expiring = replace(ended, expires_at=max(usual, keyed))
+        expires_at = max(now + self._ttl, self._keys.kept_until(ended.run_id))
+        if outcome.feedback is not None:
+            expires_at = max(expires_at, now + self._feedback_ttl)
+        expiring = replace(ended, expires_at=expires_at)
         self._records[ended.run_id] = expiring
         size = RECORD_BYTES + ended.size + sum(len(part) for part in parts if part)
-        (self._keyed if keyed > usual else self._ended)[ended.run_id] = size
-        self._ended_bytes += size
+        self._retention.keep(ended.run_id, size, expires_at)
         self._evict()
         return expiring

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from treadle.errors import QueueFull
+from treadle.errors import InvalidRequest, QueueFull, TreadleError
 from treadle.storage.records import RunRecord
 
 
@@ -20,6 +20,8 @@ class QueueLimit:
         added = sum(record.status == "pending" for record in records)
         return not added or not self.most or pending() + added <= self.most
 
-    def refusal(self) -> QueueFull:
-        """What is said of a create that is not admitted."""
+    def refusal(self, records: Sequence[RunRecord]) -> TreadleError:
+        """What is said of a create that is not admitted: there may be room later, unless it is too large in itself."""
+        if len(records) > self.most:
+            return InvalidRequest(f"a batch of {len(records)} runs: at most {self.most} may wait at once")
         return QueueFull(f"{self.most} runs may wait at once, and with this request more would; try again later")

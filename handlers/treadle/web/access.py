@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
+import structlog
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -14,11 +16,14 @@ from treadle_api.operations import Operation
 
 CALLER: Final = "caller"
 """Where the state of a request holds the name of its key."""
+MOST_KEYS = 4
+"""So many keys of a request are looked at: SDKs send one, and their users may add another."""
 INSIDE: Final = "treadle"
 """The caller of requests that the server makes itself."""
 NEEDED = "An API key is needed: send it as x-api-key, or as Authorization: Bearer"
 REFUSED = "The API key is not valid"
 _CHALLENGE = {"www-authenticate": "Bearer"}
+log = structlog.get_logger("treadle.web")
 
 
 class Access:
@@ -36,9 +41,10 @@ class Access:
         if scope["type"] != "http" or caller_of(scope) or self._is_open(scope["method"], scope["path"]):
             await self._app(scope, receive, send)
             return
-        presented = list(_presented(scope["headers"]))
+        presented = list(islice(_presented(scope["headers"]), MOST_KEYS))
         caller = self._keys.caller(presented)
         if caller is None:
+            log.debug("a request had no valid API key", path=scope["path"], client=scope.get("client"))
             reply = Failure(401, REFUSED if presented else NEEDED, _CHALLENGE)
             await reply(scope, receive, send)
             return
@@ -69,8 +75,9 @@ def _presented(headers: Sequence[tuple[bytes, bytes]]) -> Iterator[bytes]:
     """What may be a key, `x-api-key` first: SDKs send that one by themselves, beside what their users add."""
     for name, value in sorted(headers, key=lambda header: header[0] != b"x-api-key"):
         if name == b"x-api-key":
-            yield value.strip()
+            if key := value.strip():
+                yield key
         elif name == b"authorization":
             scheme, _, token = value.partition(b" ")
-            if scheme.lower() == b"bearer":
-                yield token.strip()
+            if scheme.lower() == b"bearer" and (key := token.strip()):
+                yield key

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from time import monotonic
 from typing import ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
-import structlog
 from starlette.types import Receive, Scope, Send
 
 from treadle.encoding import encode
@@ -19,14 +17,9 @@ from treadle.storage.records import Event
 R_co = TypeVar("R_co", covariant=True)
 
 JSON = b"application/json"
-PORTION = 64 * 1024
-"""Bytes that are sent at once."""
-PATIENCE = 12
-"""Heartbeats after which a client that takes no such portion is taken for gone: a minute, as most proxies have it."""
 MOST_IGNORED = 1000
 """Characters of the header `Treadle-Ignored`: many proxies refuse long ones."""
 RawHeaders = list[tuple[bytes, bytes]]
-log = structlog.get_logger("treadle.web")
 
 
 class Reply(ABC, Generic[R_co]):
@@ -108,8 +101,7 @@ class Following(Reply[R_co]):
     """An answer that lasts as long as a run: headers at once, heartbeats by the clock, an eye on the client.
 
     The heartbeats have a fixed period from the start of the response (recorded), so that proxies and clients see a
-    sign of life whatever the run does. A client that has stopped reading holds its run up, and is cut off in the end.
-    Subclasses say what is sent.
+    sign of life whatever the run does. Subclasses say what is sent.
     """
 
     start_headers: ClassVar[RawHeaders]
@@ -129,8 +121,6 @@ class Following(Reply[R_co]):
         self._on_disconnect = on_disconnect
         self._beat_is_due = False
         self._client_left = False
-        self._sending_since: float | None = None
-        self._stalled = False
 
     @abstractmethod
     def render(self, events: Sequence[Event]) -> bytes:
@@ -142,7 +132,6 @@ class Following(Reply[R_co]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
         timer = _Timer(loop, self._period, self._beat)
         listener = loop.create_task(self._listen(receive))
         try:
@@ -154,15 +143,10 @@ class Following(Reply[R_co]):
                     self._beat_is_due = False
                     body += self.heartbeat
                 if body:
-                    await self._send(send, body)
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
             # A stream that is broken off gets no proper end: so its client knows that there is more.
             if not self._client_left and not self._follower.broken:
-                await self._send(send, await self.last(), more=False)
-        except asyncio.CancelledError:
-            if not self._stalled or self._task is None or self._task.uncancel():
-                raise
-            log.warning("a client that has stopped reading was cut off", path=scope["path"])
-            self._client_left = True
+                await send({"type": "http.response.body", "body": await self.last()})
         finally:
             timer.cancel()
             listener.cancel()
@@ -170,23 +154,9 @@ class Following(Reply[R_co]):
         if self._client_left and self._on_disconnect is not None:
             await self._on_disconnect()
 
-    async def _send(self, send: Send, body: bytes, *, more: bool = True) -> None:
-        start, end = 0, len(body)
-        while end - start > PORTION:
-            self._sending_since = monotonic()
-            await send({"type": "http.response.body", "body": body[start : start + PORTION], "more_body": True})
-            start += PORTION
-        self._sending_since = monotonic()
-        await send({"type": "http.response.body", "body": body[start:] if start else body, "more_body": more})
-        self._sending_since = None
-
     def _beat(self) -> None:
         self._beat_is_due = True
         self._follower.nudge()
-        since = self._sending_since
-        if since is not None and self._task is not None and monotonic() - since > PATIENCE * self._period:
-            self._stalled = True
-            self._task.cancel()
 
     async def _listen(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

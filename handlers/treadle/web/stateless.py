@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import treadle_api.operations as op
-from treadle.errors import TreadleError
+from treadle.errors import InvalidRequest, TreadleError
 from treadle.graphs.assistants import Assistants
 from treadle.outbox.addresses import Addresses
 from treadle.runs.idempotency import Creation
@@ -141,6 +141,8 @@ class StatelessRuns:
     def _once(self, call: Call[Any, K], operation: str) -> Once | None:
         """The request as one that may come again, if its caller says so."""
         key = call.parameters.idempotency_key
+        if key is not None and sum(name == b"idempotency-key" for name, _ in call.scope["headers"]) > 1:
+            raise InvalidRequest("Idempotency-Key: there are several; send one")
         return None if key is None else self._creation.once(call.caller, key, operation, call.document)
 
     async def _new(
@@ -151,7 +153,8 @@ class StatelessRuns:
             request_id=call.header(b"x-request-id"),
             trace=call.header(b"langsmith-trace"),
             received_at=call.received_at,
-            size=call.size,
+            # Of a batch, each run has its share.
+            size=call.size // max(len(call.document), 1) if isinstance(call.document, list) else call.size,
             base_url=(self._public_url or base_url(call.scope)) if document.get("feedback_keys") else None,
         )
         run = new_run(body, document, self._assistants.find(body.assistant_id), caller)

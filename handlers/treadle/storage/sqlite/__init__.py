@@ -59,6 +59,7 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
         lease=settings.lease,
         ttl=settings.run_ttl,
         resumable_ttl=settings.resumable_ttl,
+        feedback_ttl=settings.feedback_ttl,
         queue_limit=QueueLimit(settings.max_queued),
         retention_bytes=FILE_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes,
     )

@@ -11,7 +11,7 @@ import orjson
 from uuid_utils import uuid4
 
 from treadle.encoding import dump
-from treadle.errors import LeaseLost, QueueFull
+from treadle.errors import LeaseLost, TreadleError
 from treadle.storage.base import KeyTaken, RunStore
 from treadle.storage.deliveries import Owe
 from treadle.storage.queue_limit import QueueLimit
@@ -47,6 +47,7 @@ class SqliteRunStore(RunStore):
         lease: float,
         ttl: float,
         resumable_ttl: float,
+        feedback_ttl: float,
         retention_bytes: int,
         queue_limit: QueueLimit,
     ) -> None:
@@ -60,6 +61,7 @@ class SqliteRunStore(RunStore):
         self._lease = lease
         self._ttl = ttl
         self._resumable_ttl = resumable_ttl
+        self._feedback_ttl = feedback_ttl
         self._retention_bytes = retention_bytes
         self._queue_limit = queue_limit
 
@@ -69,12 +71,12 @@ class SqliteRunStore(RunStore):
         now = self._clock()
         rows = [self._added(record, now) for record in records]
 
-        def work(connection: sqlite3.Connection) -> Once | QueueFull | None:
+        def work(connection: sqlite3.Connection) -> Once | TreadleError | None:
             if once is not None and (earlier := keys.earlier(connection, once, now)):
                 return earlier
             # Before anything is written: what is refused then costs the writes of others in this commit nothing.
             if not self._queue_limit.admits(records, lambda: connection.execute(SQL["queued"]).fetchone()[0]):
-                return self._queue_limit.refusal()
+                return self._queue_limit.refusal(records)
             for thread in threads:
                 add_thread(connection, thread)
             connection.executemany(SQL["add"], rows)
@@ -84,7 +86,7 @@ class SqliteRunStore(RunStore):
 
         # Not raised inside: what fails there takes the rest of its group through the file once more.
         refused = await self._database.write(work)
-        if isinstance(refused, QueueFull):
+        if isinstance(refused, TreadleError):
             raise refused
         if refused is not None:
             raise KeyTaken(refused)
@@ -262,6 +264,9 @@ class SqliteRunStore(RunStore):
             leave(connection, thread_id, left, now)
             if shared:
                 connection.execute(EVENTS["keep_until"], (now + self._resumable_ttl, now + GRACE, run_id))
+            if outcome.feedback is not None:
+                # As long as its links are good, and evicted by size in its turn, as a run with a key.
+                row = connection.execute(SQL["keep_for_links"], (now + self._feedback_ttl, run_id)).fetchone()
             ended = record_of(row)
             return replace(ended, expires_at=None) if self._owes(connection, ended) else ended
 

@@ -91,6 +91,13 @@ SET status = ?, claim = NULL, lease = NULL, cancel = NULL, updated_at = ?, ended
 WHERE run_id = ? AND status = 'running' AND claim = ?
 RETURNING {columns}
 
+-- name: keep_for_links
+UPDATE runs
+SET keyed_until = max(coalesce(keyed_until, 0), ?1),
+    expires_at = CASE WHEN expires_at IS NOT NULL THEN max(expires_at, ?1) END
+WHERE run_id = ?2
+RETURNING {columns}
+
 -- name: cancel_pending
 UPDATE runs
 SET status = ?, cancel = NULL, updated_at = ?, ended_at = ?,

@@ -1,0 +1,119 @@
+"""Clients' connections: what they may send before anything is known of them, and how long they may take nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Final
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from treadle.encoding import encode
+
+MOST_HEAD = 64 * 1024
+"""Bytes of a request line with its headers; beyond them 431."""
+# Ticks of uvicorn, which are tenths of a second, between two looks at the connections.
+LOOK_EVERY = 5
+_REASONS: Final = {408: "Request Timeout", 431: "Request Header Fields Too Large"}
+log = structlog.get_logger("treadle.web")
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection. Its server looks at it now and then, which costs a request nothing."""
+
+    _head_bytes = 0
+    _head_since: float | None = None
+    """Since when a request line and headers are awaited."""
+    _body_since: float | None = None
+    """Since when more of a body is awaited."""
+    _untaken = 0
+    """Bytes that waited for the client at the last look."""
+    _untaken_since = 0.0
+    _resumed = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_since = monotonic()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_since is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD:
+                self._refuse(431, f"the request line and headers have more than {MOST_HEAD} bytes")
+        elif self._body_since is not None:
+            self._body_since = monotonic()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes, self._head_since = 0, monotonic()
+
+    def on_headers_complete(self) -> None:
+        self._head_since, self._body_since = None, monotonic()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._body_since = None
+        super().on_message_complete()
+
+    def resume_writing(self) -> None:
+        self._resumed = True
+        super().resume_writing()
+
+    def look(self, now: float, patience: float) -> None:
+        """Cut off who has taken nothing for `patience` seconds of what waits, or let his request be waited for."""
+        untaken = self.transport.get_write_buffer_size()
+        if not untaken or untaken < self._untaken or not self._untaken or self._resumed:
+            self._untaken_since = now
+        elif now - self._untaken_since > patience:
+            log.warning("a client that has stopped reading was cut off", path=self.scope and self.scope["path"])
+            # Not closed: that would wait until it has taken the rest.
+            self.transport.abort()
+            return
+        self._untaken, self._resumed = untaken, False
+        awaited = self._head_since if self._body_since is None or self.flow.read_paused else self._body_since
+        if awaited is not None and now - awaited > patience:
+            self._refuse(408, f"the request did not come within {patience:g} seconds")
+
+    def _refuse(self, status: int, detail: str) -> None:
+        body = encode({"detail": detail})
+        head = f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
+        head += f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+        self._head_since = self._body_since = None
+
+
+class Server(uvicorn.Server):
+    """uvicorn with such connections, without its signal handlers: they raise a signal again while runs still end."""
+
+    def __init__(self, application: ASGIApp, *, patience: float, last_answers: float) -> None:
+        """Clients may keep the server waiting for `patience` seconds, and have `last_answers` seconds at its end."""
+        super().__init__(
+            uvicorn.Config(
+                application,
+                http=Connection,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=int(last_answers),
+            )
+        )
+        self._patience = patience
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % LOOK_EVERY == 0:
+            now = monotonic()
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.look(now, self._patience)
+        return await super().on_tick(counter)

@@ -1,0 +1,108 @@
+"""Connections of clients that do not say what they want, say too much, or do not take what they asked for."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from threading import Event
+from time import monotonic
+
+import httpx
+import pytest
+
+from tests.live import LiveServer, serving, until
+from tests.web.calls import wait
+from tests.web.test_readers import KB, MB, Unread
+
+PATIENT = 0.1
+"""A heartbeat, of which a client may keep the server waiting for twelve."""
+
+
+def dial(server: LiveServer) -> socket.socket:
+    """A bare connection."""
+    address = httpx.URL(server.url)
+    return socket.create_connection((address.host, address.port), timeout=10)
+
+
+def rest(connection: socket.socket) -> bytes:
+    """What comes until the connection ends, however it does."""
+    received = b""
+    try:
+        while part := connection.recv(MB):
+            received += part
+    except ConnectionError:
+        pass
+    return received
+
+
+@pytest.mark.parametrize("head", [b"x-many: %s\r\n" % (b"x" * 1000), b"a" * 1000])
+def test_a_head_that_does_not_end_is_refused(server: LiveServer, http: httpx.Client, head: bytes) -> None:
+    first = b"POST /runs HTTP/1.1\r\nhost: x\r\n" if b":" in head else b"GET /"
+    with closing(dial(server)) as connection:
+        connection.sendall(first)
+        for _ in range(64 * 1024 // len(head) + 1):
+            connection.sendall(head)
+        answer = rest(connection)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b'{"detail":"the request line and headers have more than 65536 bytes"}' in answer
+    assert http.get("/ok").status_code == 200
+
+
+def test_a_large_head_that_ends_is_read(http: httpx.Client) -> None:
+    headers = {f"x-{number}": "x" * 1000 for number in range(50)}
+    assert wait(http, "simple", {"foo": 1})["foo"] == 1
+    assert http.get("/ok", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"POST /runs HTT", b"POST /runs HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{"],
+    ids=["nothing", "half a line", "half a body"],
+)
+def test_a_request_that_does_not_come_is_not_waited_for_any_longer(said: bytes) -> None:
+    with serving(heartbeat=PATIENT) as live, closing(dial(live)) as connection:
+        connection.sendall(said)
+        started = monotonic()
+        assert rest(connection).startswith(b"HTTP/1.1 408 ")
+        assert 1 < monotonic() - started < 5
+
+
+def test_a_body_that_comes_slowly_is_waited_for() -> None:
+    body = b'{"assistant_id": "simple", "input": {"foo": 1}}'
+    with serving(heartbeat=PATIENT) as live, closing(dial(live)) as connection:
+        connection.sendall(b"POST /runs/wait HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 47\r\n\r\n")
+        for number in range(len(body)):
+            Event().wait(0.05)
+            connection.sendall(body[number : number + 1])
+        assert b'"foo":1' in rest(connection)
+
+
+def test_an_answer_that_is_not_taken_is_not_held_for_ever() -> None:
+    with serving(heartbeat=PATIENT) as live, httpx.Client(base_url=live.url, timeout=20) as http:
+        body = {"assistant_id": "laps", "input": {"count": 100, "size": 256 * KB}, "stream_mode": "updates"}
+        run_id = http.post("/runs", json={**body, "metadata": {"large": "x" * 20 * MB}}).json()["run_id"]
+        until(lambda: http.get(f"/runs/{run_id}/join"))
+        with closing(socket.socket()) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KB)
+            address = httpx.URL(live.url)
+            connection.connect((address.host, address.port))
+            connection.settimeout(10)
+            connection.sendall(f"GET /runs/{run_id} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+            Event().wait(3)
+            # Not closed, which would wait for a client that reads nothing, but gone.
+            assert len(rest(connection)) < 10 * MB
+        assert http.get(f"/runs/{run_id}").status_code == 200
+
+
+def test_who_reads_very_slowly_all_the_time_is_not_cut_off() -> None:
+    """20 KB a second, for longer than a client may take nothing."""
+    request = {"count": 20, "size": 256 * KB}
+    with serving(heartbeat=0.5) as live, Unread(live.url, request) as it:
+        started, size, pace = monotonic(), 0, Event()
+        while monotonic() - started < 15:
+            size += len(it.socket.recv(2 * KB))
+            pace.wait(0.1)
+        assert size < MB
+        total, end = it.read()
+        assert size + total > 5 * MB
+        assert end.endswith(b"0\r\n\r\n")
