@@ -46,7 +46,8 @@ def owe(ended: RunRecord) -> Delivery | None:
     if not url:
         return None
     assert ended.ended_at is not None and ended.outcome is not None
-    return Delivery(f"msg_{ended.run_id}", ended.run_id, ended.graph_id, url, ended.status.encode(), ended.ended_at)
+    body, host = ended.status.encode(), ended.metadata.get("host", "example.com")
+    return Delivery(f"msg_{ended.run_id}", ended.run_id, ended.graph_id, host, url, body, ended.ended_at)
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda uri: uri.partition(":")[0])
@@ -254,9 +255,24 @@ async def test_nothing_stays_in_the_file_of_what_is_over(tmp_path: Path, clock: 
         for delivery in await storage.deliveries.claim(99):
             await storage.deliveries.report(delivery, TAKEN, "delivered")
         assert count(path, "count(*) FROM deliveries") == 20
-        assert count(path, "count(*) FROM deliveries WHERE body IS NOT NULL") == 0
+        assert count(path, "count(*) FROM delivery_bodies") == 0
         clock.now += RUN_TTL
         await storage.runs.sweep()
         assert count(path, "count(*) FROM deliveries") == count(path, "count(*) FROM runs") == 0
         assert count(path, "ended_bytes FROM totals") == 0
         assert database(storage).path == path
+
+
+async def test_deliveries_to_busy_hosts_are_passed_over(owing: Storage, clock: Clock) -> None:
+    for number, host in enumerate(["one", "one", "other", "", "one"]):
+        run = claimed(str(number), kwargs=OWING, metadata={"host": host})
+        await owing.runs.add([run])
+        await owing.runs.settle(run.run_id, "token", DONE)
+        clock.now += 1
+    assert [each.run_id for each in await owing.deliveries.claim(5, {"one"})] == ["2", "3"]
+    assert await owing.deliveries.claim(5, ["one"]) == []
+    assert await owing.deliveries.next_due() == 1000.0
+    assert await owing.deliveries.claim(1, ["", "other"]) != []
+    if (upcoming := await owing.deliveries.next_due(["one"])) is not None:
+        assert upcoming >= clock.now  # at the end of a claim
+    assert [(each.host, each.run_id) for each in await owing.deliveries.claim(5)] == [("one", "1"), ("one", "4")]

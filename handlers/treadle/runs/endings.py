@@ -52,7 +52,7 @@ class Endings:
                 await asyncio.sleep(RETRY_PERIOD)
                 continue
             if rolled_back:
-                await self.forget(run)
+                await self.forget(run, outcome)
             return ended
 
     async def give_back(self, run: RunRecord) -> None:
@@ -73,10 +73,10 @@ class Endings:
             return False
         return True
 
-    async def forget(self, run: RunRecord) -> None:
-        """Forget a run that was rolled back, and what it wrote."""
+    async def forget(self, run: RunRecord, outcome: Outcome) -> None:
+        """Forget a run that was rolled back, and what it wrote; another process may have begun it again."""
         try:
-            await self._storage.runs.remove(run.run_id)
+            await self._storage.runs.remove(run.run_id, cut_off=outcome)
             await self._delete_written(run)
         except StorageUnavailable as error:
             log.error("a run that was rolled back cannot be forgotten", run_id=run.run_id, error=str(error))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from uuid_utils import uuid7
 
 from treadle.encoding import encode, fragment
@@ -21,12 +23,18 @@ def owing(deployment: Deployment) -> Owe:
             delivery_id=f"msg_{uuid7().hex}",
             run_id=ended.run_id,
             graph_id=ended.graph_id,
+            host=host_of(url),
             url=url,
             body=_body(ended, deployment),
             due=ended.ended_at or 0.0,
         )
 
     return owe
+
+
+def host_of(url: str) -> str:
+    """Host and port of a URL that was judged before; empty for a path of this server."""
+    return "" if url.startswith("/") else urlsplit(url).netloc.lower()
 
 
 def _body(ended: RunRecord, deployment: Deployment) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +34,8 @@ class Delivery:
     """The same for every attempt: receivers know by it what they have had before."""
     run_id: str
     graph_id: str
+    host: str
+    """Host and port as in the URL, in lower case; empty for this server itself."""
     url: str
     body: bytes | None
     due: float
@@ -62,16 +64,16 @@ class DeliveryStore(ABC):
     """Set when a delivery may have come, by this process or another one."""
 
     @abstractmethod
-    async def claim(self, limit: int) -> list[Delivery]:
+    async def claim(self, limit: int, without: Collection[str] = ()) -> list[Delivery]:
         """Take up to `limit` that are due, longest due first, each under a fresh claim; exactly one caller gets each.
 
-        Left out are those of graphs that this process does not have. A claim that is not reported in time is over, and
-        the delivery can be claimed again.
+        Left out are those to hosts in `without`, and of graphs that this process does not have. A claim that is not
+        reported in time is over, and the delivery can be claimed again.
         """
 
     @abstractmethod
-    async def next_due(self) -> float | None:
-        """When there may be something to claim again; None: not before a delivery comes."""
+    async def next_due(self, without: Collection[str] = ()) -> float | None:
+        """When there may be something to claim again, but for hosts in `without`; None: not before a delivery comes."""
 
     @abstractmethod
     async def report(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from itertools import count
 
 from uuid_utils import uuid4
 
 from treadle.storage.deliveries import Delivery, DeliveryAttempt, DeliveryStatus, DeliveryStore
+
+_Queue = list[tuple[float, int, str]]  # a heap: due, order, delivery_id
 
 
 class MemoryDeliveryStore(DeliveryStore):
@@ -21,7 +23,7 @@ class MemoryDeliveryStore(DeliveryStore):
         self._clock = clock
         self._deliveries: dict[str, Delivery] = {}
         self._of_run: dict[str, list[str]] = {}
-        self._due: list[tuple[float, int, str]] = []
+        self._due: dict[str, _Queue] = {}  # by host
         self._order = count()
         self._pending = 0
         self.release: Callable[[str], bool] = lambda run_id: False
@@ -45,17 +47,20 @@ class MemoryDeliveryStore(DeliveryStore):
         """Whether any delivery has not ended."""
         return self._pending > 0
 
-    async def claim(self, limit: int) -> list[Delivery]:
+    async def claim(self, limit: int, without: Collection[str] = ()) -> list[Delivery]:
         now = self._clock()
         claimed: list[Delivery] = []
-        while self._due and len(claimed) < limit and self._due[0][0] <= now:
-            delivery = replace(self._deliveries[heapq.heappop(self._due)[2]], claim=str(uuid4()))
+        while len(claimed) < limit and (queue := self._first(without)) and queue[0][0] <= now:
+            delivery = replace(self._deliveries[heapq.heappop(queue)[2]], claim=str(uuid4()))
+            if not queue:
+                del self._due[delivery.host]
             self._deliveries[delivery.delivery_id] = delivery
             claimed.append(delivery)
         return claimed
 
-    async def next_due(self) -> float | None:
-        return self._due[0][0] if self._due else None
+    async def next_due(self, without: Collection[str] = ()) -> float | None:
+        queue = self._first(without)
+        return queue[0][0] if queue else None
 
     async def report(
         self, delivery: Delivery, attempt: DeliveryAttempt, status: DeliveryStatus, due: float | None = None
@@ -87,8 +92,13 @@ class MemoryDeliveryStore(DeliveryStore):
         known = self._deliveries.get(delivery.delivery_id)
         return known is not None and known.claim is not None and known.claim == delivery.claim
 
+    def _first(self, without: Collection[str]) -> _Queue | None:
+        """The queue of the host whose next delivery is due first."""
+        return min((queue for host, queue in self._due.items() if host not in without), default=None)
+
     def _queue(self, delivery: Delivery) -> None:
-        heapq.heappush(self._due, (delivery.due, next(self._order), delivery.delivery_id))
+        queue = self._due.setdefault(delivery.host, [])
+        heapq.heappush(queue, (delivery.due, next(self._order), delivery.delivery_id))
         self.changed.set()
 
     def _drop(self, delivery: Delivery) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import astuple
 
 import orjson
@@ -13,7 +13,7 @@ from uuid_utils import uuid4
 from treadle.storage.deliveries import Delivery, DeliveryAttempt, DeliveryStatus, DeliveryStore
 from treadle.storage.sqlite.database import Database, Row, statements
 
-COLUMNS = "delivery_id, run_id, graph_id, url, due, status, attempts, claim"
+COLUMNS = "delivery_id, run_id, graph_id, host, url, due, status, attempts, claim"
 SQL = {name: text.replace("{columns}", COLUMNS) for name, text in statements("deliveries.sql").items()}
 
 
@@ -27,18 +27,20 @@ class SqliteDeliveryStore(DeliveryStore):
         self._database = database
         self._clock = clock
         self._graph_ids = orjson.dumps(graph_ids)
+        free = (SQL["free"].format(number=number) for number in range(len(graph_ids)))
+        self._claimable = SQL["claimable"].format(free=" UNION ALL ".join(free))
         self._lease = lease
         self._ttl = ttl
 
-    async def claim(self, limit: int) -> list[Delivery]:
-        now = self._clock()
+    async def claim(self, limit: int, without: Collection[str] = ()) -> list[Delivery]:
+        now, busy = self._clock(), orjson.dumps(list(without))
         # Looked for before the write lock is taken: most of the time there is nothing.
-        if not self._database.read(SQL["claimable"], now, self._graph_ids, 1):
+        if not self._database.read(self._claimable, now, self._graph_ids, 1, busy):
             return []
         taken: list[tuple[str, str]] = []
 
         def work(connection: sqlite3.Connection) -> list[Row]:
-            found = connection.execute(SQL["claimable"], (now, self._graph_ids, limit)).fetchall()
+            found = connection.execute(self._claimable, (now, self._graph_ids, limit, busy)).fetchall()
             taken[:] = [(delivery_id, str(uuid4())) for (delivery_id,) in found]
             rows = [(claim, now + self._lease, delivery_id) for delivery_id, claim in taken]
             return [connection.execute(SQL["claim"], row).fetchone() for row in rows]
@@ -50,8 +52,9 @@ class SqliteDeliveryStore(DeliveryStore):
             self._database.write_soon(lambda connection: connection.executemany(SQL["give_back"], taken))
             raise
 
-    async def next_due(self) -> float | None:
-        moment: float | None = self._database.read(SQL["next_due"], self._graph_ids)[0][0]
+    async def next_due(self, without: Collection[str] = ()) -> float | None:
+        busy = orjson.dumps(list(without))
+        moment: float | None = self._database.read(SQL["next_due"], self._graph_ids, busy)[0][0]
         return moment
 
     async def report(
@@ -80,12 +83,13 @@ class SqliteDeliveryStore(DeliveryStore):
 
 def add_delivery(connection: sqlite3.Connection, delivery: Delivery) -> None:
     """Owe it from now on, and keep its run until it has ended; inside a transaction."""
-    row = (delivery.delivery_id, delivery.run_id, delivery.graph_id, delivery.url, delivery.body, delivery.due)
+    row = (delivery.delivery_id, delivery.run_id, delivery.graph_id, delivery.host, delivery.url, delivery.due)
     connection.execute(SQL["add"], row)
+    connection.execute(SQL["add_body"], (delivery.delivery_id, delivery.body))
     connection.execute(SQL["hold"], (delivery.run_id,))
 
 
 def _delivery(row: Row) -> Delivery:
-    delivery_id, run_id, graph_id, url, due, status, attempts, claim, body = row
+    delivery_id, run_id, graph_id, host, url, due, status, attempts, claim, body = row
     tried = tuple(DeliveryAttempt(*each) for each in orjson.loads(attempts))
-    return Delivery(delivery_id, run_id, graph_id, url, body, due, status, tried, claim)
+    return Delivery(delivery_id, run_id, graph_id, host, url, body, due, status, tried, claim)

@@ -1,30 +1,43 @@
 -- name: add
-INSERT INTO deliveries (delivery_id, run_id, graph_id, url, body, due, status, attempts, free_at)
+INSERT INTO deliveries (delivery_id, run_id, graph_id, host, url, due, status, attempts, free_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', '[]', ?6)
+
+-- name: add_body
+INSERT INTO delivery_bodies (delivery_id, body) VALUES (?, ?)
 
 -- name: hold
 UPDATE runs SET expires_at = NULL WHERE run_id = ?
 
 -- name: claimable
-SELECT delivery_id FROM deliveries
-WHERE status = 'pending' AND free_at <= ?1 AND graph_id IN (SELECT value FROM json_each(?2))
-ORDER BY due LIMIT ?3
+SELECT delivery_id FROM ({free}) ORDER BY free_at LIMIT ?3
+
+-- name: free
+SELECT * FROM (
+    SELECT delivery_id, free_at FROM deliveries
+    WHERE status = 'pending' AND free_at <= ?1 AND graph_id = json_extract(?2, '$[{number}]')
+        AND host NOT IN (SELECT value FROM json_each(?4))
+    ORDER BY free_at LIMIT ?3
+)
 
 -- name: claim
 UPDATE deliveries SET claim = ?, free_at = ? WHERE delivery_id = ?
-RETURNING {columns}, body
+RETURNING {columns}, (SELECT body FROM delivery_bodies WHERE delivery_id = deliveries.delivery_id)
 
 -- name: next_due
 SELECT min(moment) FROM (
-    SELECT (SELECT min(free_at) FROM deliveries WHERE status = 'pending' AND graph_id = value) AS moment
-    FROM json_each(?)
+    SELECT (
+        SELECT free_at FROM deliveries
+        WHERE status = 'pending' AND graph_id = mine.value AND host NOT IN (SELECT value FROM json_each(?2))
+        ORDER BY free_at LIMIT 1
+    ) AS moment
+    FROM json_each(?1) AS mine
 )
 
 -- name: again
 UPDATE deliveries SET due = ?1, free_at = ?1, attempts = ?2, claim = NULL WHERE delivery_id = ?3 AND claim = ?4
 
 -- name: end
-UPDATE deliveries SET status = ?, attempts = ?, claim = NULL, body = NULL WHERE delivery_id = ? AND claim = ?
+UPDATE deliveries SET status = ?, attempts = ?, claim = NULL WHERE delivery_id = ? AND claim = ?
 
 -- name: release
 UPDATE runs SET expires_at = max(?, coalesce(keyed_until, 0))

@@ -3,8 +3,8 @@ CREATE TABLE deliveries (
     delivery_id TEXT PRIMARY KEY,
     run_id TEXT NOT NULL,
     graph_id TEXT NOT NULL,
+    host TEXT NOT NULL,
     url TEXT NOT NULL,
-    body BLOB,
     due REAL NOT NULL,
     status TEXT NOT NULL,
     attempts BLOB NOT NULL,
@@ -13,7 +13,14 @@ CREATE TABLE deliveries (
     free_at REAL NOT NULL
 );
 
-CREATE INDEX deliveries_free ON deliveries (graph_id, free_at) WHERE status = 'pending';
+-- Apart from the rows that are looked through and changed: bodies may be large.
+CREATE TABLE delivery_bodies (
+    delivery_id TEXT PRIMARY KEY,
+    body BLOB NOT NULL
+);
+
+-- With the host, so that those of busy hosts are passed over without reading them.
+CREATE INDEX deliveries_free ON deliveries (graph_id, free_at, host) WHERE status = 'pending';
 
 CREATE INDEX deliveries_of_run ON deliveries (run_id);
 
@@ -27,4 +34,9 @@ END;
 CREATE TRIGGER deliveries_forgotten AFTER DELETE ON runs
 BEGIN
     DELETE FROM deliveries WHERE run_id = old.run_id AND status <> 'pending';
+END;
+
+CREATE TRIGGER delivery_ended AFTER UPDATE OF status ON deliveries WHEN new.status <> 'pending'
+BEGIN
+    DELETE FROM delivery_bodies WHERE delivery_id = new.delivery_id;
 END;
