@@ -184,7 +184,17 @@ def test_a_link_that_is_only_opened_records_nothing(http: httpx.Client, rated: J
 @shows("give_feedback", "422")
 @pytest.mark.parametrize(
     "body",
-    [{"score": "1"}, {"score": 1e300}, {"value": {}}, {"comment": 5}, {"comment": "x" * 4001}, {"other": 1}, [], None],
+    [
+        {"score": "1"},
+        {"score": 1e300},
+        {"value": {}},
+        {"comment": 5},
+        {"comment": "x" * 4001},
+        {"other": 1},
+        {},
+        [],
+        None,
+    ],
     ids=lambda body: json.dumps(body)[:30],
 )
 def test_a_body_that_is_not_valid_records_nothing(http: httpx.Client, rated: Json, body: Any) -> None:

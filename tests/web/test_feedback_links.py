@@ -38,7 +38,9 @@ def test_a_link_is_one_for_its_run_alone(http: httpx.Client, rated: Json) -> Non
     other = ended(http, create(http, "simple", {"foo": 1}, feedback_keys=["helpful"])["run_id"])
     moved = url(rated).replace(rated["run_id"], other["run_id"])
     refused(http.post(moved, json={"score": 1}), 403)
-    assert "expired" not in refused(http.post(url(rated).replace(rated["run_id"], str(uuid4())), json={}), 403)
+    assert "expired" not in refused(
+        http.post(url(rated).replace(rated["run_id"], str(uuid4())), json={"score": 1}), 403
+    )
 
 
 def test_a_link_is_valid_for_its_time_only() -> None:
