@@ -103,7 +103,9 @@ async def services(
     """Runs over the configured storage, with a worker; on leaving, runs under way get the grace period to end."""
     deployment = Deployment(__version__, version("langgraph"), api_url)
     policy = read_policy(graphs.config.path, graphs.config.webhooks, os.environ)
-    addresses, signer = Addresses(policy, resolve or SystemResolver()), Signer(settings.webhook_secret)
+    # Names that creates ask for, and those of the outbox, do not wait for one another.
+    addresses, called = (Addresses(policy, resolve or SystemResolver()) for _ in range(2))
+    signer = Signer(settings.webhook_secret)
     storage = open_storage(settings, graphs.ids, clock, owing(deployment))
     checkpoints = Checkpoints(graphs, open_savers(settings))
     links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
@@ -114,7 +116,7 @@ async def services(
     creation = Creation(storage, runs, clock, settings.idempotency_ttl, settings.resumable_ttl)
     threads = Threads(storage, runs, checkpoints, loops.home, deployment, clock)
     timeout, attempts = settings.webhook_timeout, settings.webhook_attempts
-    sender = Sender(addresses, signer, policy.headers, lambda: from_inside(application(running)), timeout=timeout)
+    sender = Sender(called, signer, policy.headers, lambda: from_inside(application(running)), timeout=timeout)
     outbox = Outbox(storage.deliveries, sender, attempts=attempts, durable=storage.durable, clock=clock)
 
     async def drain() -> None:

@@ -111,6 +111,12 @@ class QueueFull(TreadleError):
     status = 503
 
 
+class NamesBusy(TreadleError):
+    """So many names of hosts are being looked up that this one cannot be now; try again later."""
+
+    status = 503
+
+
 class ShuttingDown(TreadleError):
     """The server is shutting down and takes no new runs."""
 

@@ -1,10 +1,11 @@
-"""From the URL of a webhook to the one address that it is sent to, or why it is not (DESIGN: resolve once, pin)."""
+"""From the URL of a webhook to the addresses that it may be sent to, or why it is not (DESIGN: resolve once, pin)."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import zip_longest
 
 import httpx
 
@@ -23,11 +24,11 @@ _METADATA_NAMES = ("metadata", "instance-data", "internal", "local", "localdomai
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an attempt goes: the URL as it was given, and the address that was checked."""
+    """Where an attempt goes: the URL as it was given, and the addresses that were checked."""
 
     url: httpx.URL
-    address: str | None
-    """None: this server itself."""
+    addresses: tuple[str, ...]
+    """In the order in which to try them; none: this server itself."""
 
 
 class Addresses:
@@ -38,13 +39,15 @@ class Addresses:
         self._resolve = resolve
 
     async def locate(self, text: str) -> Target:
-        """Where a webhook to `text` goes now. Raises InvalidRequest if it may not go there, or there is no such host.
+        """Where a webhook to `text` goes now.
 
+        Raises InvalidRequest if it may not go there, or there is no such host, and NamesBusy (503) if that cannot be
+        found out now.
         One forbidden address among several is enough to refuse all: the next answer might be that one.
         """
         url = self._read(text)
         if text.startswith("/"):
-            return Target(url, None)
+            return Target(url, ())
         host = url.raw_host.decode("ascii")
         port = self._check_port(url)
         self._check_name(host.rstrip("."))
@@ -57,7 +60,7 @@ class Addresses:
             against = objection(address)
             if against == RESERVED or (against == LOOPBACK and not self._policy.allow_loopback):
                 raise _refusal(f"{host} {'leads to' if named else 'is'} {against}, which may not be called")
-        return Target(url, found[0])
+        return Target(url, _by_turns(found))
 
     def _read(self, text: str) -> httpx.URL:
         policy = self._policy
@@ -110,6 +113,14 @@ class Addresses:
             return list(await self._resolve(host, port))
         except OSError as error:
             raise _refusal(f"{host} cannot be called: {error}") from None
+
+
+def _by_turns(addresses: list[str]) -> tuple[str, ...]:
+    """IPv6 and IPv4 by turns: one of them may lead nowhere from here, and have all the first places."""
+    families: dict[bool, list[str]] = {}
+    for address in addresses:
+        families.setdefault(":" in address, []).append(address)
+    return tuple(address for turn in zip_longest(*families.values()) for address in turn if address is not None)
 
 
 def _is_within(host: str, domain: str) -> bool:

@@ -13,6 +13,7 @@ from time import monotonic
 import structlog
 
 from treadle.errors import StorageUnavailable
+from treadle.outbox.hosts import TAKEN_AT_ONCE, Hosts
 from treadle.outbox.sending import Answer, Sender, Undeliverable
 from treadle.runs.background import RETRY_PERIOD, forever
 from treadle.storage.deliveries import Delivery, DeliveryAttempt, DeliveryStore
@@ -38,6 +39,7 @@ class Outbox:
         self._attempts_in_all = attempts
         self._durable = durable
         self._clock = clock
+        self._hosts = Hosts()
         self._under_way: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -67,46 +69,62 @@ class Outbox:
         while True:
             store.changed.clear()
             try:
-                await self._take()
-                due = await store.next_due()
+                # In this order: of the pauses that are not over for the store, none may be over for us.
+                opens = self._hosts.next_open()
+                due = await store.next_due(self._hosts.closed())
+                if due is not None and due <= self._clock() and await self._take():
+                    continue
             except StorageUnavailable as error:
                 log.error("webhooks cannot be looked up; trying again", error=str(error))
                 await asyncio.sleep(RETRY_PERIOD)
                 continue
-            # Without room, an attempt that ends wakes us.
-            waits = due is not None and len(self._under_way) < AT_ONCE
-            delay = max(due - self._clock(), 0) if due is not None and waits else None
             with suppress(TimeoutError):
-                async with asyncio.timeout(delay):
+                async with asyncio.timeout(self._until(due, opens)):
                     await store.changed.wait()
 
-    async def _take(self) -> None:
-        room = AT_ONCE - len(self._under_way)
-        if room <= 0:
-            return
-        for delivery in await self._deliveries.claim(room):
-            task = asyncio.create_task(self._attempt(delivery))
-            self._under_way.add(task)
-            task.add_done_callback(self._over)
+    def _until(self, due: float | None, opens: float | None) -> float | None:
+        """Seconds until there may be something to take; None: not before something changes."""
+        if len(self._under_way) >= AT_ONCE:
+            return None  # an attempt that ends wakes us
+        waits = [] if due is None else [due - self._clock()]
+        waits += [] if opens is None else [opens - monotonic()]
+        return max(min(waits), 0) if waits else None
+
+    async def _take(self) -> int:
+        """Begin attempts at what is due, as far as there is room, in all and for each host; how many."""
+        begun = 0
+        while (limit := min(AT_ONCE - len(self._under_way), TAKEN_AT_ONCE)) > 0:
+            taken = await self._deliveries.claim(limit, self._hosts.closed())
+            begun += len(taken)
+            for delivery in taken:
+                task = asyncio.create_task(self._attempt(delivery, self._hosts.begin(delivery.host)))
+                self._under_way.add(task)
+                task.add_done_callback(self._over)
+            if len(taken) < limit:
+                break
+        return begun
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         self._deliveries.changed.set()
 
-    async def _attempt(self, delivery: Delivery) -> None:
+    async def _attempt(self, delivery: Delivery, began: float) -> None:
         at, started = self._clock(), monotonic()
-        answer, error = None, None
+        answer, error, answered = None, None, None
         try:
             answer = await self._sender.send(delivery, at)
+            answered = True
         except asyncio.CancelledError:
             with suppress(StorageUnavailable):
                 await self._deliveries.give_back(delivery)
             raise
         except Undeliverable as reason:
-            error = str(reason)
+            error, answered = str(reason), False
         except Exception as reason:  # a defect here must not end the deliveries of others
             log.error("an attempt at a webhook failed", run_id=delivery.run_id, exc_info=reason)
             error = type(reason).__name__
+        finally:
+            self._hosts.end(delivery.host, began, answered=answered)
         status = None if answer is None else answer.status
         attempt = DeliveryAttempt(at, monotonic() - started, status, error)
         try:
