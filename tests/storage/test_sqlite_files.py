@@ -79,6 +79,7 @@ async def test_a_file_of_the_first_schema_is_brought_up_to_date_with_its_runs(tm
             await storage.runs.settle(run.run_id, run.claim or "", DONE)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1 + len(later),)
+        assert connection.execute("SELECT pending FROM queue").fetchone() == (0,)  # the one that waited was counted
 
 
 async def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
