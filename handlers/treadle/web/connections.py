@@ -77,7 +77,12 @@ class Connection(HttpToolsProtocol):
             return
         self._untaken, self._resumed = untaken, False
         awaited = self._head_since if self._body_since is None or self.flow.read_paused else self._body_since
-        if awaited is not None and now - awaited > patience:
+        if awaited is None or now - awaited <= patience:
+            return
+        if self._head_since is not None and not self._head_bytes:
+            # Nobody has asked anything: an answer would be taken for that of a request which comes right now.
+            self.transport.close()
+        else:
             self._refuse(408, f"the request did not come within {patience:g} seconds")
 
     def _refuse(self, status: int, detail: str) -> None:
