@@ -1,4 +1,4 @@
-"""From the URL of a webhook to the addresses that it may be sent to, or why it is not (DESIGN: resolve once, pin)."""
+"""From the URL of a webhook to the addresses that it may be sent to, or why it is not."""
 
 from __future__ import annotations
 
