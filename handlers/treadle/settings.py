@@ -65,7 +65,7 @@ class Settings:
     secret_key: str | None = field(default=None, repr=False)
     """TREADLE_SECRET_KEY: signs the links for feedback; None: with a secret that the store keeps."""
     feedback_ttl: float = 7 * 24 * 3600.0
-    """FEEDBACK_TTL_SECONDS: seconds for which a link for feedback is valid, if its run is kept for so long."""
+    """FEEDBACK_TTL_SECONDS: seconds for which a link for feedback is valid, and its run is kept."""
     cors_allow_origins: tuple[str, ...] = ("*",)
     """CORS_ALLOW_ORIGINS: origins of browsers that may call, separated by commas."""
     api_keys: tuple[ApiKey, ...] = ()

@@ -18,7 +18,7 @@ from tests.storage.stores import (
     processes,
     record,
 )
-from treadle.storage.base import END
+from treadle.storage.base import END, Follower, Storage
 from treadle.storage.sqlite.events import STUCK
 
 pytestmark = pytest.mark.anyio
@@ -55,14 +55,19 @@ async def test_a_slow_follower_elsewhere_holds_the_writer_up_and_misses_nothing(
         assert count(path, "count(*) FROM readers") == 0
 
 
+async def followed(one: Storage, other: Storage) -> Follower:
+    """A reader through the other process of run `a`, which this one executes."""
+    await one.runs.add([record("a", shared=True)])
+    follower = other.events.follow("a", 0)
+    await other.runs.renew({}, extend=True)  # committed after the word that it reads
+    one.events.open(await claim_one(one))
+    return follower
+
+
 @pytest.mark.parametrize("leaves", ["closes", "dies"])
 async def test_a_follower_elsewhere_that_has_gone_holds_nobody_up(path: Path, clock: Clock, leaves: str) -> None:
     async with processes(path, clock) as (one, other):
-        await one.runs.add([record("a", shared=True)])
-        follower = other.events.follow("a", 0)
-        await other.runs.renew({}, extend=True)  # committed after the word that it reads
-        run = await claim_one(one)
-        one.events.open(run)
+        follower = await followed(one, other)
         for _ in range(20):
             one.events.append("a", [("x", b"x" * 100)])
         await one.events.written("a")
@@ -80,11 +85,7 @@ async def test_a_follower_elsewhere_that_has_gone_holds_nobody_up(path: Path, cl
 
 async def test_who_stood_still_while_events_were_forgotten_ends_broken(path: Path, clock: Clock) -> None:
     async with processes(path, clock) as (one, other):
-        await one.runs.add([record("a", shared=True)])
-        follower = other.events.follow("a", 0)
-        await other.runs.renew({}, extend=True)  # committed after the word that it reads
-        run = await claim_one(one)
-        one.events.open(run)
+        follower = await followed(one, other)
         one.events.append("a", [("x", b"1")])
         assert await numbers(follower, 1) == [1]
         clock.now += LEASE
@@ -97,11 +98,7 @@ async def test_who_stood_still_while_events_were_forgotten_ends_broken(path: Pat
 
 async def test_who_reads_nothing_elsewhere_is_broken_off_after_several_calls(path: Path, clock: Clock) -> None:
     async with processes(path, clock) as (one, other):
-        await one.runs.add([record("a", shared=True)])
-        follower = other.events.follow("a", 0)
-        await other.runs.renew({}, extend=True)  # committed after the word that it reads
-        run = await claim_one(one)
-        one.events.open(run)
+        follower = await followed(one, other)
         one.events.append("a", [("x", b"x")])
         assert await numbers(follower, 1) == [1]
         for _ in range(20):

@@ -33,6 +33,7 @@ def traced(receiver: TraceReceiver) -> Iterator[Serving]:
         LANGSMITH_TRACING="true",
         LANGSMITH_ENDPOINT=receiver.url,
         LANGSMITH_API_KEY="x",
+        FEEDBACK_TTL_SECONDS=str(49 * 3600),
     ) as process:
         yield process
 
@@ -66,6 +67,7 @@ def test_the_links_stay_with_the_run_that_they_are_for(http: httpx.Client, recei
     run = ended(http, create(http, "simple", {"foo": 1}, feedback_keys=KEYS)["run_id"])
     asked = [token for token in receiver.tokens if token["run_id"] == run["run_id"]]
     assert [token["feedback_key"] for token in asked] == KEYS
+    assert [token["expires_in"] for token in asked] == [{"days": 2, "hours": 1, "minutes": 0}] * len(KEYS)
     assert [each["url"] for each in run["feedback"]] == [token["url"] for token in asked]
     assert [each["entries"] for each in run["feedback"]] == [[], []]
 

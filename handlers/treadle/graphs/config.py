@@ -29,7 +29,6 @@ _ABOUT_IMAGES = frozenset(
         "pip_config_file",
         "pip_installer",
         "python_version",
-        "auth",
     }
 )
 

@@ -174,10 +174,9 @@ class _Attempt:
 
     async def with_links(self, outcome: Outcome) -> Outcome:
         """The outcome with the links for feedback on it, after telling the run's followers."""
-        links = await self._execution.links.of(self._run)
-        if not links:
+        if not self._run.kwargs["feedback_keys"]:
             return outcome
-        feedback = encode(links)
+        feedback = encode(await self._execution.links.of(self._run))
         self._emit_event("feedback", feedback)
         return dataclasses.replace(outcome, feedback=feedback)
 

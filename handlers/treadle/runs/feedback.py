@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
@@ -48,13 +49,13 @@ class FeedbackLinks:
         self._alone_until = 0.0
 
     async def of(self, run: RunRecord) -> dict[str, str]:
-        """The URL for feedback under each key of the run: LangSmith's if it has the run's trace, or else our own."""
+        """The URL for feedback under each key of a run that has keys: LangSmith's if it has the trace, or our own."""
         # As clients will see them: each once, and NUL as it leaves.
-        keys = list(dict.fromkeys(parse(encode(run.kwargs["feedback_keys"] or []))))
-        if keys and takes_feedback() and monotonic() >= self._alone_until:
+        keys = list(dict.fromkeys(parse(encode(run.kwargs["feedback_keys"]))))
+        if takes_feedback() and monotonic() >= self._alone_until:
             try:
                 async with asyncio.timeout(PATIENCE):
-                    return await asyncio.to_thread(feedback_links, run.run_id, keys)
+                    return await asyncio.to_thread(feedback_links, run.run_id, keys, timedelta(seconds=self._ttl))
             except Exception as error:  # of somebody else's server or client: no run fails or waits long for those
                 if isinstance(error, TimeoutError):
                     self._alone_until = monotonic() + RESPITE

@@ -99,7 +99,7 @@ class Runs:
         try:
             follower = self._follow_from_the_start(run, after)
             await self._add([run], once, follower)
-        except BaseException:
+        except BaseException:  # whatever it is, a cut connection too: the slot must not be lost
             self._worker.release()
             raise
         self._worker.start_reserved(run)
@@ -113,7 +113,7 @@ class Runs:
     async def _add(self, records: Sequence[RunRecord], once: Once | None, follower: Follower | None = None) -> None:
         try:
             await self._storage.runs.add(records, kept_threads(records, self._thread_ttl), once)
-        except BaseException:
+        except BaseException:  # whatever it is, a cut connection too: nobody will follow what is not there
             if follower is not None:
                 follower.close()
             for record in records:

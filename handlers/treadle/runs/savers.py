@@ -88,7 +88,7 @@ class SqliteSavers(Savers):
             await connection.execute("PRAGMA synchronous = NORMAL")
             saver = AsyncSqliteSaver(connection, serde=serializer())
             await saver.setup()
-        except BaseException:
+        except BaseException:  # a cancellation too: the connection has a thread of its own
             await connection.close()
             raise
         return saver

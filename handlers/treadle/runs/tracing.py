@@ -17,7 +17,6 @@ TRACE_PROJECT = "__langsmith_project__"
 TRACE_EXAMPLE = "__langsmith_example_id__"
 # Milliseconds that LangSmith has to take a connection, and to answer.
 TIMEOUTS = (1000, 2000)
-LINK_LIFE = timedelta(days=7)
 
 
 def tracers(configurable: dict[str, Any]) -> list[LangChainTracer]:
@@ -33,9 +32,9 @@ def takes_feedback() -> bool:
     return bool(tracing_is_enabled() and get_env_var("API_KEY"))
 
 
-def feedback_links(run_id: str, keys: Sequence[str]) -> dict[str, str]:
-    """LangSmith's URL for feedback under each key. Blocks until it has answered; raises what its client raises."""
-    tokens = _client().create_presigned_feedback_tokens(run_id, keys, expiration=LINK_LIFE)
+def feedback_links(run_id: str, keys: Sequence[str], life: timedelta) -> dict[str, str]:
+    """LangSmith's URL for feedback under each key, good for `life`. Blocks; raises what its client does."""
+    tokens = _client().create_presigned_feedback_tokens(run_id, keys, expiration=life)
     return {key: token.url for key, token in zip(keys, tokens, strict=True)}
 
 

@@ -97,7 +97,7 @@ class Connection(HttpToolsProtocol):
 class Server(uvicorn.Server):
     """uvicorn with such connections, without its signal handlers: they raise a signal again while runs still end."""
 
-    def __init__(self, application: ASGIApp, *, patience: float, last_answers: float) -> None:
+    def __init__(self, application: ASGIApp, *, patience: float, last_answers: int) -> None:
         """Clients may keep the server waiting for `patience` seconds, and have `last_answers` seconds at its end."""
         super().__init__(
             uvicorn.Config(
@@ -106,7 +106,7 @@ class Server(uvicorn.Server):
                 lifespan="off",
                 log_config=None,
                 access_log=False,
-                timeout_graceful_shutdown=int(last_answers),
+                timeout_graceful_shutdown=last_answers,
             )
         )
         self._patience = patience

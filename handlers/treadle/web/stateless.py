@@ -128,7 +128,7 @@ class StatelessRuns:
             runs, located = [], set[str]()
             async for number, (body, document) in _in_turns(bodies):
                 try:
-                    runs.append(await self._new(body, document, call, located))
+                    runs.append(await self._new(body, document, call, share=len(bodies), located=located))
                 except TreadleError as error:
                     raise type(error)(f"[{number}].{error}") from None
             return runs
@@ -146,15 +146,22 @@ class StatelessRuns:
         return None if key is None else self._creation.once(call.caller, key, operation, call.document)
 
     async def _new(
-        self, body: op.CreateRunBody, document: dict[str, Any], call: Call[Any, Any], located: set[str] | None = None
+        self,
+        body: op.CreateRunBody,
+        document: dict[str, Any],
+        call: Call[Any, Any],
+        *,
+        share: int = 1,
+        located: set[str] | None = None,
     ) -> RunRecord:
-        """The run that a request asks for; its webhook is judged, unless it is among those `located` before."""
+        """One of the runs, as many as `share`, that a request asks for; its webhook is judged, unless it is among those
+        `located` before.
+        """
         caller = Caller(
             request_id=call.header(b"x-request-id"),
             trace=call.header(b"langsmith-trace"),
             received_at=call.received_at,
-            # Of a batch, each run has its share.
-            size=call.size // max(len(call.document), 1) if isinstance(call.document, list) else call.size,
+            size=call.size // share,
             base_url=(self._public_url or base_url(call.scope)) if document.get("feedback_keys") else None,
         )
         run = new_run(body, document, self._assistants.find(body.assistant_id), caller)

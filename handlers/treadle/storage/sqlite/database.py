@@ -178,7 +178,7 @@ class _Writer:
             for item in group:
                 item.run(connection)
             connection.execute("COMMIT")
-        except Exception as error:
+        except Exception as error:  # of SQLite's or of the work's: its caller is told, and the thread goes on
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             if len(group) > 1 and _kind(error) != sqlite3.SQLITE_BUSY:

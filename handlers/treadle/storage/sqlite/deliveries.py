@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import astuple
 
 import orjson
-from uuid_utils import uuid4
 
 from treadle.storage.deliveries import Delivery, DeliveryAttempt, DeliveryStatus, DeliveryStore
+from treadle.storage.sqlite.claiming import claim_each
 from treadle.storage.sqlite.database import Database, Row, statements
 
 COLUMNS = "delivery_id, run_id, graph_id, host, url, due, status, attempts, claim"
@@ -37,20 +37,13 @@ class SqliteDeliveryStore(DeliveryStore):
         # Looked for before the write lock is taken: most of the time there is nothing.
         if not self._database.read(self._claimable, now, self._graph_ids, 1, busy):
             return []
-        taken: list[tuple[str, str]] = []
-
-        def work(connection: sqlite3.Connection) -> list[Row]:
-            found = connection.execute(self._claimable, (now, self._graph_ids, limit, busy)).fetchall()
-            taken[:] = [(delivery_id, str(uuid4())) for (delivery_id,) in found]
-            rows = [(claim, now + self._lease, delivery_id) for delivery_id, claim in taken]
-            return [connection.execute(SQL["claim"], row).fetchone() for row in rows]
-
-        try:
-            return [_delivery(row) for row in await self._database.write(work)]
-        except asyncio.CancelledError:
-            # Nobody is there to make the attempts, now or in a moment.
-            self._database.write_soon(lambda connection: connection.executemany(SQL["give_back"], taken))
-            raise
+        rows = await claim_each(
+            self._database,
+            find=(self._claimable, (now, self._graph_ids, limit, busy)),
+            claim=(SQL["claim"], (now + self._lease,)),
+            give_back=SQL["give_back"],
+        )
+        return [_delivery(row) for row in rows]
 
     async def next_due(self, without: Collection[str] = ()) -> float | None:
         busy = orjson.dumps(list(without))

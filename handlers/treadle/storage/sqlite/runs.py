@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import orjson
-from uuid_utils import uuid4
 
 from treadle.encoding import dump
 from treadle.errors import LeaseLost, TreadleError
@@ -17,6 +15,7 @@ from treadle.storage.deliveries import Owe
 from treadle.storage.queue_limit import QueueLimit
 from treadle.storage.records import CancelRequest, Once, Outcome, RunRecord, Status, ThreadRecord, ThreadState
 from treadle.storage.sqlite import keys
+from treadle.storage.sqlite.claiming import claim_each
 from treadle.storage.sqlite.database import Database, Row, statements
 from treadle.storage.sqlite.deliveries import SqliteDeliveryStore, add_delivery
 from treadle.storage.sqlite.run_rows import COLUMNS, record_of, request_of
@@ -114,23 +113,13 @@ class SqliteRunStore(RunStore):
         # Looked for before the write lock is taken: most of the time there is nothing.
         if not self._database.read(self._claimable, now, 1, *which):
             return []
-
-        taken: list[tuple[str, str]] = []
-
-        def work(connection: sqlite3.Connection) -> list[Row]:
-            found = connection.execute(self._claimable, (now, limit, *which)).fetchall()
-            taken[:] = [(run_id, str(uuid4())) for (run_id,) in found]
-            return [
-                connection.execute(SQL["claim"], (claim, now + self._lease, now, now, run_id)).fetchone()
-                for run_id, claim in taken
-            ]
-
-        try:
-            return [record_of(row) for row in await self._database.write(work)]
-        except asyncio.CancelledError:
-            # Nobody is there to run what is claimed, now or in a moment.
-            self._database.write_soon(lambda connection: connection.executemany(SQL["give_back"], taken))
-            raise
+        rows = await claim_each(
+            self._database,
+            find=(self._claimable, (now, limit, *which)),
+            claim=(SQL["claim"], (now + self._lease, now, now)),
+            give_back=SQL["give_back"],
+        )
+        return [record_of(row) for row in rows]
 
     async def next_due(self, held: Collection[str] = ()) -> float | None:
         which = (self._graph_ids, orjson.dumps(list(held)))
