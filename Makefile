@@ -1,23 +1,27 @@
 # `make serve` and `make test` are all a newcomer needs: they build .venv from requirements.lock by themselves.
 PYTHON ?= python3
 VENV := .venv
+LOCK := requirements.lock
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CONFIG ?= examples/langgraph.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock serve demo generate generate-check format lint types test stores js contract chaos check ci wheel clean
+.PHONY: help install lock serve demo generate generate-check format lint types test stores lowest js contract chaos bench \
+	check ci wheel clean
+# Tests wait a good deal, for servers and for what these promise: more processes than cores.
+PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadscope
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …' >&2; exit 1; }
 	@echo 'Installing into $(VENV): about a minute, once'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@rm -f $(VENV)/.failed
-	@{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements.lock || \
+	@{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r $(LOCK) || \
 		touch $(VENV)/.failed; } | awk '/^Collecting/ {printf "\r  %d packages", ++n; fflush()} END {print ""}'
 	@test ! -e $(VENV)/.failed
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
@@ -25,8 +29,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 install: $(INSTALLED) ## Build .venv from the lock
 
-serve: $(INSTALLED) ## Serve the examples (CONFIG=… for other graphs)
-	@$(BIN)/treadle serve $(CONFIG)
+# Only what make is told counts: HOST is a variable of some shells as well.
+told = $(if $(filter command,$(firstword $(origin $(1)))),$($(1)))
+
+serve: $(INSTALLED) ## Serve the examples (CONFIG=…, PORT=…, HOST=…, ARGS="--reload …")
+	@$(BIN)/treadle serve $(CONFIG) $(if $(call told,HOST),--host $(HOST)) $(if $(call told,PORT),--port $(PORT)) $(ARGS)
 
 demo: $(INSTALLED) ## Wait, stream and join runs through the generated client, and check what comes back
 	@$(BIN)/python examples/demo.py
@@ -51,10 +58,14 @@ types: $(INSTALLED) ## mypy --strict
 	@$(BIN)/mypy
 
 test: $(INSTALLED) ## Run the tests
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 stores: $(INSTALLED) ## Run the tests of the HTTP edge on the SQLite store; `make test` has them on the memory store
-	@TEST_STORE=sqlite $(BIN)/python -m pytest tests/web tests/sdk
+	@TEST_STORE=sqlite $(PYTEST) tests/web tests/sdk
+
+lowest: ## The same with the lowest versions of all that a user's project may have, in a .venv-lowest of its own
+	@PYTEST_ADDOPTS='-o filterwarnings=default' \
+		$(MAKE) --no-print-directory VENV=.venv-lowest LOCK=requirements-lowest.lock stores
 
 js: $(INSTALLED) ## Run the JavaScript SDK against the server (needs Node 20)
 	@cd tests/js && npm ci --silent --no-audit --no-fund && npm test --silent
@@ -67,6 +78,9 @@ check: lint types generate-check test ## What to run before a commit
 chaos: $(INSTALLED) ## Kill servers under load, 20 times, and see that nothing accepted is lost
 	@$(BIN)/python -m tests.durability.chaos
 
+bench: $(INSTALLED) ## Measure, and print what was measured (a few minutes; the machine should have nothing else to do)
+	@$(BIN)/python -m benchmarks
+
 wheel: $(INSTALLED) ## Build the wheel and try its client in a clean environment
 	@rm -rf dist build
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . >/dev/null && ls dist
@@ -74,12 +88,15 @@ wheel: $(INSTALLED) ## Build the wheel and try its client in a clean environment
 	@build/clean/bin/python -m pip install --disable-pip-version-check --quiet dist/*.whl
 	@build/clean/bin/python tests/wheel/try_client.py
 
-ci: lint types generate-check wheel js contract stores test ## Everything CI runs; the tests last
+ci: lint types generate-check wheel js contract lowest test ## Everything CI runs; the tests last
 
-lock: ## Resolve requirements.lock anew, for every Python from 3.11 on (needs uv)
-	uv pip compile pyproject.toml --extra server --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements.lock
+COMPILE := uv pip compile pyproject.toml --extra server --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
+
+lock: ## Resolve both locks anew, for every Python from 3.11 on (needs uv)
+	$(COMPILE) --group dev -o requirements.lock
+	$(COMPILE) --group test --resolution lowest-direct -o requirements-lowest.lock
 
 clean: ## Remove what was built
-	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .venv-lowest dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

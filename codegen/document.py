@@ -15,6 +15,8 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 SCHEMA_PREFIX = "#/components/schemas/"
 SSE = "text/event-stream"
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+HTML = "text/html"
 # OpenAPI 3.1 has no keyword for one item of a stream; 3.2 calls it `itemSchema`.
 ITEM_SCHEMA = "x-itemSchema"
 

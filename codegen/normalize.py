@@ -6,9 +6,22 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from codegen.document import ITEM_SCHEMA, SSE, Document, Pointer, operations, reachable, resolve, rewrite_all, split
+from codegen.document import (
+    FORM,
+    HTML,
+    ITEM_SCHEMA,
+    JSON,
+    SSE,
+    Document,
+    Pointer,
+    operations,
+    reachable,
+    resolve,
+    rewrite_all,
+    split,
+)
 from codegen.hoisting import hoist_inline, hoist_operations
-from codegen.rules import BODY, CLIENT, RESULT, SHARED, Firing, Rule, apply
+from codegen.rules import BODY, CLIENT, PAGES, RESULT, SHARED, Firing, Rule, apply
 from codegen.spec import Served
 
 
@@ -74,6 +87,7 @@ def _normalised(
 ) -> View:
     view = View(name, document)
     log: list[Firing] = []
+    leave_out_pages(document, log)
     # Before the limits go: RunStarted is known only from a `contentSchema`.
     known = reachable(document, document["paths"])
     for part in named:
@@ -85,6 +99,24 @@ def _normalised(
     prune(document, kept)
     view.log.extend(firing for firing in log if concerns(firing, kept))
     return view
+
+
+def leave_out_pages(document: Document, log: list[Firing]) -> None:
+    """Drop forms and pages beside JSON, and redirects to pages."""
+    for path, method, operation in operations(document):
+        base: Pointer = ("paths", path, method)
+        responses = operation.get("responses", {})
+        for status in [status for status in responses if status.startswith("3")]:
+            if list(responses[status].get("content", {})) == [HTML]:
+                del responses[status]
+                log.append(Firing(PAGES, (*base, "responses", status)))
+        parts: dict[Pointer, Any] = {("responses", status): node for status, node in responses.items()}
+        parts["requestBody",] = operation.get("requestBody", {})
+        for place, node in parts.items():
+            content = node.get("content", {})
+            for media_type in {FORM, HTML} & set(content) if JSON in content else ():
+                del content[media_type]
+                log.append(Firing(PAGES, (*base, *place, "content", media_type)))
 
 
 def concerns(firing: Firing, kept: set[Pointer]) -> bool:

@@ -1,4 +1,8 @@
-"""What Treadle adds to the contract or corrects in it: `overlay.yaml`, applied by oas-patch."""
+"""What Treadle adds to the contract or corrects in it: `overlay.yaml`, applied by oas-patch.
+
+Beside the specification's `update` and `remove` there is `x-default`: an update of what is not there yet. So what is
+true of many places by their shape is said once, and a place that says it in its own words keeps them.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ class Action:
     target: str
     reason: str
     update: Any = None
+    default: dict[str, Any] | None = None
     remove: bool = False
 
     @property
@@ -44,19 +49,20 @@ def load(path: Path) -> list[Action]:
 
 
 def _action(number: int, entry: dict[str, Any]) -> Action:
-    if unknown := set(entry) - {"target", "description", "update", "remove"}:
+    if unknown := set(entry) - {"target", "description", "update", "x-default", "remove"}:
         raise CodegenError(f"overlay.yaml, action {number}: unknown key {sorted(unknown)[0]!r}")
     action = Action(
         number=number,
         target=str(entry.get("target", "")),
         reason=" ".join(str(entry.get("description", "")).split()),
         update=entry.get("update"),
+        default=entry.get("x-default"),
         remove=entry.get("remove", False),
     )
     if not action.reason:
         raise CodegenError(f"{action.place}: `description` must say why the action is needed")
-    if action.remove == ("update" in entry):
-        raise CodegenError(f"{action.place}: needs either `update` or `remove: true`")
+    if ("update" in entry) + ("x-default" in entry) + bool(action.remove) != 1:
+        raise CodegenError(f"{action.place}: needs either `update`, `x-default` or `remove: true`")
     return action
 
 
@@ -68,11 +74,24 @@ def apply(contract: Document, actions: list[Action]) -> Document:
         matches = _matches(document, action)
         if not matches:
             raise CodegenError(f"{action.place}: matches nothing in the contract; correct or drop it ({action.reason})")
-        _refuse_collisions(matches[0], action)
-        change = {"remove": True} if action.remove else {"update": copy.deepcopy(action.update)}
-        apply_overlay(document, {"actions": [{"target": action.target, **change}]})
-    # An update with several matches leaves them sharing one object.
-    return copy.deepcopy(document)
+        if action.default is not None:
+            for match in matches:
+                match.update({key: value for key, value in action.default.items() if key not in match})
+        else:
+            _refuse_collisions(matches[0], action)
+            change = {"remove": True} if action.remove else {"update": action.update}
+            apply_overlay(document, {"actions": [{"target": action.target, **change}]})
+        document = _apart(document)
+    return document
+
+
+def _apart(node: Any) -> Any:
+    """A copy with each object in one place: what YAML's aliases and several matches share, a later action would change
+    in all of them.
+    """
+    if isinstance(node, dict):
+        return {key: _apart(value) for key, value in node.items()}
+    return [_apart(item) for item in node] if isinstance(node, list) else node
 
 
 def _matches(document: Document, action: Action) -> list[Any]:

@@ -51,6 +51,9 @@ def corrections(actions: list[Action]) -> str:
         parts.append(f"## {action.number}. {_label(action.target)}\n\n{action.reason}\n")
         if action.remove:
             parts.append(f"Removed: `{action.target}`\n")
+        elif action.default is not None:
+            outline = _yaml_block(_outline(action.default))
+            parts.append(f"Set at `{action.target}`, where there is none:\n\n{outline}")
         else:
             parts.append(f"Set at `{action.target}`:\n\n{_yaml_block(_outline(action.update))}")
     return "\n".join(parts)

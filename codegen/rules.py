@@ -147,13 +147,19 @@ CLIENT = (
 
 
 def _elsewhere(schema: Schema, document: Document) -> Schema | None:
-    """Done by codegen.hoisting, which needs to know the place."""
+    """Done by codegen.hoisting or codegen.normalize, which need to know the place."""
     return None
 
 
 NAMED = Rule(
     "named-body",
     "A body or an answer that is written in place gets a name, so that handlers can import it.",
+    "same",
+    _elsewhere,
+)
+PAGES = Rule(
+    "pages",
+    "Forms and pages are between the server and browsers; programs send and get the JSON beside them.",
     "same",
     _elsewhere,
 )

@@ -39,6 +39,7 @@ class Parameter:
     required: bool
     pointer: str
     kind: Kind
+    allow_empty: bool
     type: str
     default: str | None
 
@@ -194,7 +195,15 @@ def _parameter(served: Document, place: Pointer) -> Parameter | None:
             default = f"field(default_factory=lambda: {default})"
         type_ = type_ if default != "None" else f"{type_} | None"
     return Parameter(
-        node["name"], snake(node["name"]), node["in"], required, join((*pointer, "schema")), kind, type_, default
+        name=node["name"],
+        field=snake(node["name"]),
+        location=node["in"],
+        required=required,
+        pointer=join((*pointer, "schema")),
+        kind=kind,
+        allow_empty=bool(node.get("allowEmptyValue")),
+        type=type_,
+        default=default,
     )
 
 

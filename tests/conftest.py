@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from tests.live import LiveServer, serving
+from tests.live import DEADLINE, LiveServer, serving
 from treadle.logs import configure_logs
 
 
@@ -15,6 +16,12 @@ from treadle.logs import configure_logs
 def quiet_logs() -> None:
     """Graphs that are meant to fail would fill the report."""
     configure_logs("critical")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Ctrl-C reaches the processes that tests start: a shell that runs tests in the background has them ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
@@ -34,5 +41,5 @@ def server() -> Iterator[LiveServer]:
 def http(server: LiveServer) -> Iterator[httpx.Client]:
     """A plain HTTP client of the shared server."""
     # Nothing here is TLS, and loading the certificates to verify would take longer than most tests.
-    with httpx.Client(base_url=server.url, timeout=20, verify=False) as client:
+    with httpx.Client(base_url=server.url, timeout=DEADLINE, verify=False) as client:
         yield client

@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +27,8 @@ GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
 EXAMPLES = Path(__file__).parent.parent / "examples" / "langgraph.json"
 T = TypeVar("T")
 
-
+DEADLINE = 300.0
+"""Seconds that a test waits for what has to come. Only a failure takes so long, however busy the machine is."""
 STORE = os.environ.get("TEST_STORE", "memory")
 """The store that servers under test have, unless a test says: `memory` or `sqlite`."""
 looks_into_memory = pytest.mark.skipif(STORE != "memory", reason="looks into the memory store")
@@ -39,6 +40,8 @@ class LiveServer:
     def __init__(self, url: str) -> None:
         self.url = url
         self.services: Services
+        self.connections: Collection[Any] = ()
+        """Those of clients, as uvicorn has them."""
 
     def __repr__(self) -> str:
         return f"<LiveServer {self.url}>"
@@ -70,17 +73,18 @@ def serving(
             live.services = running
             server = Server(application(running), patience=PATIENCE * configured.heartbeat, last_answers=1)
             stop.append(server)
+            live.connections = server.server_state.connections
             ready.set()
             await server.serve(sockets=[listener.socket])
 
     thread = threading.Thread(target=asyncio.run, args=(main(),), name="live-server", daemon=True)
     thread.start()
-    assert ready.wait(10), "the server did not start"
+    assert ready.wait(DEADLINE), "the server did not start"
     try:
         yield live
     finally:
         stop[0].should_exit = True
-        thread.join(15)
+        thread.join(DEADLINE)
         listener.socket.close()
         folder.cleanup()
         assert not thread.is_alive(), "the server did not stop"
@@ -100,7 +104,7 @@ def _event(block: str) -> tuple[str, Any, str | None]:
     return fields["event"], json.loads(fields["data"]), fields.get("id")
 
 
-def until(condition: Callable[[], T | None], *, within: float = 5.0) -> T:
+def until(condition: Callable[[], T | None], *, within: float = DEADLINE) -> T:
     """The first true value of `condition`, asked anew every few milliseconds for `within` seconds."""
     deadline = time.monotonic() + within
     while not (value := condition()):

@@ -13,9 +13,8 @@ import treadle_api.operations as op
 from treadle.settings import _VARIABLES, Settings
 
 ROOT = Path(__file__).parent.parent
-WRITTEN = sorted(
-    path for folder in ("handlers", "codegen", "examples", "tests") for path in (ROOT / folder).rglob("*.py")
-)
+FOLDERS = ("handlers", "codegen", "examples", "tests", "benchmarks")
+WRITTEN = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
@@ -44,6 +43,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "api_keys": "none",
         "api_keys_file": "none",
         "public_url": "as requested",
+        "root_path": "none",
         "secret_key": "kept in the store",
     }
     for variable, (field, _) in _VARIABLES.items():
@@ -61,6 +61,7 @@ def test_every_operation_is_in_the_readme() -> None:
         assert operation.path in readme or f"`{last}`" in readme, operation.path
 
 
-def test_no_file_names_a_registry_or_a_machine() -> None:
-    lock = (ROOT / "requirements.lock").read_text("utf-8")
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-lowest.lock"])
+def test_no_lock_names_a_registry_or_a_machine(name: str) -> None:
+    lock = (ROOT / name).read_text("utf-8")
     assert re.findall(r"https?://|file:|--index|--find-links", lock) == []

@@ -29,6 +29,8 @@ class Parameter:
     pointer: str
     """JSON pointer of its schema in openapi.json."""
     kind: Literal["string", "uuid", "integer", "number", "boolean", "array"]
+    allow_empty: bool
+    """Whether an empty value is as good as none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ search_assistants: Final[Operation[SearchAssistantsBody, SearchAssistantsParamet
         parameters=(),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 400, 401, 404, 413, 422}),
+        statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431}),
     )
 )
 """POST /assistants/search: Search assistants by filter"""
@@ -116,11 +118,12 @@ get_assistant: Final[Operation[GetAssistantBody, GetAssistantParameters, GetAssi
             required=True,
             pointer="#/paths/~1assistants~1{assistant_id}/get/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 401, 404, 422}),
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431}),
 )
 """GET /assistants/{assistant_id}: Get an assistant"""
 
@@ -141,7 +144,7 @@ server_info: Final[Operation[ServerInfoBody, ServerInfoParameters, ServerInfoRes
     parameters=(),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 401}),
+    statuses=frozenset({200, 400, 401, 408, 431}),
 )
 """GET /info: Get version and features"""
 
@@ -175,11 +178,12 @@ health_check: Final[Operation[HealthCheckBody, HealthCheckParameters, HealthChec
             required=False,
             pointer="#/paths/~1ok/get/parameters/0/schema",
             kind="integer",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 422, 500, 503}),
+    statuses=frozenset({200, 400, 408, 422, 431, 500, 503}),
 )
 """GET /ok: Check server health"""
 
@@ -200,7 +204,7 @@ openapi_document: Final[Operation[OpenapiDocumentBody, OpenapiDocumentParameters
     parameters=(),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 401}),
+    statuses=frozenset({200, 400, 401, 408, 431}),
 )
 """GET /openapi.json: Get this document"""
 
@@ -234,11 +238,12 @@ create_run: Final[Operation[CreateRunBody, CreateRunParameters, CreateRunResult]
             required=False,
             pointer="#/paths/~1runs/post/parameters/0/schema",
             kind="string",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 409, 413, 422, 503}),
+    statuses=frozenset({200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
 )
 """POST /runs: Start a stateless run"""
 
@@ -272,11 +277,12 @@ create_run_batch: Final[Operation[CreateRunBatchBody, CreateRunBatchParameters, 
             required=False,
             pointer="#/paths/~1runs~1batch/post/parameters/0/schema",
             kind="string",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 409, 413, 422, 503}),
+    statuses=frozenset({200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
 )
 """POST /runs/batch: Start several stateless runs"""
 
@@ -310,11 +316,12 @@ cancel_runs: Final[Operation[CancelRunsBody, CancelRunsParameters, CancelRunsRes
             required=False,
             pointer="#/paths/~1runs~1cancel/post/parameters/0/schema",
             kind="string",
+            allow_empty=False,
         ),
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 400, 401, 404, 413, 422}),
+    statuses=frozenset({204, 400, 401, 404, 408, 413, 422, 431, 503}),
 )
 """POST /runs/cancel: Cancel several runs"""
 
@@ -349,6 +356,7 @@ stream_run: Final[Operation[StreamRunBody, StreamRunParameters, StreamRunResult]
             required=False,
             pointer="#/paths/~1runs~1stream/post/parameters/0/schema",
             kind="string",
+            allow_empty=False,
         ),
         Parameter(
             name="Last-Event-ID",
@@ -357,11 +365,12 @@ stream_run: Final[Operation[StreamRunBody, StreamRunParameters, StreamRunResult]
             required=False,
             pointer="#/paths/~1runs~1stream/post/parameters/1/schema",
             kind="string",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="text/event-stream",
-    statuses=frozenset({200, 400, 401, 404, 409, 413, 422, 503}),
+    statuses=frozenset({200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
 )
 """POST /runs/stream: Run statelessly and stream"""
 
@@ -395,11 +404,12 @@ wait_run: Final[Operation[WaitRunBody, WaitRunParameters, WaitRunResult]] = Oper
             required=False,
             pointer="#/paths/~1runs~1wait/post/parameters/0/schema",
             kind="string",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 409, 413, 422, 503}),
+    statuses=frozenset({200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
 )
 """POST /runs/wait: Run statelessly and wait"""
 
@@ -433,11 +443,12 @@ delete_run: Final[Operation[DeleteRunBody, DeleteRunParameters, DeleteRunResult]
             required=True,
             pointer="#/paths/~1runs~1{run_id}/delete/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 401, 404, 422}),
+    statuses=frozenset({204, 400, 401, 404, 408, 422, 431, 503}),
 )
 """DELETE /runs/{run_id}: Delete a run"""
 
@@ -471,11 +482,12 @@ get_run: Final[Operation[GetRunBody, GetRunParameters, GetRunResult]] = Operatio
             required=True,
             pointer="#/paths/~1runs~1{run_id}/get/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 401, 404, 422}),
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
 )
 """GET /runs/{run_id}: Get a run"""
 
@@ -511,6 +523,7 @@ cancel_run: Final[Operation[CancelRunBody, CancelRunParameters, CancelRunResult]
             required=True,
             pointer="#/paths/~1runs~1{run_id}~1cancel/post/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="wait",
@@ -519,6 +532,7 @@ cancel_run: Final[Operation[CancelRunBody, CancelRunParameters, CancelRunResult]
             required=False,
             pointer="#/paths/~1runs~1{run_id}~1cancel/post/parameters/1/schema",
             kind="boolean",
+            allow_empty=False,
         ),
         Parameter(
             name="action",
@@ -527,11 +541,12 @@ cancel_run: Final[Operation[CancelRunBody, CancelRunParameters, CancelRunResult]
             required=False,
             pointer="#/paths/~1runs~1{run_id}~1cancel/post/parameters/2/schema",
             kind="string",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 202, 401, 404, 422}),
+    statuses=frozenset({200, 202, 400, 401, 404, 408, 422, 431, 503}),
 )
 """POST /runs/{run_id}/cancel: Cancel a run"""
 
@@ -549,6 +564,7 @@ class GiveFeedbackByLinkParameters:
     score: float | Literal["true", "false"] | None = None
     value: str | None = None
     comment: str | None = None
+    receipt: str | None = None
 
 
 give_feedback_by_link: Final[
@@ -571,6 +587,7 @@ give_feedback_by_link: Final[
             required=True,
             pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/get/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="token",
@@ -579,6 +596,7 @@ give_feedback_by_link: Final[
             required=True,
             pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/get/parameters/1/schema",
             kind="string",
+            allow_empty=False,
         ),
         Parameter(
             name="score",
@@ -587,6 +605,7 @@ give_feedback_by_link: Final[
             required=False,
             pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/get/parameters/2/schema",
             kind="number",
+            allow_empty=False,
         ),
         Parameter(
             name="value",
@@ -595,6 +614,7 @@ give_feedback_by_link: Final[
             required=False,
             pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/get/parameters/3/schema",
             kind="string",
+            allow_empty=False,
         ),
         Parameter(
             name="comment",
@@ -603,11 +623,21 @@ give_feedback_by_link: Final[
             required=False,
             pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/get/parameters/4/schema",
             kind="string",
+            allow_empty=False,
+        ),
+        Parameter(
+            name="receipt",
+            field="receipt",
+            location="query",
+            required=False,
+            pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/get/parameters/5/schema",
+            kind="string",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 403, 404, 409, 422}),
+    statuses=frozenset({200, 303, 400, 403, 404, 408, 409, 422, 431, 503}),
 )
 """GET /runs/{run_id}/feedback/{token}: Give feedback by opening a link"""
 
@@ -642,6 +672,7 @@ give_feedback: Final[Operation[GiveFeedbackBody, GiveFeedbackParameters, GiveFee
             required=True,
             pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/post/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="token",
@@ -650,11 +681,12 @@ give_feedback: Final[Operation[GiveFeedbackBody, GiveFeedbackParameters, GiveFee
             required=True,
             pointer="#/paths/~1runs~1{run_id}~1feedback~1{token}/post/parameters/1/schema",
             kind="string",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 403, 404, 409, 413, 422}),
+    statuses=frozenset({200, 303, 400, 403, 404, 408, 409, 413, 422, 431, 503}),
 )
 """POST /runs/{run_id}/feedback/{token}: Give feedback"""
 
@@ -689,6 +721,7 @@ join_run: Final[Operation[JoinRunBody, JoinRunParameters, JoinRunResult]] = Oper
             required=True,
             pointer="#/paths/~1runs~1{run_id}~1join/get/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="cancel_on_disconnect",
@@ -697,11 +730,12 @@ join_run: Final[Operation[JoinRunBody, JoinRunParameters, JoinRunResult]] = Oper
             required=False,
             pointer="#/paths/~1runs~1{run_id}~1join/get/parameters/1/schema",
             kind="boolean",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 401, 404, 422}),
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
 )
 """GET /runs/{run_id}/join: Wait for a run"""
 
@@ -745,6 +779,7 @@ join_run_stream: Final[Operation[JoinRunStreamBody, JoinRunStreamParameters, Joi
             required=True,
             pointer="#/paths/~1runs~1{run_id}~1stream/get/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="Last-Event-ID",
@@ -753,6 +788,7 @@ join_run_stream: Final[Operation[JoinRunStreamBody, JoinRunStreamParameters, Joi
             required=False,
             pointer="#/paths/~1runs~1{run_id}~1stream/get/parameters/1/schema",
             kind="string",
+            allow_empty=False,
         ),
         Parameter(
             name="stream_mode",
@@ -761,6 +797,7 @@ join_run_stream: Final[Operation[JoinRunStreamBody, JoinRunStreamParameters, Joi
             required=False,
             pointer="#/paths/~1runs~1{run_id}~1stream/get/parameters/2/schema",
             kind="array",
+            allow_empty=True,
         ),
         Parameter(
             name="cancel_on_disconnect",
@@ -769,11 +806,12 @@ join_run_stream: Final[Operation[JoinRunStreamBody, JoinRunStreamParameters, Joi
             required=False,
             pointer="#/paths/~1runs~1{run_id}~1stream/get/parameters/3/schema",
             kind="boolean",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="text/event-stream",
-    statuses=frozenset({200, 401, 404, 422}),
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
 )
 """GET /runs/{run_id}/stream: Join the stream of a run"""
 
@@ -794,7 +832,7 @@ create_thread: Final[Operation[CreateThreadBody, CreateThreadParameters, CreateT
     parameters=(),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 409, 413, 422, 503}),
+    statuses=frozenset({200, 400, 401, 408, 409, 413, 422, 431, 503}),
 )
 """POST /threads: Create a thread"""
 
@@ -828,11 +866,12 @@ delete_thread: Final[Operation[DeleteThreadBody, DeleteThreadParameters, DeleteT
             required=True,
             pointer="#/paths/~1threads~1{thread_id}/delete/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 401, 404, 422}),
+    statuses=frozenset({204, 400, 401, 404, 408, 422, 431, 503}),
 )
 """DELETE /threads/{thread_id}: Delete a thread"""
 
@@ -867,6 +906,7 @@ get_thread: Final[Operation[GetThreadBody, GetThreadParameters, GetThreadResult]
             required=True,
             pointer="#/paths/~1threads~1{thread_id}/get/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="include",
@@ -875,11 +915,12 @@ get_thread: Final[Operation[GetThreadBody, GetThreadParameters, GetThreadResult]
             required=False,
             pointer="#/paths/~1threads~1{thread_id}/get/parameters/1/schema",
             kind="string",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 401, 404, 422}),
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
 )
 """GET /threads/{thread_id}: Get a thread"""
 
@@ -916,6 +957,7 @@ list_thread_history: Final[Operation[ListThreadHistoryBody, ListThreadHistoryPar
                 required=True,
                 pointer="#/paths/~1threads~1{thread_id}~1history/get/parameters/0/schema",
                 kind="uuid",
+                allow_empty=False,
             ),
             Parameter(
                 name="limit",
@@ -924,6 +966,7 @@ list_thread_history: Final[Operation[ListThreadHistoryBody, ListThreadHistoryPar
                 required=False,
                 pointer="#/paths/~1threads~1{thread_id}~1history/get/parameters/1/schema",
                 kind="integer",
+                allow_empty=False,
             ),
             Parameter(
                 name="before",
@@ -932,11 +975,12 @@ list_thread_history: Final[Operation[ListThreadHistoryBody, ListThreadHistoryPar
                 required=False,
                 pointer="#/paths/~1threads~1{thread_id}~1history/get/parameters/2/schema",
                 kind="string",
+                allow_empty=False,
             ),
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 401, 404, 422, 500}),
+        statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
     )
 )
 """GET /threads/{thread_id}/history: List past thread states"""
@@ -973,11 +1017,12 @@ search_thread_history: Final[
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1history/post/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 413, 422, 500}),
+    statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431, 500, 503}),
 )
 """POST /threads/{thread_id}/history: Search past thread states"""
 
@@ -1031,6 +1076,7 @@ list_thread_runs: Final[Operation[ListThreadRunsBody, ListThreadRunsParameters, 
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1runs/get/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="limit",
@@ -1039,6 +1085,7 @@ list_thread_runs: Final[Operation[ListThreadRunsBody, ListThreadRunsParameters, 
             required=False,
             pointer="#/paths/~1threads~1{thread_id}~1runs/get/parameters/1/schema",
             kind="integer",
+            allow_empty=False,
         ),
         Parameter(
             name="offset",
@@ -1047,6 +1094,7 @@ list_thread_runs: Final[Operation[ListThreadRunsBody, ListThreadRunsParameters, 
             required=False,
             pointer="#/paths/~1threads~1{thread_id}~1runs/get/parameters/2/schema",
             kind="integer",
+            allow_empty=False,
         ),
         Parameter(
             name="status",
@@ -1055,6 +1103,7 @@ list_thread_runs: Final[Operation[ListThreadRunsBody, ListThreadRunsParameters, 
             required=False,
             pointer="#/paths/~1threads~1{thread_id}~1runs/get/parameters/3/schema",
             kind="string",
+            allow_empty=False,
         ),
         Parameter(
             name="select",
@@ -1063,11 +1112,12 @@ list_thread_runs: Final[Operation[ListThreadRunsBody, ListThreadRunsParameters, 
             required=False,
             pointer="#/paths/~1threads~1{thread_id}~1runs/get/parameters/4/schema",
             kind="array",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 401, 404, 422}),
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
 )
 """GET /threads/{thread_id}/runs: List runs of a thread"""
 
@@ -1102,6 +1152,7 @@ delete_thread_run: Final[Operation[DeleteThreadRunBody, DeleteThreadRunParameter
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}/delete/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="run_id",
@@ -1110,11 +1161,12 @@ delete_thread_run: Final[Operation[DeleteThreadRunBody, DeleteThreadRunParameter
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}/delete/parameters/1/schema",
             kind="uuid",
+            allow_empty=False,
         ),
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 401, 404, 422}),
+    statuses=frozenset({204, 400, 401, 404, 408, 422, 431, 503}),
 )
 """DELETE /threads/{thread_id}/runs/{run_id}: Delete a run"""
 
@@ -1149,6 +1201,7 @@ get_thread_run: Final[Operation[GetThreadRunBody, GetThreadRunParameters, GetThr
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}/get/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="run_id",
@@ -1157,11 +1210,12 @@ get_thread_run: Final[Operation[GetThreadRunBody, GetThreadRunParameters, GetThr
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}/get/parameters/1/schema",
             kind="uuid",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 401, 404, 422}),
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
 )
 """GET /threads/{thread_id}/runs/{run_id}: Get a run"""
 
@@ -1198,6 +1252,7 @@ cancel_thread_run: Final[Operation[CancelThreadRunBody, CancelThreadRunParameter
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1cancel/post/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="run_id",
@@ -1206,6 +1261,7 @@ cancel_thread_run: Final[Operation[CancelThreadRunBody, CancelThreadRunParameter
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1cancel/post/parameters/1/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="wait",
@@ -1214,6 +1270,7 @@ cancel_thread_run: Final[Operation[CancelThreadRunBody, CancelThreadRunParameter
             required=False,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1cancel/post/parameters/2/schema",
             kind="boolean",
+            allow_empty=False,
         ),
         Parameter(
             name="action",
@@ -1222,11 +1279,12 @@ cancel_thread_run: Final[Operation[CancelThreadRunBody, CancelThreadRunParameter
             required=False,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1cancel/post/parameters/3/schema",
             kind="string",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 202, 401, 404, 422}),
+    statuses=frozenset({200, 202, 400, 401, 404, 408, 422, 431, 503}),
 )
 """POST /threads/{thread_id}/runs/{run_id}/cancel: Cancel a run"""
 
@@ -1262,6 +1320,7 @@ join_thread_run: Final[Operation[JoinThreadRunBody, JoinThreadRunParameters, Joi
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1join/get/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="run_id",
@@ -1270,6 +1329,7 @@ join_thread_run: Final[Operation[JoinThreadRunBody, JoinThreadRunParameters, Joi
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1join/get/parameters/1/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="cancel_on_disconnect",
@@ -1278,11 +1338,12 @@ join_thread_run: Final[Operation[JoinThreadRunBody, JoinThreadRunParameters, Joi
             required=False,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1join/get/parameters/2/schema",
             kind="boolean",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 401, 404, 422}),
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
 )
 """GET /threads/{thread_id}/runs/{run_id}/join: Wait for a run"""
 
@@ -1298,6 +1359,7 @@ class JoinThreadRunStreamParameters:
     thread_id: UUID
     run_id: UUID
     last_event_id: str | None = None
+    cancel_on_disconnect: bool = False
     stream_mode: (
         list[
             Literal[
@@ -1306,7 +1368,6 @@ class JoinThreadRunStreamParameters:
         ]
         | None
     ) = None
-    cancel_on_disconnect: bool = False
 
 
 join_thread_run_stream: Final[
@@ -1329,6 +1390,7 @@ join_thread_run_stream: Final[
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1stream/get/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="run_id",
@@ -1337,6 +1399,7 @@ join_thread_run_stream: Final[
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1stream/get/parameters/1/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="Last-Event-ID",
@@ -1345,27 +1408,30 @@ join_thread_run_stream: Final[
             required=False,
             pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1stream/get/parameters/2/schema",
             kind="string",
-        ),
-        Parameter(
-            name="stream_mode",
-            field="stream_mode",
-            location="query",
-            required=False,
-            pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1stream/get/parameters/3/schema",
-            kind="array",
+            allow_empty=False,
         ),
         Parameter(
             name="cancel_on_disconnect",
             field="cancel_on_disconnect",
             location="query",
             required=False,
-            pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1stream/get/parameters/4/schema",
+            pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1stream/get/parameters/3/schema",
             kind="boolean",
+            allow_empty=False,
+        ),
+        Parameter(
+            name="stream_mode",
+            field="stream_mode",
+            location="query",
+            required=False,
+            pointer="#/paths/~1threads~1{thread_id}~1runs~1{run_id}~1stream/get/parameters/4/schema",
+            kind="array",
+            allow_empty=True,
         ),
     ),
     status=200,
     media_type="text/event-stream",
-    statuses=frozenset({200, 401, 404, 422}),
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
 )
 """GET /threads/{thread_id}/runs/{run_id}/stream: Follow a run as stream"""
 
@@ -1401,6 +1467,7 @@ get_thread_state: Final[Operation[GetThreadStateBody, GetThreadStateParameters, 
             required=True,
             pointer="#/paths/~1threads~1{thread_id}~1state/get/parameters/0/schema",
             kind="uuid",
+            allow_empty=False,
         ),
         Parameter(
             name="subgraphs",
@@ -1409,6 +1476,7 @@ get_thread_state: Final[Operation[GetThreadStateBody, GetThreadStateParameters, 
             required=False,
             pointer="#/paths/~1threads~1{thread_id}~1state/get/parameters/1/schema",
             kind="boolean",
+            allow_empty=False,
         ),
         Parameter(
             name="select",
@@ -1417,11 +1485,12 @@ get_thread_state: Final[Operation[GetThreadStateBody, GetThreadStateParameters, 
             required=False,
             pointer="#/paths/~1threads~1{thread_id}~1state/get/parameters/2/schema",
             kind="array",
+            allow_empty=False,
         ),
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 401, 404, 422, 500}),
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
 )
 """GET /threads/{thread_id}/state: Get the current thread state"""
 
@@ -1456,11 +1525,12 @@ search_thread_state: Final[Operation[SearchThreadStateBody, SearchThreadStatePar
                 required=True,
                 pointer="#/paths/~1threads~1{thread_id}~1state~1checkpoint/post/parameters/0/schema",
                 kind="uuid",
+                allow_empty=False,
             ),
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 400, 401, 404, 413, 422, 500}),
+        statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431, 500, 503}),
     )
 )
 """POST /threads/{thread_id}/state/checkpoint: Get state by checkpoint config"""
@@ -1499,6 +1569,7 @@ get_thread_state_at: Final[Operation[GetThreadStateAtBody, GetThreadStateAtParam
                 required=True,
                 pointer="#/paths/~1threads~1{thread_id}~1state~1{checkpoint_id}/get/parameters/0/schema",
                 kind="uuid",
+                allow_empty=False,
             ),
             Parameter(
                 name="checkpoint_id",
@@ -1507,6 +1578,7 @@ get_thread_state_at: Final[Operation[GetThreadStateAtBody, GetThreadStateAtParam
                 required=True,
                 pointer="#/paths/~1threads~1{thread_id}~1state~1{checkpoint_id}/get/parameters/1/schema",
                 kind="uuid",
+                allow_empty=False,
             ),
             Parameter(
                 name="subgraphs",
@@ -1515,6 +1587,7 @@ get_thread_state_at: Final[Operation[GetThreadStateAtBody, GetThreadStateAtParam
                 required=False,
                 pointer="#/paths/~1threads~1{thread_id}~1state~1{checkpoint_id}/get/parameters/2/schema",
                 kind="boolean",
+                allow_empty=False,
             ),
             Parameter(
                 name="select",
@@ -1523,11 +1596,12 @@ get_thread_state_at: Final[Operation[GetThreadStateAtBody, GetThreadStateAtParam
                 required=False,
                 pointer="#/paths/~1threads~1{thread_id}~1state~1{checkpoint_id}/get/parameters/3/schema",
                 kind="array",
+                allow_empty=False,
             ),
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 401, 404, 422, 500}),
+        statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
     )
 )
 """GET /threads/{thread_id}/state/{checkpoint_id}: Get state at a checkpoint"""

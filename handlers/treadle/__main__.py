@@ -12,9 +12,18 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("treadle", "treadle_api"):
             raise
-        print(f'treadle: {error.name} is not installed; run: pip install "treadle[server]"', file=sys.stderr)
+        print(f'treadle: {error.name} is not installed; install Treadle with its extra "server"', file=sys.stderr)
         sys.exit(2)
-    cli()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    try:
+        cli()
+    except SystemExit as end:
+        if "treadle.oneshot" in sys.modules:
+            from treadle.leaving import leave_blocked_threads
+
+            leave_blocked_threads(int(end.code or 0))
+        raise
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The composition root: builds every part from the settings, and passes each what it needs."""
+"""The composition root: builds every part from the settings, and passes each part the others that it needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ from starlette.responses import Response
 
 from treadle import __version__
 from treadle.encoding import encode
+from treadle.execution.attempt import Execution
+from treadle.execution.config import Deployment
+from treadle.execution.worker import Worker
+from treadle.feedback.book import FeedbackBook
+from treadle.feedback.links import FeedbackLinks
 from treadle.graphs.assistants import Assistants
+from treadle.graphs.checkpointers import open_savers
+from treadle.graphs.checkpoints import Checkpoints
+from treadle.graphs.event_loops import GraphLoops
 from treadle.graphs.loading import Graphs
 from treadle.keys import KeyRing
 from treadle.outbox.addresses import Addresses
@@ -28,33 +36,27 @@ from treadle.outbox.policy import read_policy
 from treadle.outbox.resolving import Resolve, SystemResolver
 from treadle.outbox.sending import Sender
 from treadle.outbox.signing import Signer
-from treadle.runs.checkpoints import Checkpoints
-from treadle.runs.execution import Execution
-from treadle.runs.feedback import FeedbackBook, FeedbackLinks
-from treadle.runs.graph_loop import GraphLoops
-from treadle.runs.hooks import owing
 from treadle.runs.idempotency import Creation
 from treadle.runs.lifecycle import Runs
-from treadle.runs.savers import MemorySavers, Savers, SqliteSavers
-from treadle.runs.views import Deployment
-from treadle.runs.worker import Worker
+from treadle.runs.webhooks import owing
 from treadle.settings import Settings
 from treadle.storage import open_storage
-from treadle.storage.base import Storage
-from treadle.storage.sqlite import sqlite_path
+from treadle.storage.contract.store import Storage
 from treadle.threads.lifecycle import Threads
 from treadle.web.access import Access, from_inside
-from treadle.web.assistants import AssistantAccess
+from treadle.web.assistants import AssistantHandlers
 from treadle.web.binding import Contract
-from treadle.web.cancelling import RunControl
-from treadle.web.feedback import FeedbackAccess
-from treadle.web.joining import RunAccess
+from treadle.web.cancelling import CancelHandlers
+from treadle.web.feedback import FeedbackHandlers
+from treadle.web.joining import RunHandlers
+from treadle.web.proxies import Proxies, fixed_prefix
+from treadle.web.refusals import note_refusal
 from treadle.web.routes import KEYLESS, bindings, routes
-from treadle.web.stateless import StatelessRuns
-from treadle.web.system import System
-from treadle.web.threads import ThreadAccess
+from treadle.web.stateless import StatelessRunHandlers
+from treadle.web.system import SystemHandlers
+from treadle.web.threads import ThreadHandlers
 
-# What browsers may read of a reply beside its body; `location` too, since it resolves here.
+# Headers of a reply that browsers may read, beside those that CORS always allows.
 EXPOSED_HEADERS = (
     "x-pagination-total",
     "x-pagination-next",
@@ -68,7 +70,7 @@ EXPOSED_HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Runs, threads and what they need, alive for as long as `services` is open."""
+    """The parts of a running server, alive while `services` is open."""
 
     runs: Runs
     creation: Creation
@@ -82,13 +84,6 @@ class Services:
     settings: Settings
     drain: Callable[[], Awaitable[None]]
     """Take no new runs, and let those under way end within the grace period."""
-
-
-def open_savers(settings: Settings) -> Savers:
-    """The checkpointers that go with the storage: in the folder of an SQLite file, or in memory."""
-    if settings.database_uri.startswith("sqlite:"):
-        return SqliteSavers(sqlite_path(settings.database_uri).with_name("checkpoints.db"))
-    return MemorySavers()
 
 
 @asynccontextmanager
@@ -107,10 +102,10 @@ async def services(
     addresses, called = (Addresses(policy, resolve or SystemResolver()) for _ in range(2))
     signer = Signer(settings.webhook_secret)
     storage = open_storage(settings, graphs.ids, clock, owing(deployment))
-    checkpoints = Checkpoints(graphs, open_savers(settings))
+    checkpoints = Checkpoints(graphs, open_savers(storage.checkpoints))
     links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
-    execution = Execution(checkpoints, deployment, links, settings.run_timeout, settings.attempts, clock)
+    execution = Execution(checkpoints, deployment, links.of, settings.run_timeout, settings.attempts, clock)
     worker = _worker(storage, execution, loops, settings, clock)
     runs = Runs(storage, worker, clock, thread_ttl=settings.thread_ttl)
     creation = Creation(storage, runs, clock, settings.idempotency_ttl, settings.resumable_ttl)
@@ -122,7 +117,7 @@ async def services(
     async def drain() -> None:
         runs.close()
         await worker.stop(settings.shutdown_grace)
-        storage.events.disband()
+        storage.events.close_all()
         await outbox.stop()
 
     running = Services(
@@ -130,7 +125,7 @@ async def services(
         creation,
         threads,
         FeedbackBook(storage.feedback, links, clock),
-        Assistants(graphs.ids, clock()),
+        Assistants(graphs, clock()),
         addresses,
         storage,
         checkpoints,
@@ -169,11 +164,14 @@ def _worker(
 
 
 def application(services: Services) -> Starlette:
-    """The ASGI application over running services. Raises ConfigError if the file with the API keys cannot be read."""
+    """The ASGI application over running services.
+
+    Raises ConfigError if the file with the API keys cannot be read, or the root path is none.
+    """
     settings, deployment = services.settings, services.deployment
     contract = Contract.load()
     bound = bindings(
-        StatelessRuns(
+        StatelessRunHandlers(
             services.runs,
             services.creation,
             services.assistants,
@@ -182,12 +180,12 @@ def application(services: Services) -> Starlette:
             settings.public_url,
             heartbeat=settings.heartbeat,
         ),
-        RunAccess(services.runs, services.threads, services.feedback, deployment, heartbeat=settings.heartbeat),
-        RunControl(services.runs, heartbeat=settings.heartbeat),
-        ThreadAccess(services.threads, services.checkpoints.graphs.ids, settings.thread_ttl),
-        AssistantAccess(services.assistants),
-        FeedbackAccess(services.feedback),
-        System(services.runs, deployment, contract.published(needs_key=settings.needs_key)),
+        RunHandlers(services.runs, services.threads, services.feedback, deployment, heartbeat=settings.heartbeat),
+        CancelHandlers(services.runs, heartbeat=settings.heartbeat),
+        ThreadHandlers(services.threads, services.checkpoints.graphs.ids, settings.thread_ttl),
+        AssistantHandlers(services.assistants),
+        FeedbackHandlers(services.feedback),
+        SystemHandlers(services.runs, deployment, contract.published(needs_key=settings.needs_key)),
     )
     cors = Middleware(
         CORSMiddleware,
@@ -196,24 +194,33 @@ def application(services: Services) -> Starlette:
         allow_headers=["*"],
         expose_headers=EXPOSED_HEADERS,
     )
-    return Starlette(
+    app = Starlette(
         routes=list(routes(bound, contract, max_body_bytes=settings.max_body_bytes)),
         # CORS comes first: browsers ask without a key whether they may call, and have to see why they may not.
-        middleware=[cors, *_access(settings)],
+        middleware=[_proxies(settings), cors, *_access(settings)],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
     )
+    # A path with one more slash is another path: a client that follows a redirect would send body and key again.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _proxies(settings: Settings) -> Middleware:
+    prefix = fixed_prefix(settings.root_path, settings.public_url)
+    return Middleware(Proxies, trusted=settings.trusted_proxies, prefix=prefix)
 
 
 def _access(settings: Settings) -> list[Middleware]:
     if not settings.needs_key:
         return []
     path = None if settings.api_keys_file is None else Path(settings.api_keys_file)
-    return [Middleware(Access, KeyRing(settings.api_keys, path), KEYLESS)]
+    return [Middleware(Access, keys=KeyRing(settings.api_keys, path), keyless=KEYLESS)]
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     """Starlette's own refusals (404, 405) in the contract's form."""
     assert isinstance(error, HTTPException)
+    note_refusal(request.scope, error.status_code, error.detail)
     return _failure(error.status_code, error.detail, error.headers)
 
 

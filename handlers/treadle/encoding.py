@@ -7,9 +7,9 @@ import json
 import math
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from pathlib import PurePath
@@ -21,8 +21,8 @@ import orjson
 
 from treadle.errors import ContradictoryRequest, InvalidRequest
 
-MAX_DEPTH = 200
-"""Levels of arrays and objects in a request; recorded: 200 pass, 300 are refused with 400."""
+MAX_DEPTH = 254
+"""Levels of arrays and objects in a request: as many as orjson writes, by which the official server is limited."""
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS
 _LISTS = (set, frozenset, deque, tuple)
@@ -47,7 +47,7 @@ def decode(body: bytes) -> Any:
         document = parse(body)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"Invalid JSON in request body: {error}") from None
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _deeper_than(MAX_DEPTH, document):
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and too_deep(document):
         raise ContradictoryRequest(f"Request body: nested deeper than {MAX_DEPTH} levels")
     return document
 
@@ -65,10 +65,10 @@ def read_uuid(name: str, value: Any) -> UUID:
         raise InvalidRequest(f"{name}: {value!r} is not a UUID") from None
 
 
-def dump(value: Any) -> bytes:
-    """`value` as JSON from which `parse` makes it again. What JSON does not know follows `odd`."""
+def dump(value: Any, stand_in: Callable[[Any], Any] | None = None) -> bytes:
+    """`value` as JSON from which `parse` makes it again. What JSON does not know follows `stand_in`, or `odd`."""
     try:
-        return orjson.dumps(value, odd, _OPTIONS)
+        return orjson.dumps(value, stand_in or odd, _OPTIONS)
     except (TypeError, RecursionError):
         # Big integers, lone surrogates, unusual keys, deep nesting: slower, and still exact.
         text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
@@ -88,6 +88,16 @@ def encode(value: Any) -> bytes:
 def fragment(json: bytes | None) -> orjson.Fragment | None:
     """What `encode` made, for a place in a larger document, as it is; None is null."""
     return None if json is None else orjson.Fragment(json)
+
+
+def timestamp(seconds: float) -> str:
+    """ISO 8601 in UTC with six digits of a second: `2026-11-21T02:41:29.207609+00:00`."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+
+
+def when(seconds: float | None) -> str | None:
+    """As `timestamp`; None for what has not come."""
+    return None if seconds is None else timestamp(seconds)
 
 
 def odd(value: Any) -> Any:
@@ -162,16 +172,17 @@ def _key(key: Any) -> str:
         return str(key)
 
 
-def _deeper_than(levels: int, document: Any) -> bool:
+def too_deep(document: Any) -> bool:
+    """Whether arrays and objects in the document are nested deeper than MAX_DEPTH."""
     layer = [document]
-    for _ in range(levels + 1):
+    for _ in range(MAX_DEPTH):
         layer = [
             item
             for container in layer
             if isinstance(container, (dict, list))
             for item in (container.values() if isinstance(container, dict) else container)
         ]
-    return bool(layer)
+    return any(isinstance(item, (dict, list)) for item in layer)
 
 
 def _exact(body: bytes) -> Any:

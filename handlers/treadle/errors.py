@@ -9,8 +9,10 @@ class TreadleError(Exception):
     status = 500
     """HTTP status with which the web edge answers it."""
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, *, gist: str | None = None) -> None:
+        """`gist` is what logs say instead of a message that quotes what a client sent, or what a graph said."""
         super().__init__(message or (type(self).__doc__ or "").strip())
+        self.gist = gist
 
 
 class ConfigError(TreadleError):
@@ -58,7 +60,7 @@ class FeedbackForbidden(TreadleError):
 
 
 class FeedbackFull(TreadleError):
-    """As much feedback as is kept has been given on this run under this key."""
+    """As much feedback as is kept of a run under one key, 100 entries, has been given already."""
 
     status = 409
 
@@ -79,14 +81,22 @@ class StateUnreadable(TreadleError):
     """The state of the thread cannot be read."""
 
 
+class StateInvalid(StateUnreadable):
+    """The state of the thread does not fit the schema of its graph."""
+
+    status = 400
+
+
 class ThreadConflict(TreadleError):
     """There is a thread with this id already."""
 
     status = 409
 
 
-class KeyReused(InvalidRequest):
+class KeyReused(TreadleError):
     """Idempotency-Key: another request has this key; a repeated one has the same operation, body and key."""
+
+    status = 409
 
 
 class OutcomeGone(TreadleError):

@@ -65,7 +65,7 @@ def _parsed(entries: Iterable[tuple[str, str]]) -> Iterator[ApiKey]:
         if not _KEY.fullmatch(key):
             raise ConfigError(f"{place}, {name}: a key is of printable ASCII characters, without spaces and commas")
         digest = bytes.fromhex(hexadecimal) if hashed else sha256(key.encode()).digest()
-        # Several keys of one name are fine, while one takes the place of another; a key of two names is nobody's.
+        # Several keys of one name are fine, while one takes the place of another; a key with two names is rejected.
         if owners.setdefault(digest, name) != name:
             raise ConfigError(f"{place}: {name} and {owners[digest]} have the same key; give each one of its own")
         yield ApiKey(name, digest)
@@ -109,7 +109,7 @@ class KeyRing:
         return caller
 
     def _follow(self, path: Path) -> None:
-        """Read the file again if it is not as it was; whatever is wrong with it, no key of it is valid any more."""
+        """Read the file again if it has changed. If it cannot be read, none of its keys is valid."""
         try:
             signature = _signature(path.stat())
         except OSError:

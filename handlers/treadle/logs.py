@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
-from treadle.encoding import dump
+from treadle.encoding import dump, odd
+from treadle.execution.log_context import add_node
+
+_extra_of = structlog.stdlib.ExtraAdder()
 
 
 def configure_logs(level: str, *, pretty: bool | None = None) -> None:
     """Send Treadle's and the libraries' logs to standard error, in one form."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_node,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     final: list[structlog.types.Processor]
     if sys.stderr.isatty() if pretty is None else pretty:
-        final = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        coloured = not os.environ.get("NO_COLOR")
+        final = [structlog.dev.ConsoleRenderer(colors=coloured, exception_formatter=structlog.dev.plain_traceback)]
     else:
         final = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
     structlog.configure(
@@ -37,7 +45,8 @@ def configure_logs(level: str, *, pretty: bool | None = None) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final]
+            foreign_pre_chain=[_add_extra, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
         )
     )
     root = logging.getLogger()
@@ -46,9 +55,25 @@ def configure_logs(level: str, *, pretty: bool | None = None) -> None:
     # uvicorn's own lines about starting and stopping repeat what Treadle says.
     uvicorn = logging.getLogger("uvicorn.error")
     uvicorn.setLevel("WARNING")
-    # And so does this one, about streams that are broken off on purpose.
-    uvicorn.addFilter(lambda record: "without completing response" not in record.getMessage())
+    uvicorn.addFilter(_is_defect)
+
+
+def _is_defect(record: logging.LogRecord) -> bool:
+    """Whether uvicorn reports a defect. Treadle breaks answers off on purpose when it ends or lets a run go."""
+    cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cancelled and "without completing response" not in record.getMessage()
+
+
+def _add_extra(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The event with the `extra` of a standard library's record. A key of `extra` never replaces one of the event."""
+    return {**_extra_of(logger, method, {"_record": event["_record"]}), **event}
 
 
 def _json(value: Any, **options: Any) -> str:
-    return dump(value).decode()
+    return dump(value, _shown).decode()
+
+
+def _shown(value: Any) -> Any:
+    """A JSON-ready stand-in for a value in the log: its `repr` if `odd` has none."""
+    shown = odd(value)
+    return repr(value) if shown is None else shown

@@ -2,49 +2,81 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
 import time
+from collections.abc import Sequence
+from contextlib import closing, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 import treadle_api.operations as op
-from treadle.app import services
-from treadle.encoding import decode
+from treadle.app import Services, services
+from treadle.encoding import parse
 from treadle.graphs.config import read_config
 from treadle.graphs.loading import Graphs
 from treadle.logs import configure_logs
+from treadle.printing import Printing, SignOfLife
 from treadle.runs.request import Caller, new_run
 from treadle.runs.views import wait_body
 from treadle.settings import Settings
+from treadle.storage.contract.events import END
+from treadle.storage.contract.runs import RunRecord
 from treadle.web.binding import Contract, judge
 
 
-async def run_once(config: Path, graph: str, given: bytes, stream_modes: list[str], log_level: str) -> bool:
-    """Run `graph` on the JSON in `given` and print its events, or its outcome; whether it succeeded.
+def run_once(
+    config: Path, asked: dict[str, Any], stream_modes: Sequence[str], printing: Printing, log_level: str
+) -> str | None:
+    """Run a graph with the fields `asked` of a create request; print its events in these modes, or else its outcome.
 
-    Raises ConfigError or InvalidRequest, naming what is wrong.
+    Returns the error of a failed run, or None. Raises ConfigError or InvalidRequest.
     """
-    configure_logs(log_level)
-    graphs_config = read_config(config)
-    graphs_config.enter()
-    settings = Settings.from_environment(os.environ, database_uri="memory://", shutdown_grace=0.0)
-    async with services(Graphs(graphs_config), settings) as running:
-        document: dict[str, Any] = {
-            "assistant_id": graph,
-            "input": decode(given),
-            "stream_mode": stream_modes or ["values"],
-        }
-        document = judge(Contract.load().validator(op.create_run.body_pointer or ""), document)
-        body = op.create_run.load_body(document)
-        run = new_run(body, document, running.assistants.find(graph), Caller(received_at=time.time(), size=len(given)))
-        follower = await running.runs.create_and_follow(run, 0)
-        while not follower.ended:
-            for event in await follower.next():
-                if stream_modes:
-                    print(f"{event.name} {event.data.decode()}", flush=True)
-        ended = await running.runs.ended(run, follower)
+    # Standard output is for what comes of the run: what the graph prints goes where logs go.
+    with redirect_stdout(sys.stderr):
+        configure_logs(log_level)
+        graphs_config = read_config(config)
+        graphs_config.enter()
+        graphs_config.warn()
+        settings = Settings.from_environment(os.environ, database_uri="memory://", shutdown_grace=0.0)
+        return asyncio.run(_run(Graphs(graphs_config), settings, asked, stream_modes, printing))
+
+
+async def _run(
+    graphs: Graphs, settings: Settings, asked: dict[str, Any], stream_modes: Sequence[str], printing: Printing
+) -> str | None:
+    async with services(graphs, settings) as running:
+        document = {**asked, "stream_mode": list(stream_modes) or ["values"]}
+        try:
+            ended = await _follow(running, document, 0 if stream_modes else END, printing)
+        except asyncio.CancelledError:  # Ctrl-C
+            running.runs.skip_grace()
+            raise
         if not stream_modes:
-            print(orjson.dumps(orjson.loads(wait_body(ended)), option=orjson.OPT_INDENT_2).decode())
-        return ended.status == "success"
+            printing.outcome(wait_body(ended), failed=ended.status != "success")
+        return _failure(ended)
+
+
+async def _follow(running: Services, document: dict[str, Any], after: int, printing: Printing) -> RunRecord:
+    """The run at its end; its events from the one after `after` were printed as they came."""
+    judge(Contract.load().validator(op.create_run.body_pointer or ""), document)
+    body = op.create_run.load_body(document)
+    assistant = running.assistants.find(document["assistant_id"])
+    run = new_run(body, document, assistant, Caller(received_at=time.time()))
+    follower = await running.runs.create_and_follow(run, after)
+    life = SignOfLife(f"running {assistant.graph_id}")
+    with closing(printing):
+        while not follower.ended:
+            with nullcontext() if printing.inside_a_line else life.while_waiting():
+                events = await follower.next()
+            for event in events:
+                printing.event(event.name, event.data)
+    return await running.runs.ended(run, follower)
+
+
+def _failure(ended: RunRecord) -> str | None:
+    if ended.status == "success" or ended.outcome is None:
+        return None
+    told = parse(ended.outcome.error or ended.outcome.cancelled or b"{}")
+    return f"the run ended with status {ended.status}: {told.get('error')}: {told.get('message')}"

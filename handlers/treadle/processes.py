@@ -19,7 +19,7 @@ import structlog
 from treadle.errors import ConfigError
 from treadle.graphs.config import read_config
 from treadle.logs import configure_logs
-from treadle.server import Listener, announce_processes, serve_forever
+from treadle.server import Listener, announce_processes, serve_forever, warn_of
 from treadle.settings import Settings
 
 log = structlog.get_logger("treadle")
@@ -84,10 +84,11 @@ def serve_in_processes(
     configure_logs(log_level)
     graphs_config = read_config(config)
     graphs_config.enter()
+    warn_of(graphs_config)
     settings = Settings.from_environment(os.environ, **overrides)
-    if settings.database_uri.startswith("memory:"):
+    if not settings.store_can_be_shared:
         raise ConfigError("--workers: processes cannot share memory://; name a file in DATABASE_URI")
-    command = [sys.executable, "-m", "treadle", "serve", str(config), "--host", listener.host]
+    command = [sys.executable, "-P", "-m", "treadle", "serve", str(config), "--host", listener.host]
     command += ["--log-level", log_level]
     for name, value in overrides.items():
         command += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
@@ -108,27 +109,28 @@ class _Supervisor:
         self._command = command
         self._listener = listener
         self._children = children
-        self._stopping: int | None = None
-        """The signal that ends them, once it has come."""
+        self._stopping = False
 
     def run(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._pass_on)
-        while self._stopping is None:
+        while not self._stopping:
             time.sleep(RESTART_PERIOD)
             for position, child in enumerate(self._children):
                 code = child.process.poll()
-                if code is not None and self._stopping is None:
+                if code is not None and not self._stopping:
                     log.error("a server process ended; starting another one", exit_code=code)
                     child.close()
                     successor = self._children[position] = _Child(self._command, self._listener)
-                    if self._stopping is not None:  # the signal came while it was started
-                        successor.process.send_signal(self._stopping)
+                    if self._stopping:  # the signal came while it was started
+                        successor.process.send_signal(signal.SIGTERM)
         for child in self._children:
             child.process.wait()
 
-    def _pass_on(self, number: int, frame: object) -> None:
-        self._stopping = number
+    def _pass_on(self, _number: int, frame: object) -> None:
+        # Not two of the same: a busy child would see them as one, and wait for its runs.
+        number = signal.SIGINT if self._stopping else signal.SIGTERM
+        self._stopping = True
         for child in self._children:
             if child.process.poll() is None:
                 child.process.send_signal(number)

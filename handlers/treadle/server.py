@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
-import logging
 import os
 import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,10 +22,11 @@ import uvicorn
 from treadle import __version__
 from treadle.app import Services, application, services
 from treadle.errors import ConfigError
-from treadle.graphs.config import read_config
+from treadle.graphs.config import GraphsConfig, read_config
+from treadle.graphs.event_loops import loop_factory
 from treadle.graphs.loading import Graphs
+from treadle.leaving import leave_blocked_threads
 from treadle.logs import configure_logs
-from treadle.runs.graph_loop import NODE_THREADS, loop_factory
 from treadle.settings import Settings, unknown_variables
 from treadle.web.connections import Server
 
@@ -110,17 +109,22 @@ def serve_forever(
     configure_logs(log_level)
     graphs_config = read_config(config)
     graphs_config.enter()
-    if graphs_config.unserved:
-        log.warning("the configuration has keys that this version does not carry out", keys=graphs_config.unserved)
-    if unknown := unknown_variables(os.environ):
-        log.warning("there are no such settings; see docs/settings.md", variables=unknown)
+    if ready is None:  # otherwise the parent of the processes has said it
+        warn_of(graphs_config)
     settings = Settings.from_environment(os.environ, **overrides)
     graphs = Graphs(graphs_config)
     _tune_interpreter()
     announce = ready or partial(_announce, graphs, settings, listener)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(graphs, settings, listener, announce))
-    _leave_blocked_threads()
+    leave_blocked_threads(0)
+
+
+def warn_of(config: GraphsConfig) -> None:
+    """Log what has been configured and has no effect."""
+    config.warn()
+    if unknown := unknown_variables(os.environ):
+        log.warning("there are no such settings; see docs/settings.md", variables=unknown)
 
 
 async def _serve(graphs: Graphs, settings: Settings, listener: Listener, announce: Callable[[], None]) -> None:
@@ -138,9 +142,9 @@ async def _serve(graphs: Graphs, settings: Settings, listener: Listener, announc
 
 
 def _stop_on_signals(server: uvicorn.Server, running: Services) -> None:
-    """The first SIGINT or SIGTERM lets runs end within the grace period; the second one does not wait for them.
+    """Handle signals: the first SIGINT or SIGTERM begins the grace period of the runs, the second one ends it.
 
-    Until then requests are answered, and new runs refused: who asks `/ok` learns in time to ask another server.
+    In the grace period the server answers requests and refuses new runs: a load balancer learns it from `/ok`.
     """
     loop = asyncio.get_running_loop()
     draining: list[asyncio.Task[None]] = []
@@ -157,45 +161,25 @@ def _stop_on_signals(server: uvicorn.Server, running: Services) -> None:
         # Connections first: clients must see a break, and not the end of a run that was cut off.
         for task in list(server.server_state.tasks):
             task.cancel()
-        running.runs.hurry()
+        running.runs.skip_grace()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
 
 
 async def _until_signalled(running: Services) -> None:
-    """Run runs, and answer nobody, until a signal; the second one does not wait for them."""
+    """Run a worker without HTTP until a signal. A second signal skips the grace period."""
     loop, first = asyncio.get_running_loop(), asyncio.Event()
 
     def stop() -> None:
         if first.is_set():
-            running.runs.hurry()
+            running.runs.skip_grace()
         running.runs.close()
         first.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     await first.wait()
-
-
-def _leave_blocked_threads() -> None:
-    """End the process if a synchronous node still blocks its thread: Python would wait for it for ever."""
-    blocked = [thread for thread in threading.enumerate() if thread.name.startswith(NODE_THREADS)]
-    for thread in blocked:
-        thread.join(timeout=0.5 / len(blocked))
-    if any(thread.is_alive() for thread in blocked):
-        log.warning("leaving nodes behind that block their threads")
-        logging.shutdown()
-        os._exit(0)
-
-
-def serve_reloading(config: Path, listener: Listener, overrides: dict[str, Any], log_level: str) -> None:
-    """Serve in a child process that is started anew whenever a file beside the configuration changes."""
-    from watchfiles import PythonFilter, run_process
-
-    folder = read_config(config).folder
-    watched = PythonFilter(extra_extensions=(".json", ".env"))
-    run_process(folder, target=serve_forever, args=(config, listener, overrides, log_level), watch_filter=watched)
 
 
 def _tune_interpreter() -> None:
@@ -216,8 +200,8 @@ def _announce(graphs: Graphs, settings: Settings, listener: Listener) -> None:
 
 
 def announce_processes(graph_ids: Sequence[str], settings: Settings, listener: Listener, workers: int) -> None:
-    """Say what is served and where, on standard error: for people on a terminal, one JSON object anywhere else."""
-    store = "runs end with this process" if settings.database_uri.startswith("memory:") else None
+    """Log the graphs and the address: as text on a terminal, otherwise as one JSON object."""
+    store = None if settings.store_can_be_shared else "runs end with this process"
     port = "the default port is taken" if listener.moved else None
     url = None if settings.role == "worker" else listener.url
     if url is not None and not settings.needs_key and not listener.is_local:

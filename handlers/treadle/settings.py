@@ -62,6 +62,11 @@ class Settings:
     """WEBHOOK_TIMEOUT_SECS: seconds that one attempt at a webhook may take."""
     public_url: str | None = None
     """TREADLE_PUBLIC_URL: where clients reach this server, for links; None: as each request was addressed."""
+    root_path: str | None = None
+    """TREADLE_ROOT_PATH: the path under which a proxy serves this server; None: that of the public URL, or as trusted
+    proxies say."""
+    trusted_proxies: str = "127.0.0.1"
+    """FORWARDED_ALLOW_IPS: addresses and networks of proxies that are believed; `*` are all, and empty none."""
     secret_key: str | None = field(default=None, repr=False)
     """TREADLE_SECRET_KEY: signs the links for feedback; None: with a secret that the store keeps."""
     feedback_ttl: float = 7 * 24 * 3600.0
@@ -77,6 +82,16 @@ class Settings:
     def needs_key(self) -> bool:
         """Whether requests need an API key."""
         return bool(self.api_keys) or self.api_keys_file is not None
+
+    @property
+    def backend(self) -> str:
+        """The scheme of DATABASE_URI, which names the kind of store."""
+        return self.database_uri.partition(":")[0]
+
+    @property
+    def store_can_be_shared(self) -> bool:
+        """Whether the store outlives a process and can be opened by several."""
+        return self.backend != "memory"
 
     @property
     def callers(self) -> list[str]:
@@ -95,7 +110,7 @@ class Settings:
         }
         values.update({field: value for field, value in overrides.items() if value is not None})
         settings = cls(**values)
-        if settings.role != "all" and settings.database_uri.startswith("memory:"):
+        if settings.role != "all" and not settings.store_can_be_shared:
             raise ConfigError(f"ROLE={settings.role}: memory:// cannot be shared; name a file in DATABASE_URI")
         return settings
 
@@ -117,6 +132,10 @@ def _number(kind: Callable[[str], Any], least: float, unit: str) -> Callable[[st
 def _text(name: str, text: str) -> str:
     if not text:
         raise ConfigError(f"{name} is empty: unset it or give it a value")
+    return text
+
+
+def _any(name: str, text: str) -> str:
     return text
 
 
@@ -176,6 +195,8 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "WEBHOOK_MAX_ATTEMPTS": ("webhook_attempts", _number(int, 1, "attempts")),
     "WEBHOOK_TIMEOUT_SECS": ("webhook_timeout", _number(float, 0.1, "seconds")),
     "TREADLE_PUBLIC_URL": ("public_url", _url),
+    "TREADLE_ROOT_PATH": ("root_path", _text),
+    "FORWARDED_ALLOW_IPS": ("trusted_proxies", _any),
     "TREADLE_SECRET_KEY": ("secret_key", _text),
     "FEEDBACK_TTL_SECONDS": ("feedback_ttl", _number(float, 1, "seconds")),
     "CORS_ALLOW_ORIGINS": ("cors_allow_origins", _list),

@@ -16,7 +16,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from tests.live import GRAPHS, until
+from tests.live import DEADLINE, GRAPHS, until
 from treadle.cli import cli
 from treadle.logs import configure_logs
 
@@ -43,6 +43,8 @@ SETTINGS = [
     "WEBHOOK_MAX_ATTEMPTS",
     "WEBHOOK_TIMEOUT_SECS",
     "TREADLE_PUBLIC_URL",
+    "TREADLE_ROOT_PATH",
+    "FORWARDED_ALLOW_IPS",
     "TREADLE_SECRET_KEY",
     "FEEDBACK_TTL_SECONDS",
     "CORS_ALLOW_ORIGINS",
@@ -82,7 +84,7 @@ def treadle(
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=DEADLINE,
     )
     return Finished(process.returncode, process.stdout, process.stderr)
 
@@ -102,7 +104,7 @@ class Serving:
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.process = process
         self._log = log
-        self.announcement: dict[str, Any] = until(self._announced, within=30)
+        self.announcement: dict[str, Any] = until(self._announced)
         self.url: str = self.announcement["url"]
 
     def lines(self) -> list[dict[str, Any]]:
@@ -118,7 +120,7 @@ class Serving:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, and wait for the exit code."""
         self.process.send_signal(how)
-        return self.process.wait(15)
+        return self.process.wait(DEADLINE)
 
 
 @contextmanager
@@ -144,7 +146,7 @@ def serve(*arguments: str | Path, config: Path = GRAPHS, **variables: str) -> It
         finally:
             if process.poll() is None:
                 process.kill()
-            process.wait(15)
+            process.wait(DEADLINE)
 
 
 def check_refusal(refusal: Finished, *said: str) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.cli.processes import Serving, check_refusal, serve, treadle
-from tests.live import GRAPHS, until
+from tests.live import DEADLINE, GRAPHS, until
 
 OPEN = "whoever reaches this address may use the server"
 
@@ -34,8 +34,8 @@ def test_who_listens_beyond_it_is_told_once_and_what_to_do() -> None:
 def test_with_keys_there_is_nothing_to_say() -> None:
     with serve("--port", "0", "--host", "0.0.0.0", TREADLE_API_KEYS="ana=secret") as process:
         assert warned(process) == []
-        assert httpx.get(f"{process.url}/info").status_code == 401
-        assert httpx.get(f"{process.url}/info", headers={"x-api-key": "secret"}).status_code == 200
+        assert httpx.get(f"{process.url}/info", timeout=DEADLINE).status_code == 401
+        assert httpx.get(f"{process.url}/info", headers={"x-api-key": "secret"}, timeout=DEADLINE).status_code == 200
         assert "secret" not in str(process.lines())
 
 
@@ -45,7 +45,10 @@ def test_every_process_follows_the_file(tmp_path: Path) -> None:
 
     def status(key: str) -> set[int]:
         """What connections get that land at either process."""
-        return {httpx.get(f"{process.url}/info", headers={"x-api-key": key}).status_code for _ in range(20)}
+        return {
+            httpx.get(f"{process.url}/info", headers={"x-api-key": key}, timeout=DEADLINE).status_code
+            for _ in range(20)
+        }
 
     with serve("--port", "0", "--workers", "2", TREADLE_API_KEYS_FILE=str(file)) as process:
         assert (status("one"), status("two")) == ({200}, {200})

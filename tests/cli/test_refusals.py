@@ -88,6 +88,10 @@ def test_serving_with_a_bad_flag(flag: str, value: str) -> None:
     assert "Traceback" not in refusal.stderr
 
 
+def test_a_reloading_server_is_one_process() -> None:
+    check_refusal(treadle("serve", GRAPHS, "--port", "0", "--reload", "--workers", "2"), "--reload", "--workers")
+
+
 # run, which reads the same configuration and settings
 
 
@@ -109,8 +113,20 @@ def test_serving_with_a_bad_flag(flag: str, value: str) -> None:
         ('{"graphs": {"agent": "./wordy.py:graph"}}', ["graphs.agent", "several"]),
         ('{"graphs": {"agent": "./exiting.py:graph"}}', ["graphs.agent", "SystemExit"]),
         ('{"graphs": {"agent": "no_such_module:graph"}}', ["graphs.agent", "no_such_module"]),
-        ('{"graphs": {"agent": "./other.py:number"}, "env": "missing.env"}', ["missing.env"]),
+        ('{"graphs": {"agent": "./agent.ts:graph"}}', ["graphs.agent (./agent.ts:graph)", "JavaScript"]),
+        ('{"graphs": {"agent": {"path": "./src/agent.mjs:graph"}}}', ["graphs.agent", "JavaScript"]),
+        ('{"graphs": {"agent": "./src/agent:graph"}}', ["graphs.agent", "./file.py:attribute", "./src/agent:graph"]),
+        ('{"graphs": {"agent": ".agent:graph"}}', ["graphs.agent", "./file.py:attribute"]),
+        ('{"graphs": {"agent": {"description": "no path"}}}', ["graphs.agent", "null"]),
+        (
+            '{"graphs": {"agent": {"path": "./fine.py:graph", "description": 5}}}',
+            ["graphs.agent.description", "string"],
+        ),
+        ('{"graphs": {"agent": "./fine.py:graph"}, "http": []}', ["http", "an object"]),
         ('{"graphs": {"agent": "./other.py:number"}, "env": 5}', ['"env"']),
+        ('{"graphs": {"agent": "./other.py:number"}, "env": {"A=B": "c"}}', ["env", "'A=B'"]),
+        ('{"graphs": {"agent": "./other.py:number"}, "env": {"": "c"}}', ["env", "''"]),
+        ('{"graphs": {"agent": "./other.py:number"}, "env": {"A": "\\u0000"}}', ["env", "'A'"]),
         ('{"graphs": {"agent": "./other.py:number"}, "dependencies": "."}', ['"dependencies"']),
     ],
 )

@@ -69,6 +69,8 @@ def test_a_stale_scope_entry(workshop: Workshop) -> None:
         ({"target": "$.paths[", "update": {}}, "not a JSONPath"),
         ({"target": "$.info", "update": {}, "description": " "}, "must say why"),
         ({"target": "$.info"}, "needs either"),
+        ({"target": "$.info", "update": {}, "x-default": {}}, "needs either"),
+        ({"target": "$.paths['/gone'].get", "x-default": {}}, r"\(\$.paths\['/gone'\].get\): matches nothing"),
         ({"target": "$.info", "update": {}, "copy": "$.x"}, "unknown key 'copy'"),
         ({"target": "$.components.schemas", "update": {"Send": {}}}, "Send is in the contract by now"),
         ({"target": "$.paths", "update": {"/runs": {"post": {}}}}, "POST /runs is in the contract by now"),

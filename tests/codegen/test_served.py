@@ -9,7 +9,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from codegen.document import ITEM_SCHEMA, SSE, Document, operations, references, resolve, split
+from codegen.document import FORM, HTML, ITEM_SCHEMA, SSE, Document, operations, references, resolve, split
+from codegen.overlay import Action, apply
 from codegen.spec import validate
 from tests.codegen.conftest import Made
 from tests.codegen.editions import contract, scope
@@ -54,6 +55,17 @@ def test_requests_are_those_of_the_contract(served: Document) -> None:
         assert structure(ours[name]) == structure(original[name])
 
 
+def test_what_follows_from_the_shape_of_an_operation_leaves_what_it_says_itself(served: Document) -> None:
+    said = {
+        f"{method} {path}": {status: node["description"] for status, node in operation["responses"].items()}
+        for path, method, operation in operations(served)
+    }
+    assert said["post /runs"]["400"].startswith("The request contradicts itself")
+    assert said["post /threads"]["400"] == said["post /runs/cancel"]["400"] != said["get /ok"]["400"]
+    assert "64 KiB" in said["post /runs/{run_id}/feedback/{token}"]["413"]
+    assert "HTTP_MAX_REQUEST_BODY_BYTES" in said["post /runs"]["413"] == said["post /threads"]["413"]
+
+
 def test_streams_say_what_an_event_is(served: Document) -> None:
     for path in ("/runs/stream", "/runs/{run_id}/stream"):
         (operation,) = served["paths"][path].values()
@@ -68,6 +80,48 @@ def test_a_created_run_can_be_followed(served: Document, path: str) -> None:
     assert linked >= {"get_run", "join_run", "join_run_stream"}
     assert {"Content-Location", "Treadle-Ignored"} <= set(answer["200"]["headers"])
     assert {"400", "413", "503"} <= set(answer)
+
+
+def test_links_for_feedback_have_pages_and_nothing_else_has(served: Document) -> None:
+    browsers = {
+        (path, method, place)
+        for path, method, operation in operations(served)
+        for place, node in {**operation["responses"], "body": operation.get("requestBody", {})}.items()
+        if {HTML, FORM} & set(node.get("content", {}))
+    }
+    link = "/runs/{run_id}/feedback/{token}"
+    # These come from the connection, before there is an operation: for GET, 400 is one of them.
+    bare = {("get", "400"), *((method, status) for method in ("get", "post") for status in ("408", "431"))}
+    declared = {
+        (link, method, status)
+        for method in ("get", "post")
+        for status in served["paths"][link][method]["responses"]
+        if (method, status) not in bare
+    }
+    assert browsers == {*declared, (link, "post", "body")}
+
+
+def test_programs_are_given_json_alone(project: Made) -> None:
+    for view in project[1].views:
+        assert [name for name in (HTML, FORM) if f'"{name}": {{' in json.dumps(view.document["paths"])] == []
+    client = project[1].views[2]
+    assert [path for path, _, operation in operations(client.document) if "303" in operation["responses"]] == []
+
+
+def test_what_an_action_changes_is_one_place() -> None:
+    """YAML's aliases, and several matches of one target, are one object to Python."""
+    shared: Document = {"content": {}}
+    actions = [
+        Action(1, "$.paths", "two answers", {"/a": {"200": shared}, "/b": {"200": shared}}),
+        Action(2, "$.paths.*", "one more each", {"404": shared}),
+        Action(3, "$.paths['/a'].*.content", "pages", {HTML: {}}),
+    ]
+    page: Document = {"content": {HTML: {}}}
+    none: Document = {"content": {}}
+    assert apply({"paths": {}}, actions)["paths"] == {
+        "/a": {"200": page, "404": page},
+        "/b": {"200": none, "404": none},
+    }
 
 
 def test_nullable_is_repaired(served: Document) -> None:

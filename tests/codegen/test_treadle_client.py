@@ -177,7 +177,7 @@ def test_only_what_was_given_is_sent() -> None:
         {"after_seconds": 5},
         {"feedback_keys": ["good"]},
     ],
-    ids=str,
+    ids=" ".join,
 )
 def test_plain_data_goes_through_a_body_unchanged(field: dict[str, Any]) -> None:
     body = WaitRunBody(assistant_id="6BA7B810-9DAD-11D1-80B4-00C04FD430C8", **field)

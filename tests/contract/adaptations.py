@@ -87,12 +87,6 @@ def _kinds(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
             gap=True,
         ),
         Adaptation(
-            "allowEmptyValue",
-            "langgraph_sdk sends `?stream_mode=` for None, and so an empty value counts as an absent parameter",
-            allow_empty_values,
-            gap=True,
-        ),
-        Adaptation(
             "commas",
             "in a query, commas separate the names to select, so that none of them has one in it",
             keep_commas_out,
@@ -188,19 +182,6 @@ def shorten_batches(document: Json) -> int:
     for schema in limited:
         del schema["maxItems"]
     return len(limited)
-
-
-def allow_empty_values(document: Json) -> int:
-    """Let optional query parameters be empty."""
-    optional = [
-        parameter
-        for operation in operations(document).values()
-        for parameter in (resolved(document, given) for given in operation.get("parameters", ()))
-        if parameter["in"] == "query" and not parameter.get("required") and not parameter.get("allowEmptyValue")
-    ]
-    for parameter in optional:
-        parameter["allowEmptyValue"] = True
-    return len(optional)
 
 
 def keep_commas_out(document: Json) -> int:

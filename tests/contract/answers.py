@@ -8,12 +8,20 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 MEDIA_TYPES = ("application/json", "text/event-stream; charset=utf-8")
+PAGE = "text/html; charset=utf-8"
 
 
 def verify_media_type(content_type: str | None, content: bytes) -> None:
     """Everything that has a body is JSON or a stream of events, and says so in exactly one spelling."""
     if content or content_type:
         assert content_type in MEDIA_TYPES, f"content-type is {content_type!r}, not one of {MEDIA_TYPES}"
+
+
+def verify_page(content_type: str | None, content: bytes) -> None:
+    """What a browser gets is a whole page."""
+    assert content_type == PAGE, f"content-type is {content_type!r}, not {PAGE!r}"
+    text = content.decode()
+    assert text.startswith("<!doctype html>") and text.endswith("</html>\n"), f"no whole page: {text[:80]!r}"
 
 
 def verify_error(status: int, content: bytes) -> None:

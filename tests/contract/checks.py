@@ -20,8 +20,8 @@ from schemathesis.generation.meta import TestPhase
 from tests.contract import answers, states, streams
 from tests.contract.asked import asked_for
 from tests.contract.document import assistant_id
+from tests.contract.feedback_tokens import BROWSER, accepted, with_run, with_something
 from tests.contract.feedback_tokens import PATH as FEEDBACK
-from tests.contract.feedback_tokens import with_run, with_something
 from tests.contract.inputs import graph_inputs, graph_supersteps
 from tests.contract.keyed import own_key
 from tests.contract.positives import sendable
@@ -53,6 +53,8 @@ def readable(check: Check) -> Check:
 def map_case(context: HookContext, case: AnyCase) -> AnyCase:
     """Make valid runs and threads sendable; invalid data stays as it is."""
     body: Any = case.body
+    if case.path == FEEDBACK:
+        case.headers["accept"] = accepted(case.media_type, case.query)
     if not _is_positive(case):
         return case
     sequence = case.meta is not None and case.meta.phase.name is TestPhase.STATEFUL
@@ -73,14 +75,15 @@ def map_case(context: HookContext, case: AnyCase) -> AnyCase:
 
 @schemathesis.check
 def answer_is_json_or_stream(ctx: CheckContext, response: Response, case: AnyCase) -> None:
-    """Every body is JSON or a stream of events."""
-    answers.verify_media_type(_header(response, "content-type"), response.content)
+    """Every body is JSON or a stream of events, or for browsers a page."""
+    verify = answers.verify_page if _is_page(response, case) else answers.verify_media_type
+    verify(_header(response, "content-type"), response.content)
 
 
 @schemathesis.check
 def error_has_detail(ctx: CheckContext, response: Response, case: AnyCase) -> None:
     """Every failure is `{"detail": "…"}`, also the ones that are not declared."""
-    if response.status_code >= 400 and case.method != "HEAD":
+    if response.status_code >= 400 and case.method != "HEAD" and not _is_page(response, case):
         answers.verify_error(response.status_code, response.content)
 
 
@@ -161,6 +164,12 @@ def timing_can_be_read(ctx: CheckContext, response: Response, case: AnyCase) -> 
 
 def _is_positive(case: AnyCase) -> bool:
     return case.meta is None or case.meta.generation.mode is GenerationMode.POSITIVE
+
+
+def _is_page(response: Response, case: AnyCase) -> bool:
+    """Whether a browser has asked, for what browsers get as pages."""
+    declared = case.path == FEEDBACK and case.method in ("GET", "POST")
+    return declared and response.request.headers.get("accept") == BROWSER
 
 
 def _is_run(body: Any) -> bool:

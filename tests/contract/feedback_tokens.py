@@ -14,6 +14,7 @@ from tests.contract.server import API_KEY
 
 Json = dict[str, Any]
 PATH = "/runs/{run_id}/feedback/{token}"
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 KEYS = [f"key {number}" for number in range(20)]
 
 
@@ -37,9 +38,16 @@ def with_run(parameters: Json) -> Json:
     return {**parameters, "run_id": signed[0]} if readable is not None and signed else parameters
 
 
+def accepted(media_type: str | None, query: Json | None) -> str:
+    """What the sender of a request accepts: that of a form is a browser, and so is every other one who opens a link."""
+    opened = media_type is None and len(str(query)) % 2
+    return BROWSER if opened or media_type == "application/x-www-form-urlencoded" else "*/*"
+
+
 def with_something(query: Json) -> Json:
-    """The query of a valid request, which has to say something: 422, declared."""
-    return query if any(str(value) for value in query.values()) else {**query, "score": 1}
+    """The query of a valid request, which has to say something: 422, declared. No fuzzer guesses a receipt."""
+    said = {name: value for name, value in query.items() if name != "receipt"}
+    return said if any(str(value) for value in said.values()) else {**said, "score": 1}
 
 
 def _links(url: str, assistant: str, given: Json) -> list[str]:

@@ -13,10 +13,10 @@ LEAST_SHARE = 0.90
 LEAST_CASES = 20
 # Of the runs whose outcome was answered, how many have to succeed: a graph that never runs shows little of a server.
 LEAST_SUCCESS = 0.33
-# Declared statuses that no request of the fuzzer's leads to: bodies that are too large or too deep, a server that
-# stops or has lost its storage. Of those that create runs also unknown assistants (adaptations.py), and repeated
-# requests whose run was deleted, which are met by chance.
-UNSEEN = frozenset({"400", "413", "500", "503"})
+# Declared statuses that no request of the fuzzer's leads to: what is too large or too deep, does not come or is not
+# HTTP, a server that stops or has lost its storage. Of those that create runs also unknown assistants (adaptations.py),
+# and repeated requests whose run was deleted, which are met by chance.
+UNSEEN = frozenset({"400", "408", "413", "431", "500", "503"})
 UNSEEN_OF_CREATES = UNSEEN | {"404", "409"}
 # Schemathesis counts the events of both modes under one name.
 EVENT_OF_MODE = {"messages-tuple": "messages"}

@@ -1,6 +1,6 @@
 """What becomes of a valid `Idempotency-Key` before it is sent: the same request keeps its own, any other has another.
 
-A key that two requests share is refused with 422 by design, and fuzzers are fond of short ones.
+A key that two requests share is refused with 409 by design, and fuzzers are fond of short ones.
 """
 
 from __future__ import annotations

@@ -32,6 +32,14 @@ def test_answers_are_json_or_streams() -> None:
             answers.verify_media_type(content_type, b"x")
 
 
+def test_browsers_get_whole_pages() -> None:
+    whole = b"<!doctype html>\n<html></html>\n"
+    answers.verify_page(answers.PAGE, whole)
+    for content_type, content in (("application/json", whole), (None, whole), (answers.PAGE, whole[:-9])):
+        with pytest.raises(AssertionError):
+            answers.verify_page(content_type, content)
+
+
 def test_locations_are_followed_where_they_are_served() -> None:
     stream = {"content-location": f"/runs/{RUN}", "location": f"/runs/{RUN}/stream"}
     assert answers.links(stream, SERVED) == [

@@ -54,7 +54,7 @@ def exchange(http: httpx.Client, path: str) -> Exchange:
         "/state",
         "/state?subgraphs=true",
         "/state?select=values.items&select=next",
-        "/state?select=",
+        "/state?select=[]",
         '/state?select=["values","next"]',
         "/history",
         "/history?limit=1",

@@ -12,6 +12,7 @@ import httpx
 
 from tests.durability.load import checked
 from tests.durability.place import Place
+from tests.live import DEADLINE
 
 BATCH = 100
 
@@ -38,7 +39,7 @@ class Claims:
 async def claim_many(place: Place, urls: list[str], count: int) -> Claims:
     """Create runs in batches through all servers, wait until they have ended, and compare notes with the file."""
     started = time.monotonic()
-    async with httpx.AsyncClient(timeout=60, verify=False) as http:
+    async with httpx.AsyncClient(timeout=DEADLINE, verify=False) as http:
 
         async def create(url: str, batches: int) -> list[str]:
             made: list[str] = []
@@ -50,7 +51,7 @@ async def claim_many(place: Place, urls: list[str], count: int) -> Claims:
         made = list(chain(*await asyncio.gather(*[create(url, count // BATCH // len(urls)) for url in urls])))
     created = time.monotonic()
     unfinished = "SELECT count(*) FROM runs WHERE status IN ('pending', 'running')"
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(5 * DEADLINE):
         while place.rows(unfinished)[0][0]:  # noqa: ASYNC110 - other processes end them
             await asyncio.sleep(0.05)
     ended = time.monotonic()

@@ -10,13 +10,13 @@ import httpx
 
 from tests.cli.processes import Serving
 from tests.durability.load import Event
-from tests.live import sse, until
+from tests.live import DEADLINE, sse, until
 
 
 @contextmanager
 def client(server: Serving) -> Iterator[httpx.Client]:
     """A client of a server."""
-    with httpx.Client(base_url=server.url, timeout=20, verify=False) as http:
+    with httpx.Client(base_url=server.url, timeout=DEADLINE, verify=False) as http:
         yield http
 
 
@@ -36,14 +36,14 @@ def get(http: httpx.Client, run_id: str) -> dict[str, Any]:
     return run
 
 
-def ended(http: httpx.Client, run_id: str, *, within: float = 15.0) -> dict[str, Any]:
+def ended(http: httpx.Client, run_id: str) -> dict[str, Any]:
     """The run at its end."""
 
     def look() -> dict[str, Any] | None:
         run = get(http, run_id)
         return None if run["status"] in ("pending", "running") else run
 
-    return until(look, within=within)
+    return until(look)
 
 
 def running(http: httpx.Client, run_id: str) -> dict[str, Any]:

@@ -13,11 +13,9 @@ from typing import Any
 import httpx
 
 from tests.durability.place import Place
-from tests.live import sse
+from tests.live import DEADLINE, sse
 
 Event = tuple[str, Any, str | None]
-PATIENCE = 60.0
-"""Seconds after which a client gives up on servers that do not answer."""
 
 
 class Violation(AssertionError):
@@ -175,7 +173,7 @@ def checked(reply: httpx.Response) -> httpx.Response:
 async def patience() -> AsyncIterator[None]:
     """A limit for what has to come to an end."""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(DEADLINE):
             yield
     except TimeoutError:
-        raise Violation(f"no answer for {PATIENCE} seconds") from None
+        raise Violation(f"no answer for {DEADLINE:g} seconds") from None

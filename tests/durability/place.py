@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from tests.cli.processes import Serving, command, environment, serve
+from tests.live import DEADLINE
 
 GRAPHS = Path(__file__).parent / "langgraph.json"
 """The graphs of these tests."""
@@ -61,12 +62,12 @@ class Place:
 
     def rows(self, statement: str, *parameters: Any) -> list[Any]:
         """What the file holds."""
-        with closing(sqlite3.connect(self.file, timeout=5)) as file:
+        with closing(sqlite3.connect(self.file, timeout=DEADLINE)) as file:
             return file.execute(statement, parameters).fetchall()
 
     def script(self, statements: str) -> None:
         """Change the file."""
-        with closing(sqlite3.connect(self.file, timeout=5)) as file:
+        with closing(sqlite3.connect(self.file, timeout=DEADLINE)) as file:
             file.executescript(statements)
 
 
@@ -94,7 +95,7 @@ class Member:
         """`kill -9`, whatever it is doing."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(15)
+            self._process.wait(DEADLINE)
 
     async def answers(self, http: httpx.AsyncClient) -> bool:
         """Whether it is there."""

@@ -16,7 +16,7 @@ import pytest
 from tests.cli.processes import Serving, serve
 from tests.durability.clients import client, ended, ids, numbered
 from tests.durability.place import GRAPHS, Place
-from tests.live import sse, until
+from tests.live import DEADLINE, sse, until
 from tests.web.calls import accepted, run_id_of
 
 KEY = {"idempotency-key": "one and the same"}
@@ -66,7 +66,7 @@ async def test_of_a_hundred_at_the_same_instant_one_creates_a_run(shared: Shared
     body: Any = [tale, tale] if path == "/runs/batch" else tale
     # A connection each: any of the processes may get it.
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=0)
-    async with httpx.AsyncClient(timeout=60, verify=False, limits=limits) as http:
+    async with httpx.AsyncClient(timeout=DEADLINE, verify=False, limits=limits) as http:
         targets = [url for url, _ in zip(cycle(shared.urls), range(100), strict=False)]
         replies = await asyncio.gather(*(http.post(url + path, json=body, headers=key) for url in targets))
     created = ids_of(replies)
@@ -91,7 +91,7 @@ def cut(place: Place, server: Serving, path: str, body: dict[str, Any]) -> str:
 @pytest.mark.parametrize("path", ["/runs", "/runs/wait", "/runs/stream"])
 def test_a_key_survives_kill_9(place: Place, path: str) -> None:
     """Of a run that was under way: it is begun again, and whoever repeats the request gets its outcome."""
-    body = place.tale(steps=4, pause=0.25, stream_mode="values")
+    body = place.tale(steps=4, pause=0.5, stream_mode="values")
     with place.serve() as server:
         run_id = cut(place, server, path, body)
         server.stop(signal.SIGKILL)
@@ -109,7 +109,7 @@ def test_a_key_survives_kill_9(place: Place, path: str) -> None:
         server.stop(signal.SIGKILL)
     with place.serve() as server, client(server) as http:
         assert run_id_of(accepted(http.post(path, json=body, headers=KEY))) == run_id
-        assert http.post(path, json={**body, "metadata": {"a": 1}}, headers=KEY).status_code == 422
+        assert http.post(path, json={**body, "metadata": {"a": 1}}, headers=KEY).status_code == 409
     assert len(place.notes(what="started")) == 2
     assert place.rows(RUNS) == [(run_id,)]
 

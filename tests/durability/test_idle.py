@@ -1,4 +1,4 @@
-"""A server that has nothing to do uses next to nothing, though it looks for what others do with its file."""
+"""A server that has nothing to do does next to nothing, though it looks for what others do with its file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from tests.cli.processes import Serving
 from tests.durability.place import Place
 
 SECONDS = 5.0
+MOST = 0.05
+"""Of a core: several times what is usual, see `benchmarks`, and a small part of what a loop without a pause takes."""
 
 
 def used(server: Serving) -> float:
@@ -18,7 +20,7 @@ def used(server: Serving) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_idle_servers_on_one_file_use_less_than_one_percent_of_a_core_each(tmp_path: Path) -> None:
+def test_idle_servers_on_one_file_use_little_of_a_core(tmp_path: Path) -> None:
     place = Place(tmp_path)
     with place.serve() as one, place.serve() as other:
         time.sleep(1)  # what comes with the start
@@ -26,4 +28,4 @@ def test_idle_servers_on_one_file_use_less_than_one_percent_of_a_core_each(tmp_p
         time.sleep(SECONDS)
         elapsed = time.monotonic() - start
         shares = [(used(server) - was) / elapsed for server, was in zip((one, other), before, strict=True)]
-    assert max(shares) < 0.01, shares
+    assert max(shares) < MOST, shares

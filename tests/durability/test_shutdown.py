@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from tests.durability.clients import client, create, ended, get, ids, joining, numbered, streaming
 from tests.durability.place import Place
-from tests.live import until
+from tests.live import DEADLINE, until
 
 
 def refused(http: httpx.Client) -> bool:
@@ -22,7 +21,7 @@ def refused(http: httpx.Client) -> bool:
 
 def test_new_runs_are_refused_while_old_ones_end(tmp_path: Path) -> None:
     place = Place(tmp_path)
-    with place.serve(BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS="20") as server, client(server) as http:
+    with place.serve(BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS=str(DEADLINE)) as server, client(server) as http:
         with streaming(http, place.tale(steps=20, pause=0.1, stream_resumable=True)) as (run_id, stream):
             stream.some(3)
             server.process.send_signal(signal.SIGTERM)
@@ -38,7 +37,7 @@ def test_new_runs_are_refused_while_old_ones_end(tmp_path: Path) -> None:
             assert get(http, run_id)["status"] == "running"
             # This one had the time that it needs: its stream has a proper end.
             assert ids(stream.rest()) == numbered(21)
-        assert server.process.wait(10) in (0, -signal.SIGTERM)
+        assert server.process.wait(DEADLINE) in (0, -signal.SIGTERM)
     assert place.rows("SELECT status, attempt FROM runs") == [("success", 1)]
 
 
@@ -59,7 +58,7 @@ def test_what_is_unfinished_at_the_end_goes_on_in_the_next_process_as_its_first_
         for reply in (join, wait):
             with pytest.raises(httpx.TransportError):
                 reply.read()
-        assert server.process.wait(10) in (0, -signal.SIGTERM)
+        assert server.process.wait(DEADLINE) in (0, -signal.SIGTERM)
     assert set(place.rows("SELECT status, attempt FROM runs")) == {("pending", 0)}
     with place.serve() as server, client(server) as http:
         with joining(http, run_id, seen[-1][2]) as rest:
@@ -75,12 +74,12 @@ def test_what_is_unfinished_at_the_end_goes_on_in_the_next_process_as_its_first_
 
 def test_a_delayed_run_is_not_started_while_the_server_shuts_down(tmp_path: Path) -> None:
     place = Place(tmp_path)
-    with place.serve(BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS="20") as server, client(server) as http:
-        delayed = create(http, place.tale(after_seconds=1))
-        under_way = create(http, place.tale(steps=1, pause=1.5))
+    with place.serve(BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS=str(DEADLINE)) as server, client(server) as http:
+        delayed = create(http, place.tale(after_seconds=3))
+        under_way = create(http, place.tale(steps=1, pause=4.5))
         until(lambda: place.notes(under_way, "started"))
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(10) in (0, -signal.SIGTERM)
+        assert server.process.wait(DEADLINE) in (0, -signal.SIGTERM)
     assert place.notes(under_way, "ended")
     assert place.rows("SELECT status, attempt FROM runs WHERE run_id = ?", delayed) == [("pending", 0)]
 
@@ -89,16 +88,15 @@ def test_streams_of_runs_in_another_process_break_as_well(tmp_path: Path) -> Non
     """Whoever follows through a server that leaves has to come back somewhere else."""
     place = Place(tmp_path)
     with place.serve() as stays, client(stays) as there:
-        run_id = create(there, place.tale(steps=100, pause=0.1, stream_resumable=True))
+        run_id = create(there, place.tale(steps=3000, pause=0.1, stream_resumable=True))
         until(lambda: place.notes(run_id, "started"))
         with place.serve(BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS="0.3") as leaves, client(leaves) as here:
             with joining(here, run_id, "-1") as stream:
                 stream.some(2)
                 leaves.process.send_signal(signal.SIGTERM)
-                started = time.monotonic()
                 seen = list(stream.broken())
-            assert leaves.process.wait(5) in (0, -signal.SIGTERM)
-            assert time.monotonic() - started < 3  # they do not keep it up
+            assert leaves.process.wait(DEADLINE) in (0, -signal.SIGTERM)
+            assert get(there, run_id)["status"] == "running"  # they do not keep it up
         with joining(there, run_id, seen[-1][2]) as rest:
             seen += rest.some(3)
     assert ids(seen) == numbered(len(seen))

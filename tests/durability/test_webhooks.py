@@ -13,14 +13,14 @@ import httpx
 from tests.cli.processes import Serving
 from tests.durability.clients import client, create, ended, get
 from tests.durability.place import Place, free_port
-from tests.live import until
+from tests.live import DEADLINE, until
 from tests.web.hook_receiver import SECRET, Received, receiving
 
 HOOKED = Path(__file__).parent / "hooked.json"
 
 
 def serving(place: Place, **variables: str) -> AbstractContextManager[Serving]:
-    return place.serve(HOOKED, **{"WEBHOOK_SECRET": SECRET, "WEBHOOK_TIMEOUT_SECS": "2", **variables})
+    return place.serve(HOOKED, **{"WEBHOOK_SECRET": SECRET, "WEBHOOK_TIMEOUT_SECS": "10", **variables})
 
 
 def owed(http: httpx.Client, run_id: str) -> Any:
@@ -37,7 +37,7 @@ def test_a_server_that_is_killed_before_it_could_send_sends_when_it_is_back(tmp_
         assert failed["status"] == "pending" and failed["next_attempt_at"] is not None
         server.process.kill()
     with receiving(port) as receiver, serving(place) as server, client(server) as http:
-        body = receiver.first(run_id, within=20).verified()
+        body = receiver.first(run_id).verified()
         assert (body["status"], body["values"]["told"]) == ("success", 2)
         delivered = until(lambda: each if (each := owed(http, run_id))["status"] == "delivered" else None)
         assert delivered["id"] == failed["id"] == receiver.first(run_id).id
@@ -48,12 +48,12 @@ def test_a_server_that_is_killed_while_it_sends_sends_again_under_the_same_id(tm
     place, let_go = Place(tmp_path), Event()
 
     def hang(received: Received) -> tuple[int, Any]:
-        let_go.wait(10)
+        let_go.wait(DEADLINE)
         return 200, {}
 
     with receiving() as receiver:
         receiver.answer = hang
-        with serving(place, WEBHOOK_TIMEOUT_SECS="30") as server, client(server) as http:
+        with serving(place, WEBHOOK_TIMEOUT_SECS=str(DEADLINE)) as server, client(server) as http:
             run_id = create(http, place.tale(webhook=receiver.url))
             receiver.first(run_id)
             server.process.kill()
@@ -68,12 +68,12 @@ def test_a_server_that_is_told_to_end_gives_back_what_it_was_sending(tmp_path: P
     place, let_go = Place(tmp_path), Event()
 
     def hang(received: Received) -> tuple[int, Any]:
-        let_go.wait(10)
+        let_go.wait(DEADLINE)
         return 200, {}
 
     with receiving() as receiver:
         receiver.answer = hang
-        with serving(place, WEBHOOK_TIMEOUT_SECS="30") as server, client(server) as http:
+        with serving(place, WEBHOOK_TIMEOUT_SECS=str(DEADLINE)) as server, client(server) as http:
             run_id = create(http, place.tale(webhook=receiver.url))
             receiver.first(run_id)
             assert server.stop() in (0, -signal.SIGTERM)
@@ -94,7 +94,7 @@ def test_two_processes_send_each_once(tmp_path: Path) -> None:
     ):
         tale = place.tale(webhook=receiver.url)
         run_ids = [create(http, tale) for _ in range(25) for http in (here, there)]
-        until(lambda: {owed_status(here, run_id) for run_id in run_ids} == {"delivered"}, within=20)
+        until(lambda: {owed_status(here, run_id) for run_id in run_ids} == {"delivered"})
         assert sorted(each.body["run_id"] for each in receiver.received) == sorted(run_ids)
         assert len({each.id for each in receiver.received}) == len(run_ids)
 
@@ -121,7 +121,7 @@ def test_a_run_that_kills_its_processes_is_sent_in_the_end(tmp_path: Path) -> No
     with receiving() as receiver:
         with serving(place, BG_JOB_MAX_RETRIES="1") as server, client(server) as http:
             run_id = create(http, {**place.tale(webhook=receiver.url), "assistant_id": "deadly"})
-            server.process.wait(20)
+            server.process.wait(DEADLINE)
         with serving(place, BG_JOB_MAX_RETRIES="1"):
-            body = receiver.first(run_id, within=20).verified()
+            body = receiver.first(run_id).verified()
             assert (body["status"], body["error"]["error"]) == ("error", "AttemptsExhausted")

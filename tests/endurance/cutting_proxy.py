@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from threading import Thread
 from urllib.parse import urlsplit
 
+from tests.live import DEADLINE
+
 EVENT = re.compile(rb"event: [^\r\n]*\r\ndata: [^\r\n]*\r\n(?:id: [^\r\n]*\r\n)?\r\n")
 """One event on the wire, within a chunk of the body; a comment is none."""
 RESUMED = re.compile(rb"GET (\S+) .*\r\nlast-event-id: ([^\r\n]*)\r\n", re.IGNORECASE | re.DOTALL)
@@ -46,7 +48,7 @@ class CuttingProxy:
 
     def line(self, cuts: Sequence[int] = ()) -> Line:
         """A new line; `cuts` says after how many events its first connections break."""
-        return asyncio.run_coroutine_threadsafe(self._open(list(cuts)), self._loop).result(5)
+        return asyncio.run_coroutine_threadsafe(self._open(list(cuts)), self._loop).result(DEADLINE)
 
     def start(self) -> None:
         """Begin to serve lines."""
@@ -54,9 +56,9 @@ class CuttingProxy:
 
     def stop(self) -> None:
         """Close all lines."""
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(DEADLINE)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(DEADLINE)
         self._loop.close()
 
     async def _open(self, cuts: list[int]) -> Line:

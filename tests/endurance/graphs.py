@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 
 from langgraph.config import get_stream_writer
@@ -14,21 +15,36 @@ from typing_extensions import TypedDict
 KB = 1024
 
 
+def arrive(gate: str, name: str) -> None:
+    """Note in its folder that a run waits at a gate."""
+    Path(gate, name).touch()
+
+
+def is_open(gate: str) -> bool:
+    """Whether the runs at a gate may go on."""
+    return Path(gate, "open").exists()
+
+
 class Tale(TypedDict, total=False):
-    """Whose tale it is, in how many steps it is told, and how long each takes."""
+    """Whose tale it is, in how many steps it is told, how long each takes, and the folder of a gate at its end."""
 
     id: Any
     steps: int
     pause: float
+    gate: str
     done: Any
 
 
 async def tell(state: Tale) -> dict[str, Any]:
-    """One event a step, each with the input's id; a pause after each."""
+    """One event a step, each with the input's id, and a pause after each; then wait at the gate."""
     writer = get_stream_writer()
     for step in range(state["steps"]):
         writer({"id": state["id"], "step": step})
         await asyncio.sleep(state["pause"])
+    if gate := state.get("gate"):
+        arrive(gate, str(state["id"]))
+        while not is_open(gate):  # noqa: ASYNC110 - a test opens it
+            await asyncio.sleep(0.05)
     return {"done": state["id"]}
 
 
@@ -68,24 +84,28 @@ mixed = _mixed.compile()
 
 
 class Block(TypedDict, total=False):
-    """How to block the event loop, and for how long."""
+    """How to block the event loop, and the folder of the gate that ends it."""
 
     how: str
-    seconds: float
+    gate: str
     done: bool
 
 
 async def sleep(state: Block) -> dict[str, Any]:
     """What no async node should do: wait without letting go of the loop."""
-    time.sleep(state["seconds"])  # noqa: ASYNC251 - the mistake is the subject
+    arrive(state["gate"], "sleep")
+    while not is_open(state["gate"]):
+        time.sleep(0.05)  # noqa: ASYNC251 - the mistake is the subject
     return {"done": True}
 
 
 async def compute(state: Block) -> dict[str, Any]:
     """Nor this: compute in Python, which holds the interpreter's lock as well."""
-    number, end = 1, time.monotonic() + state["seconds"]
-    while time.monotonic() < end:
-        number = (number * 31 + 7) % 1_000_003
+    number = 1
+    arrive(state["gate"], "compute")
+    while not is_open(state["gate"]):
+        for _ in range(1_000_000):
+            number = (number * 31 + 7) % 1_000_003
     return {"done": number > 0}
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from tests.endurance.speaking import Speaker, speaking
 
+RUN_TTL = 1
+"""Seconds for which the servers of these runs keep them."""
 AT_ONCE = 12
 """Clients that make runs at the same time."""
 Json = dict[str, Any]
@@ -152,8 +154,12 @@ async def make_runs(url: str, numbers: Iterable[int], *, rate: float = math.inf)
             for number in left:
                 await asyncio.sleep(start + next(begun) / rate - monotonic())
                 way, ending, status = MIX[number % len(MIX)]
+                asked = monotonic()
                 ran = await way(maker, body(number, ending))
-                assert await maker.status(ran) == status, (number, way.__name__, ending)
+                found = await maker.status(ran)
+                # On a busy machine its retention may be over by now.
+                forgotten = found is None and monotonic() - asked > RUN_TTL
+                assert found == status or forgotten, (number, way.__name__, ending, found)
                 made.append(ran)
 
     async with asyncio.TaskGroup() as makers:

@@ -6,6 +6,7 @@ import asyncio
 import operator
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,8 +33,8 @@ class Items(TypedDict, total=False):
 
 cancelled: dict[str, int] = {"slow": 0}
 """How often a node of each graph saw its cancellation."""
-entered: dict[str, int] = {"slow": 0}
-"""How often such a node was entered."""
+entered: Counter[str] = Counter()
+"""How often such a node was entered: by the name of the graph, or that for which a held run waits."""
 
 
 async def first(state: Items) -> dict[str, Any]:
@@ -74,15 +75,6 @@ async def pause(state: Pause) -> dict[str, Any]:
 
 
 slow = _line(pause, state=Pause).compile()
-
-
-def sleep(state: Pause) -> dict[str, Any]:
-    """As `pause`, in a thread."""
-    time.sleep(state["seconds"])
-    return {"done": True}
-
-
-sleeping = _line(sleep, state=Pause).compile()
 
 
 class OwnError(Exception):
@@ -210,12 +202,24 @@ released: set[str] = set()
 async def hold(state: Items) -> dict[str, Any]:
     """Say so, then wait until the name in `foo` is released."""
     get_stream_writer()("held")
+    entered[state["foo"]] += 1
     while state["foo"] not in released:  # noqa: ASYNC110 - the release comes from another thread
         await asyncio.sleep(0.005)
     return {"items": ["released"]}
 
 
 held = _line(hold).compile()
+
+
+def sleep(state: Items) -> dict[str, Any]:
+    """As `hold`, in a thread."""
+    entered[state["foo"]] += 1
+    while state["foo"] not in released:
+        time.sleep(0.005)
+    return {"items": ["released"]}
+
+
+sleeping = _line(sleep).compile()
 
 _nested_slow = StateGraph(Pause)
 _nested_slow.add_node("child", _line(pause, state=Pause).compile())
@@ -274,13 +278,15 @@ _laps.add_conditional_edges("lap", lambda state: "lap" if state["count"] else "_
 laps = _laps.compile()
 
 
-async def block(state: Pause) -> dict[str, Any]:
-    """What no async node should do."""
-    time.sleep(state["seconds"])  # noqa: ASYNC251 - the mistake is the subject
-    return {"done": True}
+async def block(state: Items) -> dict[str, Any]:
+    """What no async node should do: `hold` without letting go of the loop."""
+    entered[state["foo"]] += 1
+    while state["foo"] not in released:
+        time.sleep(0.005)  # noqa: ASYNC251 - the mistake is the subject
+    return {"items": ["released"]}
 
 
-_blocking = StateGraph(Pause)
+_blocking = StateGraph(Items)
 _blocking.add_node("stall", block)
 _blocking.add_edge(START, "stall")
 blocking = _blocking.compile()

@@ -80,5 +80,5 @@ describe("a request whose answer is lost", { concurrency: true }, () => {
 test("a key that is used for another request is not tried again", async () => {
   const client = new Client({ apiUrl: server.url, defaultHeaders: { "Idempotency-Key": "another" } });
   await client.runs.wait(null, "simple", { input: { foo: 1 } });
-  await assert.rejects(client.runs.wait(null, "simple", { input: { foo: 2 } }), refused(422, /Idempotency-Key: /));
+  await assert.rejects(client.runs.wait(null, "simple", { input: { foo: 2 } }), refused(409, /Idempotency-Key: /));
 });

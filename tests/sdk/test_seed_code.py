@@ -9,7 +9,7 @@ import httpx
 import pytest
 from langgraph_sdk import get_client
 
-from tests.live import LiveServer
+from tests.live import DEADLINE, LiveServer
 
 pytestmark = pytest.mark.anyio
 GREETING = "Hello! My name is Bagatur and I am 26 years old."
@@ -93,7 +93,7 @@ Decide: should this become a new task, be added to an existing thread, or ignore
 
 def http_request(method: str, url: str, body: Any) -> httpx.Response:
     """The documents' helper of this name."""
-    return httpx.request(method, url, json=body)
+    return httpx.request(method, url, json=body, timeout=DEADLINE)
 
 
 def test_background_run(examples: LiveServer) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import httpx
 import pytest
 
-from tests.live import LiveServer, sse
+from tests.live import DEADLINE, LiveServer, sse
 
 GREETING = "Hello! My name is Bagatur and I am 26 years old."
 HEADER = "Content-Type: application/json"
@@ -20,9 +20,9 @@ def post(url: str, *headers: str, data: str) -> bytes:
     if shutil.which("curl"):
         options = [part for header in headers for part in ("--header", header)]
         command = ["curl", "--silent", "--show-error", "--request", "POST", "--url", url, *options, "--data", data]
-        return subprocess.run(command, capture_output=True, check=True, timeout=20).stdout
+        return subprocess.run(command, capture_output=True, check=True, timeout=DEADLINE).stdout
     fields = dict(header.split(": ", 1) for header in headers)
-    return httpx.post(url, headers=fields, content=data.encode()).content
+    return httpx.post(url, headers=fields, content=data.encode(), timeout=DEADLINE).content
 
 
 @pytest.mark.shows("stream_run", "stream_mode")
@@ -66,5 +66,5 @@ def test_creating_in_the_background(examples: LiveServer) -> None:
     data = json.dumps({"assistant_id": "agent", "input": {"messages": [{"role": "user", "content": GREETING}]}})
     run = json.loads(post(f"{examples.url}/runs", HEADER, data=data))
     assert run["status"] == "pending"
-    outcome = httpx.get(f"{examples.url}/runs/{run['run_id']}/join").json()
+    outcome = httpx.get(f"{examples.url}/runs/{run['run_id']}/join", timeout=DEADLINE).json()
     assert outcome["messages"][-1]["type"] == "ai"

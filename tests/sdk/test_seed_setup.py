@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from langgraph_sdk import get_client
 
-from tests.live import LiveServer
+from tests.live import DEADLINE, LiveServer
 from tests.sdk.test_seed_curl import HEADER, post
 
 SETUP = r"""curl --request POST \
@@ -38,7 +38,7 @@ def test_a_thread_is_made(examples: LiveServer) -> None:
 @pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="the documents' line needs curl and jq")
 def test_the_whole_line_as_it_stands(examples: LiveServer) -> None:
     line = SETUP.replace("<DEPLOYMENT_URL>", examples.url)
-    printed = subprocess.run(["bash", "-c", line], capture_output=True, check=True, timeout=20, text=True).stdout
+    printed = subprocess.run(["bash", "-c", line], capture_output=True, check=True, timeout=DEADLINE, text=True).stdout
     graph_id, thread = map(json.loads, printed.splitlines())
     assert (graph_id, thread["status"]) == ("agent", "idle")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage.stores import BACKENDS, SHARED, Clock, store
-from treadle.storage.base import Storage
+from treadle.storage.contract.store import Storage
 
 
 @pytest.fixture

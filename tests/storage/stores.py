@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.live import DEADLINE
 from treadle.settings import Settings
 from treadle.storage import open_storage
-from treadle.storage.base import Follower, Storage
-from treadle.storage.deliveries import Owe, nothing_owed
-from treadle.storage.records import Event, Outcome, RunRecord
+from treadle.storage.contract.deliveries import WebhookFor, nothing_owed
+from treadle.storage.contract.events import Event, Follower
+from treadle.storage.contract.runs import Outcome, RunRecord
+from treadle.storage.contract.store import Storage
 from treadle.storage.sqlite.database import Database
 from treadle.storage.sqlite.runs import SqliteRunStore
 
@@ -25,8 +27,6 @@ SHARED = BACKENDS[1:]
 LEASE = 15.0
 RUN_TTL = 60.0
 RESUMABLE_TTL = 30.0
-PROMPT = 0.05
-"""Seconds within which processes learn of each other's writes."""
 TEMPORARY = {"temporary": True, "resumable": False}
 RESUMABLE = {"temporary": True, "resumable": True}
 KEPT = {"temporary": False, "resumable": False}
@@ -47,7 +47,7 @@ def store(
     uri: str,
     clock: Callable[[], float],
     graph_ids: Sequence[str] = ("graph",),
-    owe: Owe = nothing_owed,
+    owe: WebhookFor = nothing_owed,
     **changes: Any,
 ) -> Storage:
     """The store that `uri` names, with times and sizes that tests can reach."""
@@ -99,8 +99,8 @@ async def end(storage: Storage, run: RunRecord, outcome: Outcome = DONE) -> RunR
 
 
 async def seen(follower: Follower) -> list[Event]:
-    """The next events, which must come promptly."""
-    async with asyncio.timeout(2):
+    """The next events, which have to come by themselves."""
+    async with asyncio.timeout(DEADLINE):
         return list(await follower.next())
 
 
@@ -120,9 +120,9 @@ async def numbers(follower: Follower, count: int) -> Sequence[int]:
     return found
 
 
-async def until(condition: Callable[[], Awaitable[object]], seconds: float = 2.0) -> None:
+async def until(condition: Callable[[], Awaitable[object]]) -> None:
     """Return as soon as the condition holds; TimeoutError if it does not in time."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(DEADLINE):
         while not await condition():  # noqa: ASYNC110 - it may come about in another process
             await asyncio.sleep(0.001)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.live import DEADLINE
 from tests.storage.stores import (
     BACKENDS,
     DONE,
@@ -26,9 +27,9 @@ from tests.storage.stores import (
     until,
 )
 from treadle.errors import LeaseLost
-from treadle.storage.base import Storage
-from treadle.storage.deliveries import Delivery, DeliveryAttempt
-from treadle.storage.records import Outcome, RunRecord
+from treadle.storage.contract.deliveries import Delivery, DeliveryAttempt
+from treadle.storage.contract.runs import Outcome, RunRecord
+from treadle.storage.contract.store import Storage
 
 pytestmark = pytest.mark.anyio
 CLAIM_SECONDS = 25.0
@@ -180,7 +181,7 @@ async def test_what_is_owed_is_told(owing: Storage) -> None:
     owing.deliveries.changed.clear()
     await settled(owing, "quiet", kwargs=TEMPORARY)
     await settled(owing)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(DEADLINE):
         await owing.deliveries.changed.wait()
 
 
@@ -211,7 +212,7 @@ async def test_exactly_one_process_gets_each_and_another_one_takes_over(tmp_path
     ):
         for number in range(20):
             await settled(one, str(number))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(DEADLINE):
             await other.deliveries.changed.wait()
         assert await stranger.deliveries.claim(99) == [] and await stranger.deliveries.next_due() is None
         taken = await asyncio.gather(*(each.deliveries.claim(12) for each in (one, other)))

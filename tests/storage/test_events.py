@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.live import DEADLINE
 from tests.storage.stores import RESUMABLE, all_seen, begin, claim_one, claimed, end, numbers, record, seen
-from treadle.storage.base import END, Storage
-from treadle.storage.records import Event, Outcome
+from treadle.storage.contract.events import END, Event
+from treadle.storage.contract.runs import Outcome
+from treadle.storage.contract.store import Storage
 
 pytestmark = pytest.mark.anyio
 
@@ -121,7 +123,7 @@ async def test_events_that_nobody_follows_hold_nobody_up(storage: Storage) -> No
     await begin(storage, "b", RESUMABLE)
     for run_id in "ab":
         storage.events.append(run_id, [("x", b"x" * 1001)] * 3)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(DEADLINE):
             await storage.events.room(run_id)
         assert not storage.events.full(run_id)
 
@@ -230,7 +232,7 @@ async def test_followers_end_broken_when_their_process_ends(storage: Storage) ->
     storage.events.append("b", [("x", b"1")])
     await end(storage, run)
     await asyncio.sleep(0)
-    storage.events.disband()
+    storage.events.close_all()
     assert await asyncio.gather(*waiting) == [[]] * 4
     assert all(follower.broken for follower in cut)
     assert ([event.seq for event in await all_seen(whole)], whole.broken) == ([1], False)

@@ -20,8 +20,9 @@ from tests.storage.stores import (
     store,
 )
 from treadle.errors import FeedbackFull, RunNotFound
-from treadle.storage.base import Storage
-from treadle.storage.records import Feedback, Outcome
+from treadle.storage.contract.feedback import Feedback
+from treadle.storage.contract.runs import Outcome
+from treadle.storage.contract.store import Storage
 
 pytestmark = pytest.mark.anyio
 MOST = 3
@@ -35,9 +36,10 @@ def said(key: str = "a", content: bytes = b'{"score":1}', at: float = 1000.0) ->
 async def test_entries_are_read_in_the_order_in_which_they_came(storage: Storage) -> None:
     await begin(storage, "r")
     given = [said("a", b"1", 1002.5), said("b\0", b"2", 1001.0), said("a", b"3", 1000.0)]
-    for each in given:
-        await storage.feedback.add("r", each, MOST)
+    assert [await storage.feedback.add("r", each, MOST) for each in given] == [1, 1, 2]
     assert await storage.feedback.of_run("r") == given
+    assert await storage.feedback.of_key("r", "a") == [given[0], given[2]]
+    assert await storage.feedback.of_key("r", "other") == []
     assert await storage.feedback.of_run("other") == []
 
 
@@ -65,9 +67,13 @@ async def test_nothing_is_said_of_a_run_that_is_not_there(storage: Storage, cloc
     with pytest.raises(RunNotFound):
         await storage.feedback.add("r", said(), MOST)
     await end(storage, await begin(storage, "r"))
+    await storage.feedback.add("r", said(), MOST)
     clock.now += RUN_TTL
-    with pytest.raises(RunNotFound):
-        await storage.feedback.add("r", said(), MOST)
+    for run_id in ("r", "other"):
+        with pytest.raises(RunNotFound):
+            await storage.feedback.add(run_id, said(), MOST)
+        with pytest.raises(RunNotFound):
+            await storage.feedback.of_key(run_id, "a")
 
 
 async def test_it_is_forgotten_with_the_run(storage: Storage, clock: Clock) -> None:

@@ -12,19 +12,21 @@ import pytest
 from tests.storage.stores import BACKENDS, DONE, KEPT, RUN_TTL, Clock, claimed, count, processes, record, store
 from tests.storage.test_deliveries import FAILED, OWING, owe
 from tests.storage.test_threads import thread
-from treadle.storage.base import KeyTaken, Storage
-from treadle.storage.records import Once, Outcome
+from treadle.storage.contract.runs import IdempotentRequest, KeyTaken, Outcome
+from treadle.storage.contract.store import Storage
 
 pytestmark = pytest.mark.anyio
 DAY = 86400.0
 
 
-def once(key: str = "key", **changes: Any) -> Once:
+def once(key: str = "key", **changes: Any) -> IdempotentRequest:
     """A request of a caller's, with a day for its key."""
-    return Once(**{"caller": "", "key": key, "fingerprint": "request", "expires_at": 1000.0 + DAY, **changes})
+    return IdempotentRequest(
+        **{"caller": "", "key": key, "fingerprint": "request", "expires_at": 1000.0 + DAY, **changes}
+    )
 
 
-async def is_first(storage: Storage, request: Once, run_id: str) -> bool:
+async def is_first(storage: Storage, request: IdempotentRequest, run_id: str) -> bool:
     """Whether the request creates the run, or was there before."""
     try:
         await storage.runs.add([record(run_id)], once=request)

@@ -8,8 +8,8 @@ import pytest
 
 from tests.storage.stores import DONE, LEASE, Clock, claim_one, claimed, record
 from treadle.errors import LeaseLost
-from treadle.storage.base import Storage
-from treadle.storage.records import CancelRequest
+from treadle.storage.contract.runs import CancelRequest
+from treadle.storage.contract.store import Storage
 
 pytestmark = pytest.mark.anyio
 INTERRUPT = CancelRequest("interrupt", "stop")

@@ -28,8 +28,8 @@ from hypothesis.stateful import (
 
 from tests.storage.stores import BACKENDS, KEPT, LEASE, RUN_TTL, SHARED, TEMPORARY, Clock, record, store
 from treadle.errors import LeaseLost
-from treadle.storage.base import Storage
-from treadle.storage.records import ENDED, CancelRequest, Outcome, RunRecord
+from treadle.storage.contract.runs import ENDED, CancelRequest, Outcome, RunRecord
+from treadle.storage.contract.store import Storage
 
 T = TypeVar("T")
 LEGAL = {("pending", "running"), ("running", "pending"), ("running", "running")}

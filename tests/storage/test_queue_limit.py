@@ -10,8 +10,8 @@ import pytest
 
 from tests.storage.stores import BACKENDS, DONE, Clock, claimed, count, processes, record, store
 from treadle.errors import InvalidRequest, QueueFull
-from treadle.storage.base import Storage
-from treadle.storage.records import Outcome
+from treadle.storage.contract.runs import Outcome
+from treadle.storage.contract.store import Storage
 
 pytestmark = pytest.mark.anyio
 

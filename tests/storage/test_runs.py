@@ -11,8 +11,8 @@ import pytest
 from tests.storage.stores import BACKENDS, DONE, KEPT, LEASE, RUN_TTL, Clock, claim_one, claimed, record, store, until
 from tests.storage.test_threads import thread
 from treadle.errors import ConfigError, LeaseLost
-from treadle.storage.base import Storage
-from treadle.storage.records import Outcome
+from treadle.storage.contract.runs import Outcome
+from treadle.storage.contract.store import Storage
 
 pytestmark = pytest.mark.anyio
 

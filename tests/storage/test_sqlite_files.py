@@ -16,7 +16,7 @@ import pytest
 from tests.storage.stores import DONE, Clock, claim_one, record, store
 from tests.storage.test_threads import thread
 from treadle.errors import ConfigError
-from treadle.storage.base import Storage
+from treadle.storage.contract.store import Storage
 from treadle.storage.sqlite import database
 
 pytestmark = pytest.mark.anyio
@@ -230,3 +230,17 @@ async def test_processes_that_make_the_file_at_the_same_moment_all_have_it(tmp_p
     added = await asyncio.gather(*(asyncio.to_thread(come, number) for number in range(6)))
     with closing(open_file(tmp_path / "runs.db")) as storage:
         assert sorted(run.run_id for run in await storage.runs.find()) == sorted(added)
+
+
+async def test_the_default_folder_keeps_itself_out_of_a_repository(tmp_path: Path) -> None:
+    await made(tmp_path / ".treadle" / "runs.db")
+    ignored = tmp_path / ".treadle" / ".gitignore"
+    assert "*" in ignored.read_text().splitlines()
+    ignored.write_text("an author's own\n")
+    open_file(tmp_path / ".treadle" / "runs.db").close()
+    assert ignored.read_text() == "an author's own\n"
+
+
+async def test_another_folder_is_left_as_it_is(tmp_path: Path) -> None:
+    file = await made(tmp_path / "state" / "runs.db")
+    assert not file.with_name(".gitignore").exists()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
+from tests.live import DEADLINE
 from tests.storage.stores import (
     DONE,
     LEASE,
-    PROMPT,
     RESUMABLE,
     RUN_TTL,
     Clock,
@@ -28,7 +27,7 @@ from tests.storage.stores import (
     seen,
     until,
 )
-from treadle.storage.base import END
+from treadle.storage.contract.events import END
 
 pytestmark = pytest.mark.anyio
 
@@ -44,14 +43,10 @@ async def test_events_of_a_resumable_run_are_followed_from_any_cursor_elsewhere(
         follower, at_end = other.events.follow("a", after), other.events.follow("a", END)
         waiting = asyncio.ensure_future(all_seen(at_end))
         one.events.append("a", [("w", b"4")])
-        started = monotonic()
         assert await numbers(follower, len(expected)) == expected
-        assert monotonic() - started < PROMPT
         assert not waiting.done()
         await end(one, run)
-        started = monotonic()
         assert (await all_seen(follower), await waiting) == ([], [])
-        assert monotonic() - started < PROMPT
         assert not follower.broken
         assert [event.seq for event in await all_seen(other.events.follow("a", 1))] == [2, 3, 4]
 
@@ -72,7 +67,7 @@ async def test_other_events_are_followed_elsewhere_from_when_somebody_asks(path:
             return bool(first)
 
         first: list[object] = []
-        await until(appended_and_seen, 2 * PROMPT)
+        await until(appended_and_seen)
         one.events.append("a", [("z", b"3")])
         await end(one, run)
         elsewhere, everything = [*first, *await all_seen(follower)], await all_seen(here)
@@ -100,9 +95,9 @@ async def test_whoever_asks_between_the_claim_and_the_start_misses_nothing(path:
         run = await claim_one(one)
         follower = other.events.follow("a", 0)
         await other.runs.renew({}, extend=True)  # committed after the wish
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(DEADLINE):
             await one.changes.next()  # which is noticed before the run is open
-            await asyncio.sleep(2 * PROMPT)
+            await asyncio.sleep(0.1)
         one.events.open(run)
         one.events.append("a", [("x", b"1")])
         assert await numbers(follower, 1) == [1]
@@ -164,13 +159,11 @@ async def test_a_thousand_can_wait_elsewhere_for_runs_that_come_and_go(path: Pat
         followers = [other.events.follow(str(number), END) for number in range(1000)]
         waiting = [asyncio.ensure_future(follower.next()) for follower in followers]
         await asyncio.sleep(0.2)
-        started = monotonic()
         for number in range(200):
             await one.runs.settle(str(number), "token", DONE)
-            await asyncio.wait_for(waiting[number], 2)
-        assert (monotonic() - started) / 200 < PROMPT
+            await asyncio.wait_for(waiting[number], DEADLINE)
         assert not any(each.done() for each in waiting[200:])
-        other.events.disband()
+        other.events.close_all()
         await asyncio.gather(*waiting)
 
 
@@ -201,7 +194,7 @@ async def test_events_under_a_lost_claim_hold_nobody_up(path: Path, clock: Clock
         await claim_one(other)
         for _ in range(20):
             one.events.append("a", [("late", b"x" * 200)])
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(DEADLINE):
             await one.events.written("a")
             await one.events.room("a")
         assert not one.events.full("a")

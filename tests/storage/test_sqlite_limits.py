@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.live import DEADLINE
 from tests.storage.stores import (
     KEPT,
     RESUMABLE,
@@ -28,8 +29,10 @@ from tests.storage.stores import (
 )
 from tests.storage.test_threads import thread
 from treadle.errors import StorageUnavailable
-from treadle.storage.base import END, Storage
-from treadle.storage.records import Event, Outcome, ThreadState
+from treadle.storage.contract.events import END, Event
+from treadle.storage.contract.runs import Outcome
+from treadle.storage.contract.store import Storage
+from treadle.storage.contract.threads import ThreadState
 
 pytestmark = pytest.mark.anyio
 
@@ -101,7 +104,7 @@ async def test_events_that_never_found_room_are_not_said_to_be_written(sqlite: S
     written = asyncio.ensure_future(sqlite.events.written("a"))
     await asyncio.sleep(0.1)
     assert not written.done()
-    sqlite.events.disband()
+    sqlite.events.close_all()
     assert await written is False
 
 
@@ -239,7 +242,7 @@ async def test_a_closed_store_refuses_at_once(sqlite: Storage) -> None:
     await sqlite.runs.add([record("a")])
     sqlite.close()
     calls = (sqlite.runs.add([record("b")]), sqlite.runs.claim(1), sqlite.runs.get("a"), sqlite.runs.sweep())
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(DEADLINE):
         for call in calls:
             with pytest.raises(StorageUnavailable):
                 await call

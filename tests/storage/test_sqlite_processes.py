@@ -1,17 +1,16 @@
-"""One SQLite file that several processes have open: what one does, the others see within 50 ms."""
+"""One SQLite file that several processes have open: what one does, the others see."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import closing, suppress
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
+from tests.live import DEADLINE
 from tests.storage.stores import (
     DONE,
-    PROMPT,
     Clock,
     claim_one,
     claimed,
@@ -21,17 +20,19 @@ from tests.storage.stores import (
     until,
 )
 from treadle.errors import LeaseLost
-from treadle.storage.base import Storage
-from treadle.storage.records import CancelRequest, Outcome
+from treadle.storage.contract.runs import CancelRequest, Outcome
+from treadle.storage.contract.store import Storage
 
 pytestmark = pytest.mark.anyio
+QUIET = 0.05
+"""Seconds without a change, after which none is expected of what was done before."""
 
 
 async def quiet(storage: Storage) -> None:
     """Return once nothing has changed for a while."""
     with suppress(TimeoutError):
         while True:
-            async with asyncio.timeout(PROMPT):
+            async with asyncio.timeout(QUIET):
                 await storage.changes.next()
 
 
@@ -69,7 +70,7 @@ async def test_a_run_is_settled_once_by_whoever_holds_it_last(path: Path, clock:
         assert found is not None and (found.status, found.attempt) == ("success", 2)
 
 
-async def test_a_change_wakes_every_process_promptly(path: Path, clock: Clock) -> None:
+async def test_a_change_wakes_every_process(path: Path, clock: Clock) -> None:
     async with processes(path, clock, number=3) as (one, *others):
         await one.runs.add([claimed("run"), record("pending")])
         changes = (
@@ -82,10 +83,8 @@ async def test_a_change_wakes_every_process_promptly(path: Path, clock: Clock) -
             await quiet(other)
         for change in changes:
             await change()
-            started = monotonic()
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(DEADLINE):
                 await asyncio.gather(*(other.changes.next() for other in others))
-            assert monotonic() - started < PROMPT
 
 
 async def test_a_cancellation_from_another_process_is_there_when_its_change_is(path: Path, clock: Clock) -> None:
@@ -98,7 +97,7 @@ async def test_a_cancellation_from_another_process_is_there_when_its_change_is(p
             await one.changes.next()
             return await one.runs.renew({"a": "token"}, extend=False) == {"a": request}
 
-        await until(told, PROMPT)
+        await until(told)
 
 
 async def test_what_a_process_left_running_begins_again_when_it_was_the_last(path: Path, clock: Clock) -> None:

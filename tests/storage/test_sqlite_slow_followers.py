@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live import DEADLINE
 from tests.storage.stores import (
     LEASE,
     Clock,
@@ -18,7 +19,8 @@ from tests.storage.stores import (
     processes,
     record,
 )
-from treadle.storage.base import END, Follower, Storage
+from treadle.storage.contract.events import END, Follower
+from treadle.storage.contract.store import Storage
 from treadle.storage.sqlite.events import STUCK
 
 pytestmark = pytest.mark.anyio
@@ -28,6 +30,7 @@ async def test_a_slow_follower_elsewhere_holds_the_writer_up_and_misses_nothing(
     async with processes(path, clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
         slow, at_end = other.events.follow("a", 0), other.events.follow("a", END)
+        await other.runs.renew({}, extend=True)  # committed after the word that it reads
         run = await claim_one(one)
         one.events.open(run)
         appended = 0
@@ -76,7 +79,7 @@ async def test_a_follower_elsewhere_that_has_gone_holds_nobody_up(path: Path, cl
             follower.close()
         else:
             clock.now += LEASE  # in which its process has not renewed what it said of it
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(DEADLINE):
             await one.events.room("a")
         assert not one.events.full("a")
         await one.runs.sweep()
@@ -108,7 +111,7 @@ async def test_who_reads_nothing_elsewhere_is_broken_off_after_several_calls(pat
         for _ in range(STUCK + 1):
             one.events.shed("a")
             assert one.events.full("a")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(DEADLINE):
             await one.events.room("a")
         await one.threads.remove("")  # a write that follows that of forgetting
         assert (await all_seen(follower), follower.broken) == ([], True)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.storage.stores import KEPT, Clock, record
-from treadle.storage.base import Storage
-from treadle.storage.records import Outcome, ThreadRecord, ThreadState
+from treadle.storage.contract.runs import Outcome
+from treadle.storage.contract.store import Storage
+from treadle.storage.contract.threads import ThreadRecord, ThreadState
 
 pytestmark = pytest.mark.anyio
 

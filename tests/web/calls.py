@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import httpx
@@ -10,6 +12,14 @@ from tests.live import sse, until
 
 Json = dict[str, Any]
 Event = tuple[str, Any, str | None]
+
+UNKNOWN = "7f1c2b7e-6a39-4f0e-9a55-3d2f9b8f4c01"
+"""An id that nothing has; the same in each process, since it names test cases."""
+
+LANGGRAPH = tuple(int(part) for part in version("langgraph").split(".")[:3])
+"""The release of LangGraph, which decides a little of what its graphs say."""
+INTERRUPT = ["value", "id", *(["response_schema"] if LANGGRAPH >= (1, 2, 16) else [])]
+"""The keys of an interrupt."""
 
 
 def create(http: httpx.Client, graph: str, given: Any = None, **fields: Any) -> Any:
@@ -57,6 +67,14 @@ def until_status(http: httpx.Client, run_id: str, status: str) -> Any:
 def run_id_of(response: httpx.Response) -> str:
     """The run's id, from where clients read it."""
     return response.headers["content-location"].rpartition("/")[2]
+
+
+def until_seen(parts: Iterator[bytes], sign: bytes, times: int = 1) -> bytes:
+    """What a stream brings until a sign has come so many times."""
+    seen = b""
+    while seen.count(sign) < times:
+        seen += next(parts)
+    return seen
 
 
 def accepted(response: httpx.Response) -> httpx.Response:

@@ -13,7 +13,7 @@ from tests.web.hook_receiver import HOOKED, OLD_SECRET, SECRET, HookReceiver, re
 @pytest.fixture(scope="module")
 def hooked() -> Iterator[LiveServer]:
     """A server that may call this machine."""
-    with serving(HOOKED, webhook_secret=f"{SECRET} {OLD_SECRET}", webhook_timeout=0.5, run_timeout=1.0) as live:
+    with serving(HOOKED, webhook_secret=f"{SECRET} {OLD_SECRET}", webhook_timeout=3.0, run_timeout=5.0) as live:
         yield live
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from standardwebhooks.webhooks import Webhook
 
-from tests.live import until
+from tests.live import DEADLINE, until
 from tests.web.calls import detail
 
 SECRET = "whsec_dHJlYWRsZS10ZXN0cy1zaWduLXdpdGgtdGhpcw=="
@@ -65,7 +65,7 @@ class HookReceiver(ThreadingHTTPServer):
         """What was posted about a run."""
         return [each for each in list(self.received) if each.body["run_id"] == run_id]
 
-    def first(self, run_id: str, *, within: float = 10.0) -> Received:
+    def first(self, run_id: str, *, within: float = DEADLINE) -> Received:
         """What was posted first about a run; waits for it."""
         return until(lambda: self.of(run_id), within=within)[0]
 
@@ -104,7 +104,7 @@ def receiving(port: int = 0) -> Iterator[HookReceiver]:
             yield receiver
         finally:
             receiver.shutdown()
-            thread.join(5)
+            thread.join(DEADLINE)
 
 
 def until_delivery(http: httpx.Client, run_id: str, status: str, attempts: int = 1) -> Any:
@@ -116,4 +116,4 @@ def until_delivery(http: httpx.Client, run_id: str, status: str, attempts: int =
                 return delivery
         return None
 
-    return until(found, within=15)
+    return until(found)

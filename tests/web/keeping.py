@@ -11,7 +11,7 @@ import httpx
 from tests.graphs.graphs_under_test import entered
 from tests.live import LiveServer, until
 from tests.web.calls import Json, accepted, create, ended
-from treadle.runs.savers import MemorySavers, SqliteSavers
+from treadle.graphs.checkpointers import MemorySavers, SqliteSavers
 
 
 def new_thread(http: httpx.Client, **fields: Any) -> Any:

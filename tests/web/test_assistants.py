@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
+
+from tests.live import GRAPHS, serving
+from tests.web.calls import UNKNOWN
 
 SIMPLE = "5e0f6b46-d00f-5af4-87dc-ea2105ff526d"  # recorded for a graph of this name
 KEYS = [
@@ -41,10 +45,64 @@ def test_an_assistant_has_every_key_in_the_recorded_order(http: httpx.Client) ->
 
 
 @pytest.mark.shows("search_assistants", "200")
-def test_a_search_without_conditions_finds_the_graphs_in_order(http: httpx.Client) -> None:
+def test_a_search_without_conditions_finds_the_newest_first(http: httpx.Client) -> None:
+    """Each is younger than the one before it in the file (recorded)."""
     found = search(http, limit=1000)
-    assert [assistant["graph_id"] for assistant in found][:3] == ["simple", "slow", "failing"]
+    assert [assistant["graph_id"] for assistant in found] == list(json.loads(GRAPHS.read_text())["graphs"])[::-1]
+    ages = [assistant["created_at"] for assistant in found]
+    assert ages == sorted(set(ages), reverse=True)
     assert search(http, limit=10, offset=0) == found[:10]
+    assert search(http, limit=1000, sort_order="asc") == found
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A server of graphs with names and descriptions."""
+    folder = tmp_path_factory.mktemp("described")
+    folder.joinpath("described.py").write_text(
+        "from langgraph.func import entrypoint\n"
+        "from langgraph.graph import START, MessagesState, StateGraph\n"
+        "builder = StateGraph(MessagesState).add_node('n', lambda state: {}).add_edge(START, 'n')\n"
+        "named, unnamed = builder.compile(name='The Named'), builder.compile()\n"
+        "def factory(): return named\n"
+        "@entrypoint()\n"
+        "def functional(given): return given\n"
+    )
+    said = {"named": "What it does", "unnamed": "", "factory": None}
+    graphs: dict[str, Any] = {
+        name: {"path": f"./described.py:{name}", "description": text} for name, text in said.items()
+    }
+    graphs |= {"Work": "./described.py:functional", "builder": {"path": "described:builder"}}
+    config = folder / "langgraph.json"
+    config.write_text(json.dumps({"graphs": graphs}))
+    with serving(config) as live, httpx.Client(base_url=live.url) as client:
+        yield client
+
+
+@pytest.mark.shows("search_assistants", "select=description sort_by=name")
+def test_an_assistant_has_its_graph_s_name_and_description(described: httpx.Client) -> None:
+    found = search(described, sort_by="name", sort_order="asc", select=["graph_id", "name", "description"])
+    assert [(each["graph_id"], each["name"], each["description"]) for each in found] == [
+        ("builder", "builder", None),
+        ("factory", "factory", None),
+        ("named", "The Named", "What it does"),
+        ("unnamed", "unnamed", ""),
+        ("Work", "Work", None),
+    ]
+    [named] = search(described, name="the named")
+    assert described.get(f"/assistants/{named['assistant_id']}").json() == named
+
+
+def test_runs_find_their_assistant_by_graph_id_and_not_by_name(described: httpx.Client) -> None:
+    body = {"assistant_id": "named", "input": {"messages": "hi"}}
+    assert described.post("/runs/wait", json=body).status_code == 200
+    assert described.post("/runs/wait", json={**body, "assistant_id": "The Named"}).status_code == 422
+
+
+@pytest.mark.shows("search_assistants", "sort_by=graph_id")
+def test_names_are_sorted_whatever_their_case(described: httpx.Client) -> None:
+    found = search(described, sort_by="graph_id", sort_order="asc")
+    assert [each["graph_id"] for each in found] == ["builder", "factory", "named", "unnamed", "Work"]
 
 
 @pytest.mark.shows("search_assistants", "graph_id name metadata")
@@ -64,7 +122,7 @@ def test_conditions_add_up(http: httpx.Client, body: Any, graphs: list[str]) -> 
 @pytest.mark.shows("search_assistants", "select")
 def test_a_search_can_be_sorted_and_cut_to_keys(http: httpx.Client) -> None:
     names = [view["name"] for view in search(http, limit=1000, sort_by="name", sort_order="asc", select=["name"])]
-    assert names == sorted(names)
+    assert names == sorted(names, key=str.lower)
     assert search(http, graph_id="slow", select=["name", "version"]) == [{"name": "slow", "version": 1}]
 
 
@@ -79,9 +137,7 @@ def test_pages_are_announced_in_headers(http: httpx.Client) -> None:
 
 
 @pytest.mark.shows("get_assistant", "assistant_id 200 404 422")
-@pytest.mark.parametrize(
-    ("path", "status"), [("simple", 422), (SIMPLE.upper(), 200), (str(uuid4()), 404), ("x" * 36, 422)]
-)
+@pytest.mark.parametrize(("path", "status"), [("simple", 422), (SIMPLE.upper(), 200), (UNKNOWN, 404), ("x" * 36, 422)])
 def test_an_assistant_is_read_by_its_uuid_only(http: httpx.Client, path: str, status: int) -> None:
     assert http.get(f"/assistants/{path}").status_code == status
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Thread
-from time import monotonic
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +15,7 @@ import pytest
 
 from tests.graphs import graphs_under_test
 from tests.graphs.graphs_under_test import released
-from tests.live import LiveServer, serving, sse, until
+from tests.live import DEADLINE, LiveServer, serving, sse, until
 from tests.web.calls import create, detail, ended, run_id_of, until_status, wait
 
 pytestmark = pytest.mark.anyio
@@ -26,35 +25,37 @@ pytestmark = pytest.mark.anyio
 async def client(server: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
     """An asynchronous client without a limit of its own."""
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=server.url, timeout=20, limits=limits) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=DEADLINE, limits=limits) as http:
         yield http
 
 
-async def test_fifty_waits_of_a_second_take_about_a_second(client: httpx.AsyncClient) -> None:
-    body = {"assistant_id": "slow", "input": {"seconds": 1}}
-    start = monotonic()
-    responses = await asyncio.gather(*[client.post("/runs/wait", json=body) for _ in range(50)])
-    assert monotonic() - start < 2
-    assert [response.json() for response in responses] == [{"seconds": 1, "done": True}] * 50
+async def together(client: httpx.AsyncClient, path: str, bodies: list[dict[str, Any]]) -> list[httpx.Response]:
+    """What these runs of `held` are answered with: none ends before all have begun."""
+    names = [body["input"]["foo"] for body in bodies]
+    answers = asyncio.gather(*[client.post(path, json={"assistant_id": "held", **body}) for body in bodies])
+    async with asyncio.timeout(DEADLINE):
+        while not all(graphs_under_test.entered[name] for name in names):  # noqa: ASYNC110 - in another thread
+            await asyncio.sleep(0.005)
+    released.update(names)
+    return await answers
 
 
-async def test_fifty_streams_of_a_second_take_about_a_second_and_carry_their_own_events(
-    client: httpx.AsyncClient,
-) -> None:
-    def body(number: int) -> dict[str, Any]:
-        given = {"seconds": 1 + number / 1000}
-        return {"assistant_id": "slow", "input": given, "stream_mode": ["values", "custom"], "stream_resumable": True}
+async def test_fifty_waits_run_at_once(client: httpx.AsyncClient) -> None:
+    names = [str(uuid4()) for _ in range(50)]
+    responses = await together(client, "/runs/wait", [{"input": {"foo": name}} for name in names])
+    assert [response.json() for response in responses] == [{"foo": name, "items": ["released"]} for name in names]
 
-    start = monotonic()
-    responses = await asyncio.gather(*[client.post("/runs/stream", json=body(number)) for number in range(50)])
-    assert monotonic() - start < 2
-    for number, response in enumerate(responses):
-        seconds = 1 + number / 1000
+
+async def test_fifty_streams_run_at_once_and_carry_their_own_events(client: httpx.AsyncClient) -> None:
+    names = [str(uuid4()) for _ in range(50)]
+    fields = {"stream_mode": ["values", "custom"], "stream_resumable": True}
+    responses = await together(client, "/runs/stream", [{"input": {"foo": name}, **fields} for name in names])
+    for name, response in zip(names, responses, strict=True):
         assert sse(response.content) == [
             ("metadata", {"run_id": run_id_of(response), "attempt": 1}, "1"),
-            ("values", {"seconds": seconds}, "2"),
-            ("custom", "paused", "3"),
-            ("values", {"seconds": seconds, "done": True}, "4"),
+            ("values", {"foo": name, "items": []}, "2"),
+            ("custom", "held", "3"),
+            ("values", {"foo": name, "items": ["released"]}, "4"),
         ]
 
 
@@ -64,7 +65,7 @@ async def test_fifty_streams_of_a_second_take_about_a_second_and_carry_their_own
 @pytest.fixture
 def narrow() -> Iterator[httpx.Client]:
     """A client of a server that runs two runs at once."""
-    with serving(concurrency=2) as live, httpx.Client(base_url=live.url, timeout=20) as http:
+    with serving(concurrency=2) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
         yield http
 
 
@@ -127,61 +128,40 @@ def test_a_queued_run_whose_client_leaves_is_never_started(narrow: httpx.Client)
 # A node that blocks
 
 
-class Blocked:
-    """A run whose node blocks its event loop, waited for in a thread."""
-
-    def __init__(self, url: str, seconds: float) -> None:
-        self.ended = Event()
-        self._url = url
-        self._body = {"assistant_id": "blocking", "input": {"seconds": seconds}}
-        self._thread = Thread(target=self._wait)
-        self._thread.start()
-
-    def _wait(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=20) as http:
-            http.post("/runs/wait", json=self._body)
-        self.ended.set()
-
-    def join(self) -> None:
-        """Wait for its end."""
-        self._thread.join()
+@contextmanager
+def blocked(http: httpx.Client) -> Iterator[None]:
+    """A run whose node blocks its event loop until the block is left."""
+    name = str(uuid4())
+    run_id = create(http, "blocking", {"foo": name})["run_id"]
+    until(lambda: graphs_under_test.entered[name])
+    yield
+    assert detail(http, run_id)["status"] == "running"
+    released.add(name)
+    assert ended(http, run_id)["status"] == "success"
 
 
-def test_a_blocking_node_does_not_stall_the_server(server: LiveServer, http: httpx.Client) -> None:
-    http.get("/ok")
-    blocked = Blocked(server.url, 1.0)
-    durations = []
-    while not blocked.ended.is_set():
-        start = monotonic()
-        assert http.get("/ok").status_code == 200
-        durations.append(monotonic() - start)
-    blocked.join()
-    assert len(durations) > 20
-    assert sorted(durations)[int(len(durations) * 0.99)] < 0.05
+def test_a_blocking_node_does_not_stall_the_server(http: httpx.Client) -> None:
+    with blocked(http):
+        assert [http.get("/ok").status_code for _ in range(20)] == [200] * 20
 
 
-def test_a_run_created_meanwhile_is_answered_at_once(server: LiveServer, http: httpx.Client) -> None:
-    blocked = Blocked(server.url, 0.6)
-    start = monotonic()
-    run_id = create(http, "simple", {"foo": 1})["run_id"]
-    with http.stream("POST", "/runs/stream", json={"assistant_id": "simple", "input": {"foo": 1}}) as response:
-        assert response.status_code == 200
-    assert monotonic() - start < 0.3
-    blocked.join()
+def test_a_run_created_meanwhile_is_answered_before_it_can_run(http: httpx.Client) -> None:
+    with blocked(http):
+        run_id = create(http, "simple", {"foo": 1})["run_id"]
+        with http.stream("POST", "/runs/stream", json={"assistant_id": "simple", "input": {"foo": 1}}) as response:
+            assert response.status_code == 200
     assert ended(http, run_id)["status"] == "success"
 
 
 def test_the_log_names_the_node_the_file_and_the_line_that_blocks(
-    server: LiveServer, caplog: pytest.LogCaptureFixture
+    http: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     def blocks() -> list[Any]:
         events = [record.msg for record in caplog.records if record.name == "treadle.graphs"]
         return [event for event in events if "block" in str(event)]
 
-    with caplog.at_level("WARNING"):
-        blocked = Blocked(server.url, 1.3)
+    with caplog.at_level("WARNING"), blocked(http):
         event = until(blocks)[0]
-        blocked.join()
     code = graphs_under_test.block.__code__
     assert event["file"] == code.co_filename
     assert code.co_firstlineno < int(event["line"]) <= code.co_firstlineno + 4
@@ -212,11 +192,11 @@ async def test_sixty_clients_that_leave_leave_nothing_running(client: httpx.Asyn
 
 @pytest.mark.parametrize("how", ["wait", "stream"])
 def test_a_rolled_back_run_that_waited_for_a_slot_ends_properly_for_who_waits_for_it(how: str) -> None:
-    with serving(concurrency=1) as live, httpx.Client(base_url=live.url, timeout=20) as http:
+    with serving(concurrency=1) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
         first = http.post("/runs", json={"assistant_id": "slow", "input": {"seconds": 30}}).json()
         with ThreadPoolExecutor() as pool:
             body = {"assistant_id": "simple", "input": {}}
-            waiting = pool.submit(httpx.post, f"{live.url}/runs/{how}", json=body, timeout=20)
+            waiting = pool.submit(httpx.post, f"{live.url}/runs/{how}", json=body, timeout=DEADLINE)
 
             def rolled_back() -> bool:
                 http.post("/runs/cancel", params={"action": "rollback"}, json={"status": "pending"})

@@ -7,14 +7,14 @@ import asyncio
 import httpx
 import pytest
 
-from tests.live import LiveServer
+from tests.live import DEADLINE, LiveServer
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_no_delayed_run_is_forgotten(server: LiveServer) -> None:
     """Runs that fall due between the worker's claim and its look at the clock start as well."""
-    async with httpx.AsyncClient(base_url=server.url, timeout=10) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=DEADLINE) as http:
 
         async def delayed(milliseconds: int) -> int:
             body = {"assistant_id": "simple", "input": {"foo": 1}, "after_seconds": milliseconds / 1000}
@@ -27,7 +27,7 @@ async def test_no_delayed_run_is_forgotten(server: LiveServer) -> None:
 
 async def test_a_deleted_run_is_gone_when_the_answer_comes(server: LiveServer) -> None:
     """Its node may still be ending; nobody can see it any more."""
-    async with httpx.AsyncClient(base_url=server.url, timeout=10) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=DEADLINE) as http:
         for _ in range(40):
             created = await http.post("/runs", json={"assistant_id": "slow", "input": {"seconds": 5}})
             path = f"/runs/{created.json()['run_id']}"

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from langgraph_sdk import get_client, get_sync_client
 
-from tests.live import LiveServer, serving, sse, until
+from tests.live import DEADLINE, LiveServer, serving, sse, until
 from tests.web.calls import Json, accepted, create, detail, ended, names, payloads, stream, wait
 from tests.web.creating import EVERY, PATHS, Creator
-from treadle.runs.feedback import MOST
+from treadle.feedback.book import MOST
 
 shows = pytest.mark.shows
 BOTH = "give_feedback give_feedback_by_link"
@@ -177,7 +177,7 @@ def test_what_is_in_the_query_of_a_link_is_recorded(http: httpx.Client, rated: J
 def test_a_link_that_is_only_opened_records_nothing(http: httpx.Client, rated: Json, query: str) -> None:
     """Previews of messages, and scanners of mail, open links."""
     refused(http.get(url(rated) + query), 422)
-    assert http.head(url(rated)).status_code == 405
+    assert http.head(url(rated) + query).status_code == 422
     assert entries(http, rated) == []
 
 
@@ -234,7 +234,7 @@ def test_what_was_said_is_forgotten_with_the_run(http: httpx.Client, rated: Json
 
 
 def test_a_run_is_readable_as_long_as_its_links_are_good() -> None:
-    with serving(run_ttl=0.2, feedback_ttl=3600) as live, httpx.Client(base_url=live.url, timeout=20) as http:
+    with serving(run_ttl=0.2, feedback_ttl=3600) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
         plain, rated = (
             create(http, "simple", {"foo": 1}, **fields)["run_id"] for fields in ({}, {"feedback_keys": ["a"]})
         )

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.cli.processes import Serving, serve
-from tests.live import GRAPHS, STORE, serving, until
+from tests.live import DEADLINE, GRAPHS, STORE, serving, until
 from tests.web.calls import ended, wait
 
 KB, MB = 1024, 1024 * 1024
@@ -30,7 +30,7 @@ def warmed_up(**variables: str) -> Iterator[Serving]:
     if STORE == "memory":
         variables["DATABASE_URI"] = "memory://"
     with serve("--port", "0", config=GRAPHS, **variables) as running:
-        with httpx.Client(base_url=running.url, timeout=30) as http:
+        with httpx.Client(base_url=running.url, timeout=DEADLINE) as http:
             for _ in range(50):
                 wait(http, "laps", {"count": 2, "size": 64 * KB}, stream_mode="updates")
         yield running
@@ -62,7 +62,7 @@ class Unread:
         # As little as possible is taken by the machine instead of the server.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KB)
         self.socket.connect((address.host, address.port))
-        self.socket.settimeout(30)
+        self.socket.settimeout(DEADLINE)
         head = f"POST /runs/stream HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(content)}\r\n\r\n"
         self.socket.sendall(head.encode() + content)
 
@@ -88,32 +88,21 @@ class Unread:
         return size, end
 
 
-def latency(http: httpx.Client) -> tuple[float, float]:
-    """Median seconds that a small run takes, and that `/ok` does."""
-    runs, checks = [], []
+def serves(http: httpx.Client) -> None:
+    """See that others are served."""
     for number in range(60):
-        started = monotonic()
         assert wait(http, "simple", {"foo": number})["foo"] == number
-        between = monotonic()
         assert http.get("/ok").status_code == 200
-        runs.append(between - started)
-        checks.append(monotonic() - between)
-    return sorted(runs)[30], sorted(checks)[30]
-
-
-def unaffected(before: tuple[float, float], during: tuple[float, float]) -> bool:
-    """Whether others take about as long as before: within a factor of three, or what a busy machine adds."""
-    print(f"run and /ok before: {before}, during: {during}")
-    return all(later < max(3 * earlier, earlier + 0.03) for earlier, later in zip(before, during, strict=True))
 
 
 def test_a_gigabyte_for_a_client_that_reads_nothing(process: Serving) -> None:
     """The run waits for it, and nobody else does; in the end the client gets every byte."""
-    with httpx.Client(base_url=process.url, timeout=30) as http:
-        before, size = latency(http), resident(process)
+    with httpx.Client(base_url=process.url, timeout=DEADLINE) as http:
+        serves(http)
+        size = resident(process)
         with Unread(process.url, GIGABYTE) as client:
-            until(lambda: resident(process) - size > 10 * MB, within=20)
-            until(lambda: unaffected(before, latency(http)), within=20)
+            until(lambda: resident(process) - size > 10 * MB)
+            serves(http)
             assert resident(process) - size < 64 * MB
             total, end = client.read()
             assert total > 1024 * MB
@@ -123,27 +112,27 @@ def test_a_gigabyte_for_a_client_that_reads_nothing(process: Serving) -> None:
 
 def test_two_hundred_clients_that_never_read(process: Serving) -> None:
     """There are more than 40 MB for most of them; their runs wait, in slots of their own."""
-    with httpx.Client(base_url=process.url, timeout=30) as http, ExitStack() as opened:
-        before, size = latency(http), resident(process)
+    with httpx.Client(base_url=process.url, timeout=DEADLINE) as http, ExitStack() as opened:
+        serves(http)
+        size = resident(process)
         for number in range(200):
             count = 160 if number < 90 else 4
             opened.enter_context(Unread(process.url, {"count": count, "size": 256 * KB}))
-        until(lambda: unaffected(before, latency(http)), within=20)
+        serves(http)
         assert resident(process) - size < 500 * MB
 
 
 def test_two_hundred_clients_that_never_read_when_each_of_their_runs_wants_a_slot() -> None:
     """There are more of them than slots: whoever reads nothing while others wait is broken off, and its run goes on."""
     with ExitStack() as opened:
-        process = opened.enter_context(warmed_up(EVENT_BUFFER_BYTES=str(MB)))
-        http = opened.enter_context(httpx.Client(base_url=process.url, timeout=60))
-        before, size = latency(http), resident(process)
-        started = monotonic()
+        # Heartbeats, by whose number clients are taken for gone, are so rare that none is before the test's own end.
+        process = opened.enter_context(warmed_up(EVENT_BUFFER_BYTES=str(MB), HEARTBEAT_SECONDS=str(DEADLINE)))
+        http = opened.enter_context(httpx.Client(base_url=process.url, timeout=DEADLINE))
+        serves(http)
+        size = resident(process)
         for _ in range(200):
             opened.enter_context(Unread(process.url, {"count": 32, "size": 256 * KB}))
-        wait(http, "simple", {"foo": 1})
-        assert monotonic() - started < 40  # and not the minute after which a client is taken for gone
-        until(lambda: unaffected(before, latency(http)), within=20)
+        serves(http)
         assert resident(process) - size < 500 * MB
 
 
@@ -154,7 +143,7 @@ def test_what_ends_unread_counts_as_well() -> None:
         budget = getattr(log, "_here", log)._budget
         for _ in range(60):
             opened.enter_context(Unread(live.url, {"count": 28, "size": 256 * KB}))
-        with httpx.Client(base_url=live.url, timeout=30) as http:
+        with httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
             until(lambda: budget.held > 20 * MB)
             for number in range(20):
                 assert wait(http, "simple", {"foo": number})["foo"] == number
@@ -168,11 +157,12 @@ def test_who_has_stopped_reading_is_cut_off_in_the_end(policy: str, status: str)
     """Its run holds up those that wait for a slot: it is cancelled, or goes on alone, as was asked for."""
     with serving(heartbeat=0.1, event_buffer_bytes=MB, concurrency=1) as live:
         request = {"count": 100, "size": 256 * KB}
-        with httpx.Client(base_url=live.url, timeout=30) as http, Unread(live.url, request, on_disconnect=policy) as it:
+        with (
+            httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+            Unread(live.url, request, on_disconnect=policy) as it,
+        ):
             run_id = it.run_id()
-            started = monotonic()
             assert wait(http, "simple", {"foo": 1})["foo"] == 1
-            assert 0.5 < monotonic() - started < 10
             assert ended(http, run_id)["status"] == status
 
 

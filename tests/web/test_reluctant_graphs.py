@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.graphs.reluctant import entered
-from tests.live import GRAPHS, LiveServer, serving, until
+from tests.live import DEADLINE, GRAPHS, LiveServer, serving, until
 from tests.web.calls import create, detail
 from tests.web.keeping import history, kept, new_thread, run_path, state, stored, superstep, thread, thread_path, update
 
@@ -121,7 +121,7 @@ def test_a_state_is_read_by_the_graph_that_wrote_it_when_its_run_is_deleted(http
 def impatient() -> Iterator[httpx.Client]:
     """A client of a server of these graphs, where a run may take half a second."""
     graphs = GRAPHS.with_name("reluctant.json")
-    with serving(graphs, run_timeout=0.5) as live, httpx.Client(base_url=live.url, timeout=20) as client:
+    with serving(graphs, run_timeout=0.5) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
         yield client
 
 
@@ -130,7 +130,7 @@ def impatient() -> Iterator[httpx.Client]:
 def test_how_a_run_ends_does_not_depend_on_how_long_its_state_takes_to_read(
     impatient: httpx.Client, monkeypatch: pytest.MonkeyPatch, work: int, ends: tuple[str, str], reading: float
 ) -> None:
-    monkeypatch.setattr("treadle.runs.execution.LOOK_BACK", 1.2)
+    monkeypatch.setattr("treadle.execution.attempt.LOOK_BACK", 1.2)
     values = {"foo": {"work": work, "reading": reading}}
     run = create(impatient, "pondering", values, on_completion="keep")
     until(lambda: detail(impatient, run["run_id"])["ended_at"])

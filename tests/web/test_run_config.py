@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.web.calls import create, wait
+from tests.web.calls import Json, create, ended, wait
 
 
 def configurable_of(run: Any) -> Any:
@@ -89,3 +89,25 @@ def test_two_different_values_of_one_key_are_refused_by_name(http: httpx.Client,
 )
 def test_the_graph_sees_its_context(http: httpx.Client, fields: Any, seen: Any) -> None:
     assert wait(http, "contextual", {}, **fields)["foo"] == seen
+
+
+def test_a_node_finds_the_id_of_its_run(http: httpx.Client) -> None:
+    run = create(http, "looking", {"foo": 1})
+    seen = ended(http, run["run_id"])["values"]["foo"]
+    assert seen["run_id"] == seen["configurable"]["run_id"] == run["run_id"]
+
+
+@pytest.mark.shows("wait_run", "context")
+@pytest.mark.parametrize("graph", ["looking", "looking_typed", "looking_typed_by_extensions"])
+@pytest.mark.parametrize("context", [{"zzz": 1}, {"name": "n"}, {"name": "n", "zzz": [1]}])
+def test_a_context_reaches_the_graph_as_it_came(http: httpx.Client, graph: str, context: Json) -> None:
+    """Whatever the TypedDict of its schema names, and without what the server notes about it."""
+    seen = wait(http, graph, {"foo": 1}, context=context)["foo"]
+    assert seen["context"] == context
+    assert "__context_provided__" not in seen["configurable"]
+    assert seen["configurable"].keys() >= context.keys()
+
+
+@pytest.mark.parametrize("graph", ["looking", "looking_typed", "looking_typed_by_extensions"])
+def test_no_context_is_none(http: httpx.Client, graph: str) -> None:
+    assert wait(http, graph, {"foo": 1})["foo"]["context"] is None

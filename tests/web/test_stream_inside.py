@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.web.calls import Event, names, payloads, stream
+from tests.web.calls import INTERRUPT, Event, Json, names, payloads, stream
 
 HELLO = {"messages": [{"role": "user", "content": "hi"}]}
 SURE = {"question": "sure?"}
@@ -85,7 +85,7 @@ def test_an_interrupted_task_says_so(http: httpx.Client) -> None:
     result = payloads(stream(http, "asking", {"foo": 1}, stream_mode="tasks"))[-1]
     assert (result["name"], result["result"], result["error"]) == ("ask", {}, None)
     [item] = result["interrupts"]
-    assert list(item) == ["value", "id", "response_schema"]
+    assert list(item) == INTERRUPT
 
 
 @pytest.mark.shows("stream_run", "interrupt_before interrupt_after")
@@ -102,3 +102,25 @@ def test_a_subgraphs_interrupt_comes_from_inside_and_from_outside(http: httpx.Cl
     events = stream(http, "nested_asking", {"foo": 1}, stream_mode=mode, stream_subgraphs=True)
     asked = [event for event in events if event[0] == "metadata" or "__interrupt__" in event[1]]
     assert qualified(asked) == [(mode, ["child"]), (mode, [])]
+
+
+@pytest.mark.shows("stream_run", "stream_mode=debug stream_subgraphs")
+def test_debug_says_where_a_subgraph_keeps_its_checkpoints(http: httpx.Client) -> None:
+    fields: Json = {"stream_mode": ["debug"], "on_completion": "keep", "stream_subgraphs": True}
+    events = stream(http, "parent", {"foo": 1}, **fields)
+    tasks = [
+        task
+        for name, data, _ in events
+        if name == "debug" and data["type"] == "checkpoint"
+        for task in data["payload"]["tasks"]
+    ]
+    [child] = [task for task in tasks if task["name"] == "child"]
+    assert list(child) == ["id", "name", "interrupts", "checkpoint"]
+    assert child["checkpoint"]["checkpoint_ns"] == f"child:{child['id']}"
+    assert set(child["checkpoint"]) == {"thread_id", "checkpoint_ns"}
+    assert all(task["state"] is None for task in tasks if task is not child)
+    inner = [data["payload"] for name, data, _ in events if name.startswith("debug|") and data["type"] == "checkpoint"]
+    for payload in inner:
+        address = payload["checkpoint"]
+        assert list(address) == ["checkpoint_id", "thread_id", "checkpoint_ns", "checkpoint_map"]
+        assert address["checkpoint_map"][address["checkpoint_ns"]] == address["checkpoint_id"]

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.web.calls import names, payloads, stream
+from tests.web.calls import LANGGRAPH, names, payloads, stream
 
 HELLO = {"messages": [{"role": "user", "content": "hi"}]}
 
@@ -68,7 +68,10 @@ def test_tasks_are_a_start_and_a_result_for_each_node(http: httpx.Client) -> Non
 
 def test_a_failed_task_says_so(http: httpx.Client) -> None:
     result = payloads(stream(http, "failing", {"foo": "value"}, stream_mode="tasks"))[1]
-    assert (result["error"], result["result"]) == ({"error": "ValueError", "message": "boom"}, {})
+    if LANGGRAPH < (1, 2, 18):
+        assert (result["error"], result.get("result")) == ("ValueError", None)
+    else:
+        assert (result["error"], result["result"]) == ({"error": "ValueError", "message": "boom"}, {})
 
 
 @pytest.mark.shows("stream_run", "stream_mode=debug")
@@ -105,7 +108,7 @@ def test_debug_of_a_kept_run_has_checkpoints_too(http: httpx.Client) -> None:
     recorded = {"config", "metadata", "values", "next", "parent_config", "tasks", "checkpoint", "parent_checkpoint"}
     payload = events[1]["payload"]
     assert set(payload) == recorded
-    assert list(payload["checkpoint"]) == ["checkpoint_id", "checkpoint_ns", "thread_id"]
+    assert list(payload["checkpoint"]) == ["checkpoint_id", "thread_id", "checkpoint_ns"]
 
 
 @pytest.mark.shows("stream_run", "stream_mode=events")
@@ -121,6 +124,41 @@ def test_events_are_langchains(http: httpx.Client) -> None:
         "on_chat_model_end",
     ]
     assert (seen[0]["event"], seen[-1]["event"]) == ("on_chain_start", "on_chain_end")
+
+
+@pytest.mark.shows("stream_run", "stream_mode=events")
+def test_events_of_the_root_have_the_id_of_the_run_and_the_name_of_the_graph(http: httpx.Client) -> None:
+    for graph, name in (("new_graph", "New Graph"), ("private", "private")):
+        events = stream(http, graph, {"q": "hi", "foo": 1}, stream_mode="events")
+        first, last = events[1][1], events[-1][1]
+        run_id = events[0][1]["run_id"]
+        assert (first["run_id"], last["run_id"]) == (run_id, run_id)
+        assert (first["name"], last["name"]) == (name, name)
+        assert all(run_id in event["parent_ids"] for event in payloads(events)[1:-1])
+
+
+@pytest.mark.parametrize("subgraphs", [False, True])
+@pytest.mark.parametrize(
+    "others", [[], ["values", "updates", "custom", "messages-tuple"]], ids=["alone", "among others"]
+)
+def test_none_of_the_servers_own_chunks_is_among_the_events(
+    http: httpx.Client, others: list[str], subgraphs: bool
+) -> None:
+    """Recorded: a line of two nodes has eight events, three for each node and two for the graph."""
+    events = stream(http, "new_graph", {"foo": 1}, stream_mode=["events", *others], stream_subgraphs=subgraphs)
+    seen = [data for name, data, _ in events if name == "events"]
+    kinds = ["on_chain_start", "on_chain_stream", "on_chain_end"]
+    assert [(event["name"], event["event"]) for event in seen] == [
+        ("New Graph", "on_chain_start"),
+        *[("one", kind) for kind in kinds],
+        *[("two", kind) for kind in kinds],
+        ("New Graph", "on_chain_end"),
+    ]
+
+
+def test_events_of_hidden_steps_are_not_sent(http: httpx.Client) -> None:
+    events = payloads(stream(http, "hidden", {"foo": 1}, stream_mode="events"))
+    assert {event["name"] for event in events} == {"hidden", "whisper", "loud"}
 
 
 # Messages

@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.live import serving
+import treadle_api.operations as op
+from tests.live import DEADLINE, serving
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 SERVED = {
@@ -36,7 +36,7 @@ def filled(path: str) -> str:
 @pytest.fixture(scope="module")
 def document(server: Any) -> Any:
     """The served document."""
-    return httpx.get(f"{server.url}/openapi.json").json()
+    return httpx.get(f"{server.url}/openapi.json", timeout=DEADLINE).json()
 
 
 @pytest.mark.shows("health_check", "check_db=0,1 200")
@@ -45,7 +45,6 @@ def test_ok(http: httpx.Client, query: str) -> None:
     response = http.get(f"/ok{query}")
     assert (response.status_code, response.text) == (200, '{"ok":true,"services":{}}')
     assert response.headers["content-type"] == "application/json"
-    assert response.headers["vary"] == "Origin"
 
 
 @pytest.mark.shows("health_check", "422")
@@ -85,7 +84,7 @@ def test_info_says_what_is_served(http: httpx.Client) -> None:
 @pytest.mark.shows("openapi_document", "200")
 def test_the_document_is_valid_openapi(document: Any) -> None:
     assert document["openapi"].startswith("3.1")
-    OpenAPIV31SpecValidator(document).validate()
+    pytest.importorskip("openapi_spec_validator").OpenAPIV31SpecValidator(document).validate()
 
 
 @pytest.mark.shows("openapi_document", "200")
@@ -94,7 +93,8 @@ def test_the_document_lists_exactly_what_is_served(http: httpx.Client, document:
     for path, item in document["paths"].items():
         for method in METHODS:
             response = http.request(method, filled(path), content=b"")
-            assert (response.status_code == 405) != (method.lower() in item), (method, path)
+            served = method.lower() in item or (method == "HEAD" and "get" in item)
+            assert (response.status_code == 405) != served, (method, path)
             assert response.text != '{"detail":"Not Found"}', (method, path)
 
 
@@ -123,6 +123,7 @@ def test_an_unknown_path(http: httpx.Client, method: str, path: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD"])
 def test_a_wrong_method_is_told_the_right_ones(http: httpx.Client, document: Any, method: str, path: str) -> None:
     allowed = {name.upper() for name in document["paths"][path] if name.upper() in METHODS}
+    allowed |= {"HEAD"} if "GET" in allowed else set()
     if method not in allowed:
         response = http.request(method, filled(path))
         assert response.status_code == 405
@@ -130,12 +131,13 @@ def test_a_wrong_method_is_told_the_right_ones(http: httpx.Client, document: Any
         assert response.text == ("" if method == "HEAD" else '{"detail":"Method Not Allowed"}')
 
 
-@pytest.mark.parametrize("path", ["/runs", "/runs/wait", "/runs/stream"])
-def test_a_trailing_slash_is_redirected(http: httpx.Client, path: str) -> None:
-    response = http.post(f"{path}/", json={"assistant_id": "simple"})
-    assert (response.status_code, response.content) == (307, b"")
-    assert response.headers["location"] == str(http.base_url.join(path))
-    assert http.post(f"{path}/", json={"assistant_id": "simple"}, follow_redirects=True).status_code == 200
+@pytest.mark.parametrize("operation", op.ALL, ids=lambda operation: operation.name)
+@pytest.mark.parametrize("slashes", ["{path}/", "{path}//", "/{path}"])
+def test_a_path_with_one_slash_more_is_another_path(http: httpx.Client, operation: Any, slashes: str) -> None:
+    url = str(http.base_url).rstrip("/") + slashes.format(path=filled(operation.path))
+    response = http.request(operation.method, url, content=b"{}" if operation.body_pointer else None)
+    assert (response.status_code, response.text) == (404, '{"detail":"Not Found"}')
+    assert "location" not in response.headers
 
 
 def test_nothing_is_compressed(http: httpx.Client) -> None:
@@ -195,7 +197,7 @@ def test_a_preflight_is_answered(http: httpx.Client) -> None:
     assert response.headers["access-control-allow-headers"] == "x-api-key,content-type"
     assert response.headers["access-control-max-age"] == "600"
     allowed = response.headers["access-control-allow-methods"]
-    assert allowed == "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, QUERY"
+    assert set(allowed.split(", ")) >= {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
 
 def test_a_preflight_for_no_method_at_all_is_refused(http: httpx.Client) -> None:
@@ -206,7 +208,10 @@ def test_a_preflight_for_no_method_at_all_is_refused(http: httpx.Client) -> None
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[httpx.Client]:
     """A client of a server that lets one origin in."""
-    with serving(cors_allow_origins=("https://app.example",)) as live, httpx.Client(base_url=live.url) as client:
+    with (
+        serving(cors_allow_origins=("https://app.example",)) as live,
+        httpx.Client(base_url=live.url, timeout=DEADLINE) as client,
+    ):
         yield client
 
 

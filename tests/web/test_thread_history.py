@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.web.calls import Json
+from tests.web.calls import LANGGRAPH, Json
 from tests.web.keeping import history, kept, new_thread, searched, state, thread, thread_path
 from treadle.web.binding import Contract
 
@@ -40,7 +40,6 @@ def test_without_a_limit_there_are_ten_states_or_one(http: httpx.Client) -> None
     run = kept(http, "laps", TWELVE)
     assert steps(history(http, run)) == list(range(10, 0, -1))
     assert steps(searched(http, run)) == [10]
-    assert history(http, run, limit="") == history(http, run)
 
 
 @shows("list_thread_history search_thread_history", "limit")
@@ -229,4 +228,9 @@ def test_the_address_of_a_state_inside_a_subgraph_leads_to_it(http: httpx.Client
 @pytest.mark.parametrize("namespace", ["nobody", "nobody:01a1fbfa", "child|nobody"])
 def test_there_are_no_states_in_a_namespace_that_there_is_not(http: httpx.Client, graph: str, namespace: str) -> None:
     run = kept(http, graph, {"foo": 1})
-    assert searched(http, run, checkpoint={"checkpoint_ns": namespace}, limit=10) == []
+    body = {"checkpoint": {"checkpoint_ns": namespace}, "limit": 10}
+    found = http.post(f"{thread_path(run)}/history", json=body)
+    if LANGGRAPH < (1, 2, 21):  # which refuse to look there
+        assert (found.status_code, "Subgraph" in found.json()["detail"]) == (400, True)
+    else:
+        assert (found.status_code, found.json()) == (200, [])

@@ -9,7 +9,7 @@ import pytest
 
 from tests.graphs.graphs_under_test import released
 from tests.live import sse
-from tests.web.calls import accepted, create, ended, until_status
+from tests.web.calls import UNKNOWN, accepted, create, ended, until_status
 
 
 def path_of(run: dict[str, str]) -> str:
@@ -66,7 +66,7 @@ def test_a_kept_run_stays(http: httpx.Client) -> None:
 
 @pytest.mark.shows("get_thread_run join_thread_run join_thread_run_stream", "thread_id run_id 404 422")
 @pytest.mark.parametrize("part", ["", "/join", "/stream"])
-@pytest.mark.parametrize(("unknown", "status"), [(str(uuid4()), 404), ("bogus", 422)])
+@pytest.mark.parametrize(("unknown", "status"), [(UNKNOWN, 404), ("bogus", 422)])
 def test_a_run_is_found_under_its_own_thread_only(http: httpx.Client, part: str, unknown: str, status: int) -> None:
     run = create(http, "simple", {"foo": 1}, on_completion="keep")
     for path in (path_of(run | {"thread_id": unknown}), path_of(run | {"run_id": unknown})):

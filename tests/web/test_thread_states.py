@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from tests.graphs import schemas
 from tests.web.calls import create
 from tests.web.keeping import history, kept, new_thread, run_path, searched, slow_run, state, thread, thread_path
 
@@ -27,7 +28,7 @@ KEYS = [
 ]
 NOTHING = dict.fromkeys(KEYS) | {"values": {}, "next": [], "tasks": [], "interrupts": []}
 TASK = ["id", "name", "path", "error", "interrupts", "checkpoint", "state", "result"]
-ADDRESS = ["thread_id", "checkpoint_ns", "checkpoint_id"]
+ADDRESS = ["checkpoint_id", "thread_id", "checkpoint_ns"]
 Json = dict[str, Any]
 
 
@@ -230,3 +231,37 @@ def test_a_subgraph_that_has_not_begun_has_a_place_and_no_state(http: httpx.Clie
     inner = task["state"]
     assert (inner["values"], inner["created_at"], inner["checkpoint_id"]) == ({}, None, None)
     assert inner["checkpoint"]["checkpoint_ns"].startswith("child:")
+
+
+@shows("get_thread_state get_thread_state_at list_thread_history search_thread_history search_thread_state", "400")
+def test_a_state_that_does_not_fit_the_schema_is_no_defect(http: httpx.Client) -> None:
+    """Be it that the schema has changed since, or that the input of the run was never valid."""
+    changed = kept(http, "counting", {"n": 41}, interrupt_before=["again"])
+    checkpoint_id = state(http, changed)["checkpoint_id"]
+    invalid = kept(http, "counting", {"n": "many"})
+    schemas.outdated.add(42)
+    answers = [http.get(f"{thread_path(changed)}/state/{checkpoint_id}")]
+    for run in (changed, invalid):
+        answers += [
+            http.get(f"{thread_path(run)}/state"),
+            http.get(f"{thread_path(run)}/history"),
+            http.post(f"{thread_path(run)}/history", json={}),
+            http.post(f"{thread_path(run)}/state/checkpoint", json={"checkpoint": {}}),
+        ]
+    schemas.outdated.clear()
+    assert {answer.status_code for answer in answers} == {400}
+    assert all("ValidationError" in answer.json()["detail"] for answer in answers)
+    assert (thread(http, invalid)["status"], thread(http, invalid)["values"]) == ("error", {})
+    assert state(http, changed)["values"] == {"n": 42}
+
+
+@shows("get_thread_state list_thread_history", "200")
+@pytest.mark.parametrize("graph", ["private", "private_failing", "private_asking"])
+def test_the_metadata_of_a_state_names_thread_and_run(http: httpx.Client, graph: str) -> None:
+    run = kept(http, graph, {"q": "hi"})
+    for each in [state(http, run), *history(http, run, limit=10)]:
+        assert {key: each["metadata"][key] for key in ("run_id", "thread_id", "graph_id")} == {
+            "run_id": run["run_id"],
+            "thread_id": run["thread_id"],
+            "graph_id": graph,
+        }

@@ -10,7 +10,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.live import LiveServer, serving
+from tests.graphs.graphs_under_test import entered, released
+from tests.live import DEADLINE, LiveServer, serving, until
 from tests.web.calls import accepted, create
 from tests.web.keeping import history, new_thread, state, stored, superstep, thread, thread_path, update
 
@@ -19,6 +20,15 @@ SIMPLE = {"graph_id": "simple"}
 FIRST = superstep(update("first", {"items": ["x"]}))
 SECOND = superstep(update("second", {"items": ["y"]}))
 Json = dict[str, Any]
+
+
+def test_the_metadata_of_such_a_state_names_thread_and_graph(http: httpx.Client) -> None:
+    """The graph at the first step only (recorded)."""
+    made = new_thread(http, metadata={**SIMPLE, "mine": 1}, supersteps=[FIRST, SECOND])
+    second, first = history(http, made, limit=10)
+    named = {"thread_id": made["thread_id"], "source": "update", "parents": {}}
+    assert first["metadata"] == {**named, "graph_id": "simple", "step": 0}
+    assert second["metadata"] == {**named, "step": 1}
 
 
 @shows("create_thread", "supersteps 200")
@@ -138,7 +148,7 @@ def test_a_step_that_the_graph_does_not_take_leaves_nothing(
 @pytest.fixture
 def own() -> Iterator[httpx.Client]:
     """A client of a server whose graphs may be held up."""
-    with serving() as live, httpx.Client(base_url=live.url, timeout=20) as client:
+    with serving() as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
         yield client
 
 
@@ -151,9 +161,15 @@ def test_of_several_at_once_one_creates_the_thread_and_its_state(own: httpx.Clie
         steps = [superstep(update("second", {"items": [number]}))]
         return own.post("/threads", json={**wanted, "supersteps": steps}).status_code
 
-    create(own, "blocking", {"seconds": 0.5})
+    name = str(uuid4())
+    create(own, "blocking", {"foo": name})
+    until(lambda: entered[name])
     with ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(post, range(8)))
+        posts = [pool.submit(post, number) for number in range(8)]
+        for _ in range(20):
+            accepted(own.get("/ok"))  # and so, in all likelihood, the server has read them
+        released.add(name)
+        statuses = [each.result() for each in posts]
     assert sorted(statuses) == [200] + 7 * [409]
     made = accepted(own.get(thread_path(wanted))).json()
     assert made["values"] == {"items": [statuses.index(200)]}

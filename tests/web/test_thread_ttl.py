@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live import LiveServer, serving, until
+from tests.live import DEADLINE, LiveServer, serving, until
 from tests.web.calls import accepted, create, ended
 from tests.web.keeping import new_thread, stored, thread, thread_path
 
@@ -25,7 +25,7 @@ def passing() -> Iterator[LiveServer]:
 
 @pytest.fixture
 def http(passing: LiveServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=passing.url, timeout=20) as client:
+    with httpx.Client(base_url=passing.url, timeout=DEADLINE) as client:
         yield client
 
 
@@ -39,7 +39,7 @@ def test_the_thread_of_a_kept_run_goes_with_its_run_and_checkpoints(passing: Liv
     found = accepted(http.get(thread_path(run), params={"include": "ttl"})).json()
     assert found["ttl"]["ttl_minutes"] == SHORT
     until_gone(http, run)
-    until(lambda: not stored(passing, run), within=10)
+    until(lambda: not stored(passing, run))
     assert http.get(f"/runs/{run['run_id']}").status_code == 404
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.live import LiveServer, until
-from tests.web.calls import accepted, create
+from tests.web.calls import UNKNOWN, accepted, create
 from tests.web.keeping import kept, new_thread, run_path, slow_run, stored, superstep, thread, thread_path, update
 
 shows = pytest.mark.shows
@@ -204,7 +204,7 @@ def test_the_run_and_the_checkpoints_of_a_deleted_thread_are_gone(server: LiveSe
 
 
 @pytest.mark.parametrize("part", ["", "/state", "/history", "/runs"])
-@pytest.mark.parametrize(("identifier", "status"), [("bogus", 422), (str(uuid4()), 404)])
+@pytest.mark.parametrize(("identifier", "status"), [("bogus", 422), (UNKNOWN, 404)])
 def test_an_id_without_a_thread(http: httpx.Client, part: str, identifier: str, status: int) -> None:
     response = http.get(f"/threads/{identifier}{part}")
     assert response.status_code == status
@@ -226,7 +226,7 @@ def test_the_thread_of_a_temporary_run_is_there_until_it_ends(http: httpx.Client
     busy = thread(http, run)
     assert list(busy) == BUSY
     assert (busy["status"], busy["values"], busy["config"]) == ("busy", None, {"configurable": {}})
-    assert busy["metadata"] == {"graph_id": "slow", "assistant_id": run["assistant_id"]} | run["metadata"]
+    assert busy["metadata"] == {"graph_id": "slow", "assistant_id": run["assistant_id"], "mine": 1}
     assert http.post(f"{run_path(run)}/cancel", params={"wait": 1}).status_code == 200
     assert http.get(thread_path(run)).status_code == 404
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.cli.processes import Serving, serve
-from tests.live import until
+from tests.live import DEADLINE, until
 from tests.web.calls import Json
 from tests.web.creating import EVERY, PATHS, Creator
 from tests.web.trace_receiver import TraceReceiver, receiving
@@ -43,7 +43,7 @@ def traced(receiver: TraceReceiver) -> Iterator[Serving]:
 @pytest.fixture
 def http(traced: Serving) -> Iterator[httpx.Client]:
     """A client of that server."""
-    with httpx.Client(base_url=traced.url, timeout=20, verify=False) as client:
+    with httpx.Client(base_url=traced.url, timeout=DEADLINE, verify=False) as client:
         yield client
 
 
@@ -56,7 +56,7 @@ def runs(http: httpx.Client, request: pytest.FixtureRequest) -> Creator:
 def trace(receiver: TraceReceiver, run: Json, nodes: set[str]) -> list[Json]:
     """What was posted about a run, once the graph and its nodes are in it."""
     names = {run["kwargs"]["config"]["configurable"]["graph_id"], *nodes}
-    until(lambda: names <= {each["name"] for each in receiver.traces(run["thread_id"])}, within=20)
+    until(lambda: names <= {each["name"] for each in receiver.traces(run["thread_id"])})
     assert receiver.unread == []
     return receiver.traces(run["thread_id"])
 
@@ -72,6 +72,7 @@ def test_a_run_is_traced_to_the_project_that_it_names(
     posted = trace(receiver, run, {"first", "second"})
     assert {each["session_name"] for each in posted} == {"my-project"}
     assert len({each["id"] for each in posted}) == len(posted), "a run was traced twice"
+    assert [each["id"] for each in posted if each["name"] == "simple"] == [run["run_id"]]
 
 
 @pytest.mark.parametrize("tracer", [{}, {"langsmith_tracer": None}, {"langsmith_tracer": {}}])

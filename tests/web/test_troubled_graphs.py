@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.live import GRAPHS, LiveServer, looks_into_memory, serving, sse, until
+from tests.live import DEADLINE, GRAPHS, LiveServer, looks_into_memory, serving, sse, until
 from tests.web.keeping import kept, new_thread, superstep, thread, thread_path, update
 
 Json = dict[str, Any]
@@ -94,7 +94,7 @@ def test_a_thread_that_is_being_created_is_waited_for(server: LiveServer, http: 
     bad, good = ([superstep(update("add_item", values))] for values in ({"items": 5}, {"items": [7]}))
 
     def post(body: Json) -> httpx.Response:
-        with httpx.Client(base_url=http.base_url, timeout=20, verify=False) as client:
+        with httpx.Client(base_url=http.base_url, timeout=DEADLINE, verify=False) as client:
             return client.post("/threads", json=body)
 
     with ThreadPoolExecutor(3) as pool:
@@ -123,7 +123,7 @@ def test_reading_leaves_nothing_behind(server: LiveServer, http: httpx.Client) -
 )
 def test_a_body_that_is_too_deep_is_refused_everywhere(http: httpx.Client, path: str) -> None:
     url = path.format(thread=thread_path(new_thread(http)))
-    response = http.post(url, content='{"deep":' + "[" * 250 + "]" * 250 + "}")
+    response = http.post(url, content='{"deep":' + "[" * 254 + "]" * 254 + "}")
     assert response.status_code == 400
     assert "nested deeper" in response.json()["detail"]
 

@@ -12,9 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live import serving, until
+from tests.live import DEADLINE, serving, until
 from tests.web.calls import accepted, create
 from tests.web.hook_receiver import HOOKED, receiving, until_delivery
+
+TIMEOUT = 8.0
+"""Seconds of an attempt."""
 
 
 async def here(host: str, port: int) -> Sequence[str]:
@@ -23,7 +26,10 @@ async def here(host: str, port: int) -> Sequence[str]:
 
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:
-    with serving(HOOKED, resolve=here, webhook_timeout=3.0) as live, httpx.Client(base_url=live.url) as client:
+    with (
+        serving(HOOKED, resolve=here, webhook_timeout=TIMEOUT) as live,
+        httpx.Client(base_url=live.url, timeout=DEADLINE) as client,
+    ):
         yield client
 
 
@@ -52,7 +58,7 @@ def hanging_up(port: int = 0) -> Iterator[tuple[int, list[Any]]]:
             yield server.getsockname()[1], calls
         finally:
             server.shutdown(socket.SHUT_RDWR)
-            thread.join(5)
+            thread.join(DEADLINE)
 
 
 def test_a_host_that_hangs_keeps_to_its_own_slots() -> None:
@@ -60,31 +66,32 @@ def test_a_host_that_hangs_keeps_to_its_own_slots() -> None:
     with (
         receiving() as hanging,
         receiving() as prompt,
-        serving(HOOKED, webhook_timeout=30.0) as live,
-        httpx.Client(base_url=live.url) as http,
+        serving(HOOKED, webhook_timeout=DEADLINE) as live,
+        httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
     ):
-        hanging.answer = lambda received: (200 if woken.wait(30) else 500, {})
+        hanging.answer = lambda received: (200 if woken.wait(DEADLINE) else 500, {})
         run_ids = create_many(http, hanging.url, 100)
         until(lambda: len(hanging.received) >= 5)
-        prompt.first(create(http, "simple", {"foo": 1}, webhook=prompt.url)["run_id"], within=2)
+        prompt.first(create(http, "simple", {"foo": 1}, webhook=prompt.url)["run_id"])
         assert len(hanging.received) <= 8, "it has more than its share of attempts"
         woken.set()
         for run_id in run_ids:
-            hanging.first(run_id, within=15)
+            hanging.first(run_id)
 
 
 def test_many_hosts_that_hang_leave_slots_to_those_that_answer(http: httpx.Client) -> None:
     """Once they have failed. One receiver stands for all of them: the name is what counts."""
     woken = Event()
     with receiving() as prompt, receiving() as hanging:
-        hanging.answer = lambda received: (200 if woken.wait(20) else 500, {})
+        hanging.answer = lambda received: (200 if woken.wait(DEADLINE) else 500, {})
         names = [f"h{number}.test" for number in range(9)]
         for name in names:
             create_many(http, f"http://{name}:{hanging.port}/", 16)
         # All slots are taken until the first attempts give up; from then on those that fail keep to half of them.
-        until(lambda: len(hanging.received) >= 64 + 25, within=10)
+        until(lambda: len(hanging.received) >= 64 + 25)
         for _ in range(5):
-            prompt.first(create(http, "simple", {"foo": 1}, webhook=prompt.url)["run_id"], within=1)
+            # And not only when the next of them gives up.
+            prompt.first(create(http, "simple", {"foo": 1}, webhook=prompt.url)["run_id"], within=TIMEOUT / 2)
         woken.set()
 
 
@@ -92,8 +99,8 @@ def test_a_host_that_is_dead_is_left_alone_for_a_while(http: httpx.Client) -> No
     with hanging_up() as (port, calls), receiving() as prompt:
         create_many(http, f"http://127.0.0.1:{port}/", 300)
         for _ in range(20):
-            prompt.first(create(http, "simple", {"foo": 1}, webhook=prompt.url)["run_id"], within=2)
-        assert 8 <= len(calls) <= 100, "each of its deliveries was tried at once"
+            prompt.first(create(http, "simple", {"foo": 1}, webhook=prompt.url)["run_id"])
+        assert 8 <= len(calls) < 300, "each of its deliveries was tried at once"
 
 
 def test_a_host_that_answers_again_gets_all_that_it_is_owed(http: httpx.Client) -> None:
@@ -102,5 +109,5 @@ def test_a_host_that_answers_again_gets_all_that_it_is_owed(http: httpx.Client) 
         until(lambda: len(calls) > 16)
     with receiving(port) as receiver:
         for run_id in run_ids:
-            receiver.first(run_id, within=15)
+            receiver.first(run_id)
             until_delivery(http, run_id, "delivered")

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live import serving, until
+from tests.live import DEADLINE, serving, until
 from tests.web.calls import create
 from tests.web.creating import EVERY, PATHS, Creator
 from tests.web.hook_receiver import HOOKED, receiving
@@ -45,7 +45,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
 
 @pytest.fixture
 def http(names: Names) -> Iterator[httpx.Client]:
-    with serving(HOOKED) as live, httpx.Client(base_url=live.url, timeout=20) as client:
+    with serving(HOOKED) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
         yield client
 
 

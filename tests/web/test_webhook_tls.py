@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.live import serving
+from tests.live import DEADLINE, serving
 from tests.web.calls import create
 from tests.web.hook_receiver import HOOKED, receiving, until_delivery
 
@@ -32,7 +32,11 @@ def test_the_certificate_is_held_against_the_name(tmp_path: Path, monkeypatch: p
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     tls.sni_callback = lambda connection, name, context: asked.append(name)
-    with receiving() as receiver, serving(HOOKED, resolve=here) as live, httpx.Client(base_url=live.url) as http:
+    with (
+        receiving() as receiver,
+        serving(HOOKED, resolve=here) as live,
+        httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+    ):
         receiver.socket = tls.wrap_socket(receiver.socket, server_side=True)
         right = create(http, "simple", {"foo": 1}, webhook=f"https://hooks.test:{receiver.port}/")["run_id"]
         until_delivery(http, right, "delivered")

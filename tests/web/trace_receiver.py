@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import uuid4
 
+from tests.live import DEADLINE
+
 INFO = {
     "version": "0.13.0",
     "batch_ingest_config": {
@@ -76,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer({})
 
     def _make_tokens(self, content: bytes) -> None:
-        self.server.slow.wait(20)
+        self.server.slow.wait(DEADLINE)
         if isinstance(self.server.token_answers, int):
             self._send(self.server.token_answers, b"{}")
             return
@@ -115,4 +117,4 @@ def receiving() -> Iterator[TraceReceiver]:
             yield receiver
         finally:
             receiver.shutdown()
-            thread.join(5)
+            thread.join(DEADLINE)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from treadle.errors import AssistantNotFound, InvalidRequest
+from treadle.graphs.loading import Graphs
 
 # The official server derives a graph's assistant id in this namespace, so the ids are the same here (recorded).
 NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
+# Seconds between the creation of one and the next, so that their order can be told.
+APART = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +20,26 @@ class Assistant:
 
     assistant_id: str
     graph_id: str
+    name: str
+    description: str | None
     created_at: float
     """Seconds since the epoch."""
 
 
 class Assistants:
-    """The default assistants of the graphs."""
+    """The default assistants of the graphs: one is made after the other, in the order of the configuration."""
 
-    def __init__(self, graph_ids: Iterable[str], created_at: float) -> None:
+    def __init__(self, graphs: Graphs, created_at: float) -> None:
+        first = created_at - APART * len(graphs.ids)
         self._by_graph = {
-            graph_id: Assistant(str(uuid5(NAMESPACE, graph_id)), graph_id, created_at) for graph_id in graph_ids
+            graph_id: Assistant(
+                str(uuid5(NAMESPACE, graph_id)),
+                graph_id,
+                graphs.names[graph_id],
+                graphs.config.graphs[graph_id].description,
+                first + APART * number,
+            )
+            for number, graph_id in enumerate(graphs.ids, start=1)
         }
         self._by_id = {assistant.assistant_id: assistant for assistant in self._by_graph.values()}
 

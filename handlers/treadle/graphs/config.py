@@ -1,4 +1,4 @@
-"""`langgraph.json`: which graphs there are and what they need around them."""
+"""`langgraph.json`: the graphs, their environment and their dependencies."""
 
 from __future__ import annotations
 
@@ -9,28 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from dotenv import dotenv_values
 
 from treadle.errors import ConfigError
+from treadle.graphs.unserved import keys_without_effect, refuse_restrictions, section
 
-_SERVED = frozenset({"graphs", "dependencies", "env", "checkpointer", "webhooks"})
-# What is about building an image of the official server, which is not built here.
-_ABOUT_IMAGES = frozenset(
-    {
-        "$schema",
-        "_INTERNAL_docker_tag",
-        "api_version",
-        "base_image",
-        "disable_persistence",
-        "dockerfile_lines",
-        "image_distro",
-        "keep_pkg_tools",
-        "node_version",
-        "pip_config_file",
-        "pip_installer",
-        "python_version",
-    }
-)
+FILE = "langgraph.json"
+_JAVASCRIPT = (".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx")
+log = structlog.get_logger("treadle")
+
+
+@dataclass(frozen=True, slots=True)
+class GraphSpec:
+    """Where a graph is, and its author's description of it."""
+
+    path: str
+    """`./file.py:attribute` or `package.module:attribute`."""
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +34,19 @@ class GraphsConfig:
     """A `langgraph.json` as read: paths in it are relative to its folder."""
 
     path: Path
-    graphs: dict[str, str]
-    """Graph id -> `./file.py:attribute` or `package.module:attribute`, in the file's order."""
-    dependencies: tuple[str, ...]
+    graphs: dict[str, GraphSpec]
+    """By graph id, in the file's order."""
+    dependencies: tuple[Path, ...]
+    """The folders among them; packages have been installed."""
     env: dict[str, str]
+    required_env: tuple[str, ...]
+    """Variables that the environment has to bring."""
     webhooks: Any
     """The section about webhooks, as it came; None if there is none."""
     unserved: tuple[str, ...]
-    """Keys of the file that this version does not carry out, or that nobody knows."""
+    """Keys of the file, with their paths, that this version does not carry out, or does not know."""
+    missing: tuple[str, ...]
+    """Sentences about things that the file names and that do not exist."""
 
     @property
     def folder(self) -> Path:
@@ -53,87 +54,130 @@ class GraphsConfig:
         return self.path.parent
 
     def enter(self) -> None:
-        """Make the graphs importable and give them their environment; what is already set stays."""
+        """Make the graphs importable and set their environment variables, except those that are already set.
+
+        The folders come last, as on the official server: no file of a project stands before a module of Python's.
+        """
         for name, value in self.env.items():
             os.environ.setdefault(name, value)
-        for dependency in reversed(self.dependencies):
-            if dependency.startswith((".", "/")):
-                folder = str((self.folder / dependency).resolve())
-                if folder not in sys.path:
-                    sys.path.insert(0, folder)
+        for folder in map(str, (self.folder, *self.dependencies)):
+            if folder not in sys.path:
+                sys.path.append(folder)
+
+    def warn(self) -> None:
+        """Log the keys of the file that have no effect. One process calls this, after `enter`."""
+        for sentence in self.missing:
+            log.warning(sentence, config=str(self.path))
+        if unset := [name for name in self.required_env if name not in os.environ]:
+            log.warning("env names variables that are not set", variables=unset, config=str(self.path))
+        if self.unserved:
+            log.warning("the configuration has keys that this version does not carry out", keys=self.unserved)
 
 
 def read_config(path: Path) -> GraphsConfig:
-    """Read and check `path`. Raises ConfigError with one line that says what to do."""
+    """Read and check `path`, a file or the folder of a `langgraph.json`.
+
+    Raises ConfigError with one line that says what to do.
+    """
     path = path.resolve()
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; name a langgraph.json, or run in its folder") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ConfigError(f"{path}: not valid JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise ConfigError(f'{path}: expected an object such as {{"graphs": {{"agent": "./agent.py:graph"}}}}')
-    if document.get("auth"):
-        # To serve without it would open what the author meant to close.
-        raise ConfigError(f'{path}: "auth" is not supported by this version of Treadle; remove it to serve without')
+    path = path / FILE if path.is_dir() else path
+    document = _document(path)
+    refuse_restrictions(path, document)
+    missing: list[str] = []
+    env, required = _environment(path, document.get("env"), missing)
     return GraphsConfig(
         path=path,
         graphs=_graphs(path, document.get("graphs")),
-        dependencies=_dependencies(path, document.get("dependencies", [])),
-        env={**_thread_ttl(path, document.get("checkpointer")), **_environment(path, document.get("env", {}))},
+        dependencies=_dependencies(path, document.get("dependencies", []), missing),
+        env={**_thread_ttl(path, section(path, document, "checkpointer").get("ttl")), **env},
+        required_env=required,
         webhooks=document.get("webhooks"),
-        unserved=tuple(key for key, value in document.items() if value and key not in _SERVED | _ABOUT_IMAGES)
-        + _unserved_of(document.get("checkpointer")),
+        unserved=keys_without_effect(document),
+        missing=tuple(missing),
     )
 
 
-def _graphs(path: Path, graphs: Any) -> dict[str, str]:
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; name a {FILE}, or run in its folder") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f'{path}: expected an object such as {{"graphs": {{"agent": "./agent.py:graph"}}}}')
+    return document
+
+
+def _graphs(path: Path, graphs: Any) -> dict[str, GraphSpec]:
     if not isinstance(graphs, dict) or not graphs:
         raise ConfigError(f'{path}: "graphs" must name at least one graph, such as {{"agent": "./agent.py:graph"}}')
-    specs = {}
-    for graph_id, value in graphs.items():
-        spec = value.get("path") if isinstance(value, dict) else value
-        if not isinstance(spec, str) or not all(spec.rpartition(":")):
-            raise ConfigError(f'{path}: graphs.{graph_id} must be "./file.py:attribute" or "module:attribute"')
-        specs[graph_id] = spec
-    return specs
+    return {graph_id: _graph(f"{path}: graphs.{graph_id}", value) for graph_id, value in graphs.items()}
 
 
-def _dependencies(path: Path, dependencies: Any) -> tuple[str, ...]:
+def _graph(where: str, value: Any) -> GraphSpec:
+    given = value if isinstance(value, dict) else {"path": value}
+    spec, description = given.get("path"), given.get("description")
+    location, _, attribute = spec.rpartition(":") if isinstance(spec, str) else ("", "", "")
+    if location.endswith(_JAVASCRIPT):
+        raise ConfigError(f"{where} ({spec}): graphs in JavaScript or TypeScript are not served; remove it")
+    is_path = "/" in location or location.startswith(".")
+    if not spec or not location or not attribute or (is_path and not location.endswith(".py")):
+        raise ConfigError(f'{where} must be "./file.py:attribute" or "module:attribute", and not {json.dumps(spec)}')
+    if description is not None and not isinstance(description, str):
+        raise ConfigError(f"{where}.description must be a string")
+    return GraphSpec(spec, description)
+
+
+def _dependencies(path: Path, dependencies: Any, missing: list[str]) -> tuple[Path, ...]:
+    """The folders; a name without a folder of that name is a package's."""
     if not isinstance(dependencies, list) or not all(isinstance(item, str) for item in dependencies):
         raise ConfigError(f'{path}: "dependencies" must be a list of folders and packages, such as ["."]')
+    folders = []
     for item in dependencies:
-        if item.startswith((".", "/")) and not (path.parent / item).is_dir():
-            raise ConfigError(f"{path}: dependencies names {item}, and there is no such folder; create or remove it")
-    return tuple(dependencies)
+        folder = (path.parent / item).resolve()
+        if folder.is_dir():
+            folders.append(folder)
+        elif item.startswith((".", "/")) or folder.is_file():
+            missing.append(f"dependencies names {item}, and there is no such folder; going on without it")
+    return tuple(folders)
 
 
-def _environment(path: Path, env: Any) -> dict[str, str]:
-    if isinstance(env, str):
-        file = path.parent / env
-        if not file.is_file():
-            raise ConfigError(f"{path}: env names {env}, and there is no such file; create it or remove the entry")
+def _environment(path: Path, env: Any, missing: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The variables that are given, and the names of those that must be set already."""
+    if isinstance(env, str) and env:
+        return _env_file(path, env, missing), ()
+    if isinstance(env, list) and all(isinstance(name, str) for name in env):
+        return {}, tuple(env)
+    if env and not isinstance(env, dict):
+        raise ConfigError(f'{path}: "env" must be an object of variables, a list of names or the name of a .env file')
+    variables = {name: str(value) for name, value in (env or {}).items()}
+    for name, value in variables.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise ConfigError(
+                f"{path}: env gives {name!r}, which cannot be set in an environment; correct or remove it"
+            )
+    return variables, ()
+
+
+def _env_file(path: Path, name: str, missing: list[str]) -> dict[str, str]:
+    file = path.parent / name
+    if not file.is_file():
+        missing.append(f"env names {name}, and there is no such file; going on without it")
+        return {}
+    try:
         return {name: value for name, value in dotenv_values(file).items() if value is not None}
-    if not isinstance(env, dict):
-        raise ConfigError(f'{path}: "env" must be an object of variables or the name of a .env file')
-    return {name: str(value) for name, value in env.items()}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: env names {name}, which cannot be read: {error}") from None
 
 
-def _thread_ttl(path: Path, checkpointer: Any) -> dict[str, str]:
+def _thread_ttl(path: Path, ttl: Any) -> dict[str, str]:
     """The setting that stands for `checkpointer.ttl`. Threads go when their time is over, so no sweep is configured."""
-    if checkpointer is not None and not isinstance(checkpointer, dict):
-        raise ConfigError(f'{path}: "checkpointer" must be an object, such as {{"ttl": {{"default_ttl": 43200}}}}')
-    ttl = (checkpointer or {}).get("ttl")
     if ttl is None:
         return {}
     if not isinstance(ttl, dict) or ttl.get("strategy", "delete") != "delete":
         raise ConfigError(f'{path}: checkpointer.ttl must be an object with "strategy": "delete", or be left out')
     minutes = ttl.get("default_ttl")
     return {} if minutes is None else {"THREAD_TTL_MINUTES": str(minutes)}
-
-
-def _unserved_of(checkpointer: dict[str, Any] | None) -> tuple[str, ...]:
-    return tuple(f"checkpointer.{key}" for key in checkpointer or () if key != "ttl")

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
+import os
+import re
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 
 from treadle.errors import GraphError
-from treadle.graphs.config import GraphsConfig
+from treadle.graphs.config import GraphsConfig, GraphSpec
+from treadle.graphs.factories import Factory, Made
+from treadle.tracebacks import in_one_line
 
 AnyPregel = Pregel[Any, Any, Any, Any]
+log = structlog.get_logger("treadle.graphs")
 
 
 class Graphs:
@@ -27,7 +32,13 @@ class Graphs:
 
     def __init__(self, config: GraphsConfig) -> None:
         self.config = config
-        self._sources = {graph_id: _load(config, graph_id, spec) for graph_id, spec in config.graphs.items()}
+        self.names: dict[str, str] = {}
+        """Graph id -> the name that the author gave the graph, or its id."""
+        self._sources: dict[str, AnyPregel | Factory] = {}
+        for graph_id, spec in config.graphs.items():
+            loaded = _load(config, graph_id, spec)
+            self.names[graph_id] = _name(loaded) or graph_id
+            self._sources[graph_id] = loaded if isinstance(loaded, Factory) else _runnable(graph_id, loaded)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -41,32 +52,28 @@ class Graphs:
         if isinstance(source, Pregel):
             yield source
             return
-        made = source(config) if _wants_config(source) else source()
-        if inspect.isawaitable(made):
-            made = await made
-        if isinstance(made, AbstractAsyncContextManager):
-            async with made as graph:
-                yield _runnable(graph_id, graph)
-        elif isinstance(made, AbstractContextManager):
-            with made as graph:
-                yield _runnable(graph_id, graph)
-        else:
+        async with source.make(config) as made:
             yield _runnable(graph_id, made)
 
 
-def _load(config: GraphsConfig, graph_id: str, spec: str) -> AnyPregel | Callable[..., Any]:
-    location, _, attribute = spec.rpartition(":")
-    where = f"{config.path}: graphs.{graph_id} ({spec})"
+def _load(config: GraphsConfig, graph_id: str, spec: GraphSpec) -> AnyPregel | Factory:
+    location, _, attribute = spec.path.rpartition(":")
+    where = f"{config.path}: graphs.{graph_id} ({spec.path})"
     try:
-        module = _module(config.folder, location)
-        value = getattr(module, attribute)
-    except (Exception, SystemExit) as error:  # the author's code runs here, and may raise anything
-        raise GraphError(f"{where}: {type(error).__name__}: {' '.join(str(error).split())}") from error
-    if isinstance(value, (Pregel, StateGraph)):
-        return _runnable(graph_id, value)
-    if callable(value):
-        return value  # type: ignore[no-any-return]
-    raise GraphError(f"{where}: a {type(value).__name__} is no graph, builder or factory function")
+        value = getattr(_module(config.folder, location), attribute)
+        if isinstance(value, StateGraph):
+            value = value.compile()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the author's code runs here, and may raise anything
+        log.debug("a graph cannot be loaded", graph=graph_id, exc_info=error)
+        raise GraphError(f"{where}: {in_one_line(error)}") from error
+    return value if isinstance(value, Pregel) else Factory(value, where)
+
+
+def _name(loaded: AnyPregel | Factory) -> str | None:
+    """The name that the author gave a graph, in events and traces too: LangGraph has one for all that have none."""
+    return loaded.name if isinstance(loaded, Pregel) and loaded.name != Pregel.name else None
 
 
 def _module(folder: Path, location: str) -> ModuleType:
@@ -79,7 +86,7 @@ def _module(folder: Path, location: str) -> ModuleType:
             return module
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
-    name = path.stem if path.parent == folder and path.stem not in sys.modules else f"treadle_graph_{abs(hash(path))}"
+    name = _module_name(folder, path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python module")
@@ -93,21 +100,26 @@ def _module(folder: Path, location: str) -> ModuleType:
     return module
 
 
+def _module_name(folder: Path, path: Path) -> str:
+    """The name by which other modules of the project import a file, or else one that hides no other module.
+
+    It is the same in every process: what a thread has kept names the modules of its classes.
+    """
+    if path.parent == folder and path.stem.isidentifier() and path.stem not in sys.modules:
+        found = importlib.util.find_spec(path.stem)
+        if found is not None and found.origin == str(path):
+            return path.stem
+    name = "treadle_graph_" + re.sub(r"\W", "_", os.path.relpath(path.with_suffix(""), folder))
+    while name in sys.modules:
+        name += "_"
+    return name
+
+
 def _is_main(module: ModuleType) -> bool:
     return module.__name__ == "__main__"
 
 
-def _runnable(graph_id: str, value: Any) -> AnyPregel:
-    if isinstance(value, StateGraph):
-        value = value.compile()
-    if not isinstance(value, Pregel):
-        raise GraphError(f"graph {graph_id}: its factory returned a {type(value).__name__}, not a graph")
+def _runnable(graph_id: str, value: Made) -> AnyPregel:
+    graph = value.compile() if isinstance(value, StateGraph) else value
     # Treadle decides whether a run has a checkpointer: a graph's own one would keep what the run promised to delete.
-    return value.copy(update={"checkpointer": None, "name": graph_id})
-
-
-def _wants_config(factory: Callable[..., Any]) -> bool:
-    return any(
-        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        for parameter in inspect.signature(factory).parameters.values()
-    )
+    return graph.copy(update={"checkpointer": None, "name": _name(graph) or graph_id})

@@ -1,1 +1,1 @@
-"""What leaves the server: webhooks. The only room with an HTTP client."""
+"""Webhook delivery. The only room with an HTTP client."""

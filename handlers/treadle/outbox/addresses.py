@@ -65,7 +65,8 @@ class Addresses:
     def _read(self, text: str) -> httpx.URL:
         policy = self._policy
         if len(text) > policy.max_url_length:
-            raise _refusal(f"longer than {policy.max_url_length} characters")
+            limit = f"{policy.max_url_length} characters (webhooks.url.max_url_length in langgraph.json)"
+            raise _refusal(f"longer than {limit}")
         if any(character <= " " or character == "\x7f" or character == "\\" for character in text):
             raise _refusal("not a URL: it has a space, a control character or a backslash")
         try:
@@ -83,7 +84,7 @@ class Addresses:
             raise _refusal(f"{url.scheme!r} is no scheme to call; begin with https://")
         if policy.require_https and url.scheme != "https":
             raise _refusal("must be an https URL")
-        # Of the text itself: what a lenient parser makes of another form is anybody's guess.
+        # Check the text itself: lenient parsers read other forms differently.
         if not _AUTHORITY.match(text):
             raise _refusal("must have a host, and no user name or password (webhooks.headers in langgraph.json can)")
         return url

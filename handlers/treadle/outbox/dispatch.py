@@ -1,4 +1,4 @@
-"""The outbox: takes what is due, has it sent, and decides what comes next."""
+"""The outbox: claims due deliveries, sends them, and decides whether and when to try again."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from time import monotonic
 
 import structlog
 
+from treadle.background import RETRY_PERIOD, forever
 from treadle.errors import StorageUnavailable
 from treadle.outbox.hosts import TAKEN_AT_ONCE, Hosts
 from treadle.outbox.sending import Answer, Sender, Undeliverable
-from treadle.runs.background import RETRY_PERIOD, forever
-from treadle.storage.deliveries import Delivery, DeliveryAttempt, DeliveryStore
+from treadle.storage.contract.deliveries import Delivery, DeliveryAttempt, DeliveryStore
 
 log = structlog.get_logger("treadle.outbox")
 AT_ONCE = 64
@@ -29,7 +29,7 @@ GONE = 410
 
 
 class Outbox:
-    """Delivers what ended runs owe, at least once each, until it is taken or given up."""
+    """Delivers the webhooks of ended runs, each at least once, until the receiver accepts it or it is given up."""
 
     def __init__(
         self, deliveries: DeliveryStore, sender: Sender, *, attempts: int, durable: bool, clock: Callable[[], float]
@@ -56,7 +56,7 @@ class Outbox:
             await self._task
         self._task = None
         if not self._durable:
-            await self._take()  # what is not sent now is lost
+            await self._take()  # deliveries that are not sent now are lost
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=LAST_ATTEMPTS)
         left = list(self._under_way)
@@ -91,7 +91,7 @@ class Outbox:
         return max(min(waits), 0) if waits else None
 
     async def _take(self) -> int:
-        """Begin attempts at what is due, as far as there is room, in all and for each host; how many."""
+        """Begin attempts at due deliveries, within the limits of all and of each host; return their number."""
         begun = 0
         while (limit := min(AT_ONCE - len(self._under_way), TAKEN_AT_ONCE)) > 0:
             taken = await self._deliveries.claim(limit, self._hosts.closed())

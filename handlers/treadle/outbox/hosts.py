@@ -9,7 +9,7 @@ from time import monotonic
 ROOM = 8
 """Attempts under way at one host, in one process."""
 TAKEN_AT_ONCE = 4
-"""Deliveries claimed at once: all of them may be for one host, so that it must have room for as many."""
+"""Deliveries claimed at once. All of them may go to one host, so that each host needs room for this number."""
 FAILING_ROOM = 32
 """Attempts under way at all the hosts that do not answer: the other slots are for those that do."""
 # How long a host is left alone that did not answer, the first time and at most, in seconds.
@@ -31,7 +31,7 @@ class _Host:
 
 
 class Hosts:
-    """What is known of the hosts that are called. Confined to one event loop."""
+    """The state of the called hosts. Confined to one event loop."""
 
     def __init__(self) -> None:
         self._hosts: dict[str, _Host] = {}
@@ -42,12 +42,12 @@ class Hosts:
         return monotonic()
 
     def end(self, name: str, began: float, *, answered: bool | None) -> None:
-        """An attempt has ended with an answer, whatever it was, or without; None: nothing is known."""
+        """Note that an attempt has ended, with any answer or without one; None: it was cut short."""
         host, now = self._hosts[name], monotonic()
         host.under_way -= 1
         if answered:
             host.pause, host.paused_until = 0.0, -inf
-        # Those that were under way together fail together, which says no more than one of them.
+        # Attempts under way at the same time fail together: they count as one failure.
         elif answered is False and began >= host.paused_at:
             failing = sum(each.pause > 0 for each in self._hosts.values())
             longest = min(max(SHARE_OF_PAUSE * failing, LEAST_LONGEST_PAUSE), LONGEST_PAUSE)
@@ -70,7 +70,7 @@ class Hosts:
         )
 
     def next_open(self) -> float | None:
-        """When the first pause will be over; None: nobody is left alone. That an attempt ends is not foreseen."""
+        """When the first pause ends; None: no host is paused. Running attempts are not considered."""
         now = monotonic()
         return min((host.paused_until for host in self._hosts.values() if host.paused_until > now), default=None)
 

@@ -18,7 +18,7 @@ _VARIABLE = re.compile(r"\$\{\{\s*env\.(\w+)\s*\}\}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\x20-\x7e\t]*")
 _DOMAIN = re.compile(r"(\*\.)?[A-Za-z0-9_.:-]+")
-# What an attempt says for itself, or what frames it.
+# Headers that an attempt sets itself, or that frame its body.
 _OWN_HEADERS = frozenset(
     {
         "host",
@@ -35,7 +35,7 @@ _OWN_HEADERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class WebhookPolicy:
-    """Where webhooks may go. What is here is beside the ban on addresses that are not public."""
+    """Where webhooks may go, in addition to the ban on addresses that are not public."""
 
     require_https: bool = False
     allow_loopback: bool = False

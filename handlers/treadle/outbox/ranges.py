@@ -1,4 +1,4 @@
-"""Which addresses a webhook may be sent to: public ones, whatever they are wrapped in."""
+"""Addresses to which a webhook may be sent: public ones, also inside other address formats."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 LOOPBACK = "a loopback address"
 RESERVED = "an address that is not public"
 
-# More than `is_global` says: what it counts as global differs between releases of Python.
+# Stricter than `is_global`, whose result differs between releases of Python.
 _NOT_PUBLIC = [
     ip_network(text)
     for text in (
@@ -41,7 +41,7 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 def objection(address: str) -> str | None:
-    """What is against sending to `address`: LOOPBACK, RESERVED or nothing."""
+    """The reason not to send to `address`: LOOPBACK, RESERVED or none."""
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv4Address):
         return _objection_v4(ip)

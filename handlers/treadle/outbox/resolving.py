@@ -24,12 +24,12 @@ AT_ONCE = 32
 
 
 class SystemResolver:
-    """What `getaddrinfo` says, which also reads every odd spelling of an address. Confined to one event loop."""
+    """Resolves with `getaddrinfo`, which also reads odd spellings of addresses. Confined to one event loop."""
 
     def __init__(self) -> None:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._asked: dict[str, asyncio.Future[list[str]]] = {}
-        """What is being looked up: who asks for the same host waits for the same answer."""
+        """Look-ups under way: callers with the same host wait for the same answer."""
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         answer = self._asked.get(host) or await self._begin(host, port)

@@ -12,14 +12,13 @@ from typing import Any
 import httpx
 
 from treadle import __version__
-from treadle.encoding import encode
+from treadle.encoding import encode, timestamp
 from treadle.errors import TreadleError
 from treadle.outbox.addresses import Addresses, Target
 from treadle.outbox.signing import Signer
-from treadle.runs.views import timestamp
-from treadle.storage.deliveries import MOMENT, Delivery
+from treadle.storage.contract.deliveries import MOMENT, Delivery
 
-# What is read of an answer, so that the receiver may finish it: bytes and seconds. Nothing comes of it.
+# Bytes and seconds of an answer that are read, so that the receiver can finish it. The content is ignored.
 ANSWER_BYTES = 16 * 1024
 ANSWER_SECONDS = 1.0
 ADDRESSES = 4
@@ -30,7 +29,7 @@ Application = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a receiver said."""
+    """The answer of a receiver."""
 
     status: int
     retry_after: str | None
@@ -72,7 +71,7 @@ class Sender:
                     patience.reschedule(asyncio.get_running_loop().time() + ANSWER_SECONDS)
                 await _read_some(response)
         except (TreadleError, TimeoutError, httpx.HTTPError) as error:
-            # Once there is a status, the receiver has said what it makes of the delivery, whatever the rest is.
+            # The status decides about the delivery; an error in the rest of the answer does not matter.
             if answer is None:
                 raise Undeliverable(self._reason(error)) from None
         assert answer is not None
@@ -119,7 +118,7 @@ class Sender:
             return httpx.Request("POST", httpx.URL("http://treadle").join(target.url), headers=headers, content=body)
         return httpx.Request(
             "POST",
-            # Another look-up of the name could lead somewhere else: the connection is made to what was checked.
+            # A second look-up of the name could return another address: connect to the one that was checked.
             target.url.copy_with(host=address),
             headers={"host": target.url.netloc.decode("ascii"), **headers},
             content=body,

@@ -1,1 +1,1 @@
-"""What a run is and how it lives; knows no HTTP and no database driver."""
+"""Runs: requests, creation, lifecycle and views. Knows no HTTP and no database driver."""

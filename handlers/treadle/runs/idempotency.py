@@ -1,4 +1,4 @@
-"""Requests that may be sent again: which request an `Idempotency-Key` stands for, and what it created."""
+"""Repeated requests: an `Idempotency-Key` stands for its first request and the runs that it created."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 
 from treadle.errors import KeyReused, OutcomeGone
 from treadle.runs.lifecycle import Runs
-from treadle.storage.base import END, Follower, KeyTaken, Storage
-from treadle.storage.records import Once, RunRecord
+from treadle.storage.contract.events import END, Follower
+from treadle.storage.contract.runs import IdempotentRequest, KeyTaken, RunRecord
+from treadle.storage.contract.store import Storage
 
 # Runs that are looked up in one go.
 AT_ONCE = 100
@@ -30,16 +31,16 @@ class Creation:
     resumable_ttl: float
     """Seconds for which the events of an ended run can be replayed."""
 
-    def once(self, caller: str, key: str, operation: str, document: Any) -> Once:
+    def once(self, caller: str, key: str, operation: str, document: Any) -> IdempotentRequest:
         """The request, with all that has to be the same when it is repeated."""
-        return Once(caller, key, fingerprint(operation, document), self.clock() + self.key_ttl)
+        return IdempotentRequest(caller, key, fingerprint(operation, document), self.clock() + self.key_ttl)
 
     async def create(
-        self, once: Once | None, new: Callable[[], Awaitable[list[RunRecord]]]
+        self, once: IdempotentRequest | None, new: Callable[[], Awaitable[list[RunRecord]]]
     ) -> tuple[Sequence[RunRecord], bool]:
         """New pending runs, committed; or those of an earlier request as they are now, and True.
 
-        Raises KeyReused (422) if the earlier request was another one, OutcomeGone (409) if a run of it is not kept.
+        Raises KeyReused (409) if the earlier request was another one, OutcomeGone (409) if a run of it is not kept.
         """
         if once is None:
             await self.runs.create(runs := await new())
@@ -53,7 +54,7 @@ class Creation:
         return runs, False
 
     async def create_and_follow(
-        self, once: Once | None, new: Callable[[], Awaitable[RunRecord]], after: int, seen: int = 0
+        self, once: IdempotentRequest | None, new: Callable[[], Awaitable[RunRecord]], after: int, seen: int = 0
     ) -> tuple[RunRecord, Follower, bool]:
         """A new run, followed as by `Runs.create_and_follow`; or that of an earlier request, and True.
 
@@ -73,7 +74,7 @@ class Creation:
         (run,) = await self._created(once, earlier)
         return run, self._follow_again(run, after if after == END else seen), True
 
-    async def _created(self, once: Once, earlier: Once) -> list[RunRecord]:
+    async def _created(self, once: IdempotentRequest, earlier: IdempotentRequest) -> list[RunRecord]:
         if earlier.fingerprint != once.fingerprint:
             raise KeyReused
         runs = []
@@ -91,12 +92,13 @@ class Creation:
             return self.runs.await_end(run)
         if run.ended_at is not None and run.ended_at + self.resumable_ttl <= self.clock():
             outcome = f"GET /runs/{run.run_id} has its outcome"
-            raise OutcomeGone(f"Idempotency-Key: the events of run {run.run_id} are no longer kept; {outcome}")
+            gone = f"the events of run {run.run_id} are no longer kept (RESUMABLE_STREAM_TTL_SECONDS)"
+            raise OutcomeGone(f"Idempotency-Key: {gone}; {outcome}")
         return self.runs.follow(run, after)
 
 
 def fingerprint(operation: str, document: Any) -> str:
-    """What two requests have in common exactly if they are the same one, however their JSON is spaced and ordered."""
+    """A hash that is equal for equal requests, independent of spaces and the order of keys in their JSON."""
     # Not `dump`, which is faster and has no order for objects with integers beyond 64 bits.
     canonical = json.dumps([operation, document], sort_keys=True, separators=(",", ":"))
     return sha256(canonical.encode()).hexdigest()

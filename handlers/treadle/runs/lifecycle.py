@@ -1,4 +1,4 @@
-"""Runs: created, read, followed, waited for and cancelled. The HTTP edge and the command line use nothing else."""
+"""The life of runs: create, read, follow, wait for and cancel them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
+from uuid import UUID
 
 from uuid_utils import uuid4
 
 from treadle.errors import RunNotFound, ShuttingDown
-from treadle.runs.endings import cancelled
-from treadle.runs.own_threads import kept_threads, left_by_rollback
-from treadle.runs.worker import Worker
-from treadle.storage.base import END, Follower, Storage
-from treadle.storage.deliveries import Delivery
-from treadle.storage.records import ENDED, CancelAction, CancelRequest, Once, RunRecord, Status, ThreadState
+from treadle.execution.endings import cancelled
+from treadle.execution.own_threads import kept_threads, left_by_rollback
+from treadle.execution.worker import Worker
+from treadle.storage.contract.deliveries import Delivery
+from treadle.storage.contract.events import END, FROM_NOW, Follower
+from treadle.storage.contract.runs import ENDED, CancelAction, CancelRequest, IdempotentRequest, RunRecord, Status
+from treadle.storage.contract.store import Storage
+from treadle.storage.contract.threads import ThreadState
 
 # Seconds that a run of another process, which was told to end, is waited for before it is forgotten all the same.
 LINGERING = 5.0
-FROM_NOW = None
-"""Cursor of a follower that wants what comes from now on."""
 
 
 class Runs:
@@ -41,7 +42,7 @@ class Runs:
         return self._closing
 
     async def until_over(self, thread_id: str) -> None:
-        """Wait until no run of the thread is under way here, be it one that was deleted."""
+        """Wait until no run of the thread is under way in this process, deleted runs included."""
         await self._worker.until_over(thread_id)
 
     def close(self) -> None:
@@ -49,11 +50,11 @@ class Runs:
         self._closing = True
         self._worker.close()
 
-    def hurry(self) -> None:
+    def skip_grace(self) -> None:
         """Do not wait for runs to end when the worker stops."""
-        self._worker.hurry()
+        self._worker.skip_grace()
 
-    async def create(self, records: Sequence[RunRecord], once: Once | None = None) -> None:
+    async def create(self, records: Sequence[RunRecord], once: IdempotentRequest | None = None) -> None:
         """Commit new pending runs, all or none, and see to their start.
 
         Raises KeyTaken, and creates none, if the key of `once` stands for an earlier request.
@@ -67,7 +68,7 @@ class Runs:
             await self._add(records, once)
             self._worker.wake(min(record.due for record in records))
 
-    async def create_and_follow(self, run: RunRecord, after: int, once: Once | None = None) -> Follower:
+    async def create_and_follow(self, run: RunRecord, after: int, once: IdempotentRequest | None = None) -> Follower:
         """Create one run and follow it from the event after `after`: 0 for all of them, END for none.
 
         Raises KeyTaken, and creates none, if the key of `once` stands for an earlier request.
@@ -75,7 +76,7 @@ class Runs:
         self._check_open()
         if self._may_start(run):
             return await self._start(self._claimed(run), after, once)
-        # Whoever will run it writes its events where they are found from here.
+        # The process that will run it has to write its events to the store.
         run = replace(run, shared=after != END)
         follower = self._follow_from_the_start(run, after)
         await self._add([run], once, follower)
@@ -95,7 +96,7 @@ class Runs:
         now = self._clock()
         return replace(run, status="running", claim=str(uuid4()), attempt=1, started_at=now, updated_at=now)
 
-    async def _start(self, run: RunRecord, after: int = END, once: Once | None = None) -> Follower:
+    async def _start(self, run: RunRecord, after: int = END, once: IdempotentRequest | None = None) -> Follower:
         try:
             follower = self._follow_from_the_start(run, after)
             await self._add([run], once, follower)
@@ -110,7 +111,9 @@ class Runs:
         self._storage.events.expect(run)
         return self._storage.events.follow(run.run_id, after)
 
-    async def _add(self, records: Sequence[RunRecord], once: Once | None, follower: Follower | None = None) -> None:
+    async def _add(
+        self, records: Sequence[RunRecord], once: IdempotentRequest | None, follower: Follower | None = None
+    ) -> None:
         try:
             await self._storage.runs.add(records, kept_threads(records, self._thread_ttl), once)
         except BaseException:  # whatever it is, a cut connection too: nobody will follow what is not there
@@ -127,8 +130,15 @@ class Runs:
             raise RunNotFound(f"There is no run {run_id}, or its outcome is no longer kept")
         return record
 
+    async def get_of_thread(self, thread_id: UUID, run_id: UUID) -> RunRecord:
+        """The run, if it is one of the thread's. Raises RunNotFound (404)."""
+        run = await self.get(str(run_id))
+        if run.thread_id != str(thread_id):
+            raise RunNotFound(f"There is no run {run_id} on thread {thread_id}")
+        return run
+
     async def deliveries(self, run: RunRecord) -> list[Delivery]:
-        """What the run owes to the receiver of its webhook, or owed."""
+        """The webhook deliveries of the run, ended ones included."""
         return await self._storage.deliveries.of_run(run.run_id) if run.kwargs.get("webhook") else []
 
     async def of_thread(self, thread_id: str, *, status: Status | None = None) -> list[RunRecord]:
@@ -153,7 +163,7 @@ class Runs:
             self._storage.events.drop(run.run_id)
 
     async def _until_over_elsewhere(self, run: RunRecord) -> None:
-        """Wait a while for the process that runs it: what the run still writes must not come after its deletion."""
+        """Wait up to LINGERING seconds for the process that runs it: the run must not write after its deletion."""
         follower = self.await_end(run)
         with suppress(TimeoutError), closing(follower):
             async with asyncio.timeout(LINGERING):
@@ -161,7 +171,7 @@ class Runs:
                     await follower.next()
 
     async def ended(self, run: RunRecord, follower: Follower) -> RunRecord:
-        """The run at its end, for whoever followed it there, even if it was forgotten at once."""
+        """The ended run, for a caller that followed it to its end, even if it was deleted at once."""
         known = follower.final or await self._storage.runs.get(run.run_id)
         return known or replace(run, status="interrupted", outcome=cancelled("the run is no longer kept"))
 

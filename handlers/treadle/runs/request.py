@@ -14,10 +14,10 @@ from uuid_utils import uuid4, uuid7
 
 from treadle.encoding import encode, read_uuid
 from treadle.errors import ContradictoryRequest, InvalidRequest
+from treadle.execution.config import CONTEXT_PROVIDED, NOT_FORWARDED
+from treadle.execution.tracing import TRACE_EXAMPLE, TRACE_PROJECT
 from treadle.graphs.assistants import Assistant
-from treadle.runs.tracing import TRACE_EXAMPLE, TRACE_PROJECT
-from treadle.runs.views import NOT_FORWARDED
-from treadle.storage.records import RunRecord
+from treadle.storage.contract.runs import RunRecord
 from treadle_api.operations import CreateRunBody
 
 Json = dict[str, Any]
@@ -35,7 +35,7 @@ _RESERVED_CONFIGURABLE = frozenset(
         "__after_seconds__",
         "__dd_trace_headers__",
         "__pregel_node_finished",
-        "__context_provided__",
+        CONTEXT_PROVIDED,
     }
 )
 _RESERVED_METADATA = frozenset({"thread_id", "assistant_id", "run_id", "cron_id", "counters_since_delta_snapshot"})
@@ -53,7 +53,7 @@ _EXTENSIONS = frozenset(
         "langsmith_tracer",
     }
 )
-# What a request calls where LangSmith keeps a trace, and what the graph's config calls it.
+# Fields of `langsmith_tracer`, and the keys of `configurable` that they become.
 _TRACER_KEYS = {"project_name": TRACE_PROJECT, "example_id": TRACE_EXAMPLE}
 # The last moment that a timestamp can show, in seconds since the epoch.
 _LAST_MOMENT = 253402300799.0
@@ -61,7 +61,7 @@ _LAST_MOMENT = 253402300799.0
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What a request says about itself outside its body."""
+    """Facts about a request outside its body."""
 
     request_id: str | None = None
     trace: str | None = None
@@ -156,7 +156,7 @@ def _kwargs(
             "configurable": {
                 **configurable,
                 **steering,
-                **({"__context_provided__": True} if document.get("context") else {}),
+                **({CONTEXT_PROVIDED: True} if document.get("context") else {}),
                 **_server_configurable(document, configurable, assistant, caller, ids),
             },
             "metadata": dict(metadata),

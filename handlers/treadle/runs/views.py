@@ -1,74 +1,22 @@
-"""A run as its readers see it: the API's Run and RunDetail, the body of a wait, and the graph's own config."""
+"""A run as its readers see it: the API's Run and RunDetail, and the body of a wait."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, cast
-from uuid import UUID
 
-from langchain_core.runnables import RunnableConfig
-
-from treadle.encoding import fragment
-from treadle.runs.tracing import takes_feedback, tracers
-from treadle.storage.deliveries import Delivery
-from treadle.storage.records import Outcome, RunRecord
+from treadle.encoding import fragment, timestamp, when
+from treadle.execution.config import Deployment
+from treadle.storage.contract.deliveries import Delivery
+from treadle.storage.contract.runs import Outcome, RunRecord
 from treadle_api.results import Run, RunDetail
 
-NOT_FORWARDED = frozenset({"callbacks", "run_id"})
-"""Keys of a request's config that no graph is called with: LangChain expects Python objects there."""
 NO_OUTCOME = Outcome("pending")
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """What a run's metadata says of the server that runs it."""
-
-    version: str
-    langgraph_version: str
-    api_url: str | None
-
-    def metadata(self, attempt: int) -> dict[str, Any]:
-        """The keys that every attempt adds to the graph's metadata, named as recorded, valued truly."""
-        return {
-            "run_attempt": attempt,
-            "langgraph_version": self.langgraph_version,
-            "langgraph_api_version": self.version,
-            "langgraph_plan": "treadle",
-            "langgraph_host": "self-hosted",
-            "langgraph_api_url": self.api_url,
-        }
-
-
-def timestamp(seconds: float) -> str:
-    """ISO 8601 in UTC with six digits of a second: `2026-11-21T02:41:29.207609+00:00`."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
-
-
-def run_config(run: RunRecord, deployment: Deployment) -> RunnableConfig:
-    """The config with which the graph of this attempt is called."""
-    config = graph_config(run.kwargs["config"], deployment, attempt=run.attempt)
-    if run.kwargs["feedback_keys"] and takes_feedback():
-        config["run_id"] = UUID(run.run_id)  # what LangSmith's links for feedback are made for
-    return config
-
-
-def graph_config(stored: dict[str, Any], deployment: Deployment, *, attempt: int) -> RunnableConfig:
-    """What a graph, and its factory, is given for the config that a run was stored with."""
-    config = {key: value for key, value in stored.items() if key not in NOT_FORWARDED}
-    config = {**config, "metadata": {**config["metadata"], **deployment.metadata(attempt)}}
-    config["configurable"] = dict(config["configurable"])
-    if traces := tracers(config["configurable"]):
-        config["callbacks"] = traces
-    if isinstance(limit := config.get("recursion_limit"), float):
-        config["recursion_limit"] = int(limit)  # JSON Schema counts 7.0 as an integer
-    return cast(RunnableConfig, config)
-
-
 def run_view(run: RunRecord, deployment: Deployment) -> Run:
-    """The API's Run, keys in the recorded order. A run that was claimed shows what its attempt added."""
+    """The API's Run, keys in the recorded order. A claimed run shows the additions of its attempt."""
     kwargs = run.kwargs
     if run.attempt:
         config = kwargs["config"]
@@ -97,7 +45,7 @@ def run_view(run: RunRecord, deployment: Deployment) -> Run:
 def run_detail(
     run: RunRecord, deployment: Deployment, deliveries: Iterable[Delivery], feedback: Sequence[Mapping[str, Any]]
 ) -> RunDetail:
-    """The Run and, once it has ended, its outcome; what is not known yet is null."""
+    """The Run and, once it has ended, its outcome. Fields without a value yet are null."""
     outcome = run.outcome or NO_OUTCOME
     detail = {
         **run_view(run, deployment),
@@ -157,11 +105,6 @@ def wait_body(run: RunRecord) -> bytes:
     if not values.startswith(b"{") or values == b"{}":
         return b'{"__interrupt__":' + outcome.interrupts + b"}"
     return values[:-1] + b',"__interrupt__":' + outcome.interrupts + b"}"
-
-
-def when(seconds: float | None) -> str | None:
-    """As `timestamp`; None for what has not come."""
-    return None if seconds is None else timestamp(seconds)
 
 
 def _milliseconds(start: float | None, end: float | None) -> float | None:

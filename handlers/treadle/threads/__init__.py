@@ -1,1 +1,1 @@
-"""What a thread is: the state that a kept run leaves, and what can be read of it."""
+"""Threads: the states that kept runs leave, and how they are read."""

@@ -12,26 +12,27 @@ import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateUpdate
 
+from treadle.background import forever
 from treadle.encoding import encode, failure
 from treadle.errors import (
     CheckpointNotFound,
     InvalidRequest,
     ShuttingDown,
+    StateInvalid,
     StateUnreadable,
     StorageUnavailable,
     ThreadConflict,
     ThreadNotFound,
 )
+from treadle.execution.attempt import graph_command
+from treadle.execution.config import Deployment, graph_config
+from treadle.execution.own_threads import busy_thread
+from treadle.graphs.checkpoints import Checkpoints, left_in_thread
+from treadle.graphs.event_loops import GraphLoop
 from treadle.graphs.loading import AnyPregel
-from treadle.runs.background import forever
-from treadle.runs.checkpoints import Checkpoints, left_in_thread
-from treadle.runs.execution import graph_command
-from treadle.runs.graph_loop import GraphLoop
 from treadle.runs.lifecycle import Runs
-from treadle.runs.own_threads import busy_thread
-from treadle.runs.views import Deployment, graph_config
-from treadle.storage.base import Storage
-from treadle.storage.records import ThreadRecord, ThreadState
+from treadle.storage.contract.store import Storage
+from treadle.storage.contract.threads import ThreadRecord, ThreadState
 from treadle.threads.views import NO_STATE, selected, snapshot_view
 
 Json = dict[str, Any]
@@ -40,11 +41,11 @@ log = structlog.get_logger("treadle.threads")
 
 # Threads whose time is over are deleted at most this often, in seconds; they are invisible before.
 SWEEP_PERIOD = 1.0
-# What runs and other processes left behind is looked for this often, in seconds.
-PATROL = 5.0
+# Seconds between two sweeps at most: runs and other processes may have left expired threads.
+MAX_SWEEP_INTERVAL = 5.0
 # Seconds that the id of a deleted thread is waited for while a run is still writing under it.
 LINGERING = 5.0
-# What clients may say of a checkpoint: LangGraph keeps other things in the same place.
+# Keys of a checkpoint that clients may set: LangGraph keeps other keys in the same place.
 ADDRESS = ("checkpoint_ns", "checkpoint_id", "checkpoint_map")
 
 
@@ -101,7 +102,7 @@ class Threads:
 
     async def _create(self, record: ThreadRecord, supersteps: Sequence[Json]) -> ThreadRecord:
         thread_id = record.thread_id
-        await self._sweep()  # a thread whose time is over is in nobody's way
+        await self._sweep()  # an expired thread must not occupy the id
         if await self.find(thread_id) is not None:
             raise ThreadConflict(f"thread_id: there is a thread {thread_id} already")
         try:
@@ -149,7 +150,8 @@ class Threads:
     ) -> bytes:
         """The API's ThreadState as JSON: at the newest checkpoint, or at the one of this address.
 
-        Raises ThreadNotFound or CheckpointNotFound (404), StateUnreadable (500) if the graph's own code fails.
+        Raises ThreadNotFound or CheckpointNotFound (404), StateInvalid (400) if the state does not fit the graph's
+        schema, StateUnreadable (500) if the graph's own code fails.
         """
         record = await self.get(thread_id)
         config = _checkpoint_config(thread_id, checkpoint)
@@ -177,7 +179,7 @@ class Threads:
         """States at past checkpoints, the newest first, as a JSON array.
 
         `before` and `checkpoint` are addresses of checkpoints: only older states, only states of that namespace.
-        Raises ThreadNotFound (404), StateUnreadable (500) if the graph's own code fails.
+        Raises ThreadNotFound (404), StateInvalid (400), StateUnreadable (500) if the graph's own code fails.
         """
         record = await self.get(thread_id)
         older = _checkpoint_config(thread_id, before) if before and before.get("checkpoint_id") else None
@@ -195,7 +197,7 @@ class Threads:
         return await self._read(thread_id, read) or b"[]"
 
     async def _read(self, thread_id: str, read: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
-        """What `read` finds of a thread that has checkpoints, on the graphs' loop; None if it has none."""
+        """The result of `read` on the graphs' loop, for a thread with checkpoints; None without checkpoints."""
         if await self._storage.threads.get(thread_id) is None:
             return None
 
@@ -204,7 +206,9 @@ class Threads:
                 return await read() if await self._checkpoints.exist(thread_id) else None
             except Exception as error:  # the author's factories, reducers and values are at work here
                 shown = failure(error)
-                raise StateUnreadable(f"The state cannot be read: {shown['error']}: {shown['message']}") from error
+                # A state that was written before it was validated, such as a run's input, is no defect (recorded).
+                kind = StateInvalid if isinstance(error, ValueError) else StateUnreadable
+                raise kind(f"The state cannot be read: {shown['error']}: {shown['message']}") from error
 
         return await self._loop.call(guarded)
 
@@ -217,6 +221,7 @@ class Threads:
         if record.graph_id is None:
             raise InvalidRequest("supersteps: name the graph that they are for in metadata.graph_id")
         config = _checkpoint_config(record.thread_id)
+        config["configurable"]["graph_id"] = record.graph_id  # comes into the metadata of each checkpoint (recorded)
         try:
             async with self._opened(record) as graph:
                 await graph.abulk_update_state(config, [_superstep(step) for step in supersteps])
@@ -224,7 +229,8 @@ class Threads:
         except Exception as error:  # the graph's own reducers judge the values
             await self._checkpoints.delete(record.thread_id)
             shown = failure(error)
-            raise InvalidRequest(f"supersteps: {shown['error']}: {shown['message']}") from error
+            reason = f"supersteps: {shown['error']}"
+            raise InvalidRequest(f"{reason}: {shown['message']}", gist=reason) from error
 
     async def _delete(self, thread_id: str) -> None:
         for run in await self._runs.of_thread(thread_id):
@@ -253,7 +259,11 @@ class Threads:
                 upcoming = await self._sweep()
             except StorageUnavailable as error:
                 log.error("threads whose time is over cannot be deleted", error=str(error))
-            delay = PATROL if upcoming is None else min(max(upcoming - self._clock(), SWEEP_PERIOD), PATROL)
+            delay = (
+                MAX_SWEEP_INTERVAL
+                if upcoming is None
+                else min(max(upcoming - self._clock(), SWEEP_PERIOD), MAX_SWEEP_INTERVAL)
+            )
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._expiring.wait()

@@ -9,7 +9,7 @@ from uuid_utils import uuid7
 
 from treadle.encoding import read_uuid
 from treadle.errors import InvalidRequest
-from treadle.storage.records import ThreadRecord
+from treadle.storage.contract.threads import ThreadRecord
 
 
 def new_thread(

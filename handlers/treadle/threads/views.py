@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
-from treadle.encoding import fragment
-from treadle.runs.checkpoints import stored_interrupts
-from treadle.runs.views import timestamp
-from treadle.storage.records import ThreadRecord
+from treadle.encoding import fragment, timestamp
+from treadle.graphs.checkpoints import checkpoint_address, stored_interrupts
+from treadle.storage.contract.threads import ThreadRecord
 from treadle_api.results import Thread
 
 NO_STATE: dict[str, Any] = {
@@ -29,7 +29,7 @@ NO_STATE: dict[str, Any] = {
 
 
 def thread_view(thread: ThreadRecord, *, with_ttl: bool) -> Thread:
-    """The API's Thread, keys in the recorded order; what a run will leave is not shown while it is busy."""
+    """The API's Thread, keys in the recorded order. A busy one has neither error nor interrupts."""
     state = thread.state
     view: dict[str, Any] = {
         "thread_id": thread.thread_id,
@@ -57,12 +57,14 @@ def thread_view(thread: ThreadRecord, *, with_ttl: bool) -> Thread:
 def snapshot_view(snapshot: StateSnapshot) -> dict[str, Any]:
     """The API's ThreadState at a checkpoint."""
     # A subgraph that has not begun has a place for its state, and no checkpoint there.
-    checkpoint, parent = _checkpoint_view(snapshot.config), _checkpoint_view(snapshot.parent_config)
+    checkpoint, parent = checkpoint_address(snapshot.config), checkpoint_address(snapshot.parent_config)
     return {
         "values": snapshot.values,
         "next": list(snapshot.next),
         "tasks": [_task_view(task) for task in snapshot.tasks],
-        "metadata": snapshot.metadata,
+        # LangGraph's checkpointers do not store the thread's id with the metadata of the run, where it was (recorded).
+        "metadata": snapshot.metadata
+        and {**snapshot.metadata, "thread_id": snapshot.config["configurable"]["thread_id"]},
         "created_at": snapshot.created_at,
         "checkpoint": checkpoint,
         "parent_checkpoint": parent,
@@ -91,17 +93,7 @@ def _task_view(task: Any) -> dict[str, Any]:
         "path": task.path,
         "error": task.error if task.error is None or isinstance(task.error, str) else repr(task.error),
         "interrupts": stored_interrupts(task.interrupts),
-        "checkpoint": _checkpoint_view(inner) if isinstance(inner, dict) else None,
+        "checkpoint": checkpoint_address(cast(RunnableConfig, inner)) if isinstance(inner, dict) else None,
         "state": snapshot_view(inner) if isinstance(inner, StateSnapshot) else None,
         "result": task.result,
     }
-
-
-def _checkpoint_view(config: Any) -> dict[str, Any] | None:
-    """The API's address of the checkpoint that LangGraph names by a config, which may hold more."""
-    if config is None:
-        return None
-    # LangGraph echoes the config that it was asked with, and clients read the namespace of the root as well.
-    configurable = {"checkpoint_ns": "", **config["configurable"]}
-    keys = ("thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map")
-    return {key: configurable[key] for key in keys if configurable.get(key) is not None}

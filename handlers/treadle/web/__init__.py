@@ -1,1 +1,1 @@
-"""The HTTP edge: what comes in is judged by the contract, what goes out has the recorded form."""
+"""The HTTP edge: validates requests against the contract, and writes answers in the recorded form."""

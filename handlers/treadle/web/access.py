@@ -1,4 +1,4 @@
-"""Who may call: every request needs a key, if there are any, before anything else of it is looked at."""
+"""API keys: if any are configured, every request needs one, before anything else is read."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
-import structlog
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from treadle.keys import KeyRing
+from treadle.web.addresses import route_path
+from treadle.web.refusals import note_refusal
 from treadle.web.replies import Failure
 from treadle_api.operations import Operation
 
@@ -23,7 +24,6 @@ INSIDE: Final = "treadle"
 NEEDED = "An API key is needed: send it as x-api-key, or as Authorization: Bearer"
 REFUSED = "The API key is not valid"
 _CHALLENGE = {"www-authenticate": "Bearer"}
-log = structlog.get_logger("treadle.web")
 
 
 class Access:
@@ -38,15 +38,15 @@ class Access:
         self._keyless = [(operation.method, compile_path(operation.path)[0]) for operation in keyless]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or caller_of(scope) or self._is_open(scope["method"], scope["path"]):
+        if scope["type"] != "http" or caller_of(scope) or self._is_open(scope["method"], route_path(scope)):
             await self._app(scope, receive, send)
             return
         presented = list(islice(_presented(scope["headers"]), MOST_KEYS))
         caller = self._keys.caller(presented)
         if caller is None:
-            log.debug("a request had no valid API key", path=scope["path"], client=scope.get("client"))
-            reply = Failure(401, REFUSED if presented else NEEDED, _CHALLENGE)
-            await reply(scope, receive, send)
+            detail = REFUSED if presented else NEEDED
+            note_refusal(scope, 401, detail)
+            await Failure(401, detail, _CHALLENGE)(scope, receive, send)
             return
         scope.setdefault("state", {})[CALLER] = caller
         await self._app(scope, receive, send)
@@ -57,7 +57,7 @@ class Access:
 
 
 def from_inside(app: ASGIApp) -> ASGIApp:
-    """The application for requests that the server makes itself: whoever had it make them was asked for a key."""
+    """The application for requests by the server itself: the client that caused them has already shown a key."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "state": {CALLER: INSIDE}}, receive, send)

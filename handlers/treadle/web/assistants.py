@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 import treadle_api.operations as op
+from treadle.encoding import timestamp
 from treadle.graphs.assistants import Assistant, Assistants
-from treadle.runs.views import timestamp
 from treadle.web.binding import Call
 from treadle.web.replies import Json, Reply, ignored_header
 from treadle_api import results
 
 
-class AssistantAccess:
+class AssistantHandlers:
     """Handlers of `POST /assistants/search` and `GET /assistants/{assistant_id}`."""
 
     def __init__(self, assistants: Assistants) -> None:
@@ -26,9 +26,9 @@ class AssistantAccess:
         graph_id = body.graph_id
         candidates = self._assistants.all if graph_id is None else [self._assistants.of_graph(graph_id)]
         found = [view for view in map(assistant_view, candidates) if _fits(view, body)]
-        if body.sort_by is not None:
-            key = body.sort_by
-            found.sort(key=lambda view: cast(dict[str, str], view)[key], reverse=body.sort_order != "asc")
+        # Without `sort_by` the newest come first, whatever `sort_order` says (recorded).
+        key, ascending = (body.sort_by, body.sort_order == "asc") if body.sort_by else ("created_at", False)
+        found.sort(key=lambda view: cast(dict[str, str], view)[key].lower(), reverse=not ascending)
         page = found[body.offset : body.offset + body.limit]
         selected = [{key: value for key, value in view.items() if _selected(key, body.select)} for view in page]
         headers = _pagination(len(found), body.offset, body.limit) | ignored_header(call.unknown)
@@ -50,16 +50,16 @@ def assistant_view(assistant: Assistant) -> results.Assistant:
         "config": {},
         "context": {},
         "metadata": {"created_by": "system"},
-        "name": assistant.graph_id,
+        "name": assistant.name,
         "created_at": created_at,
         "updated_at": created_at,
         "version": 1,
-        "description": None,
+        "description": assistant.description,
     }
 
 
 def _fits(view: results.Assistant, body: op.SearchAssistantsBody) -> bool:
-    """Whether an assistant has all the metadata asked for, and the text in its name, whatever its case."""
+    """Whether an assistant has all requested metadata, and the text in its name in any case."""
     wanted: dict[str, Any] = body.metadata or {}
     has = view["metadata"]
     named = body.name is None or body.name.lower() in view.get("name", "").lower()

@@ -1,4 +1,4 @@
-"""`bind` ties an operation of the contract to its handler: body and parameters in, verdict, typed call, reply out.
+"""`bind` ties an operation to its handler: it validates body and parameters, and calls the handler with typed values.
 
 The contract alone decides what is valid: its JSON Schemas are compiled once, and their verdict on the request's own
 JSON is the answer's text. What passed is loaded into the generated model, which is only a typed view.
@@ -6,6 +6,7 @@ JSON is the answer's text. What passed is loaded into the generated model, which
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,22 +19,21 @@ from urllib.parse import quote
 import orjson
 import structlog
 from jsonschema_rs import Registry, ValidationError, validator_for
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from treadle.encoding import decode
-from treadle.errors import BodyTooLarge, InvalidRequest, TreadleError
+from treadle.errors import BodyTooLarge, InvalidRequest, ShuttingDown, TreadleError
 from treadle.web.access import caller_of
 from treadle.web.parameters import ParameterReader
+from treadle.web.refusals import note_refusal
 from treadle.web.replies import Failure, Reply
+from treadle.web.verdicts import explained, gist
 from treadle_api.operations import Operation
 
 B = TypeVar("B")
 P = TypeVar("P")
 R = TypeVar("R")
-QUOTED = 1000
-"""Characters of a long value that an error message quotes."""
-REASON = 100
-"""Characters behind such a value, which say what is wrong with it."""
 CONTRACT = "urn:treadle:contract"
 RETRY_LATER = {"retry-after": "1"}
 log = structlog.get_logger("treadle.web")
@@ -72,13 +72,31 @@ class Validator(Protocol):
     def validate(self, instance: Any) -> None: ...
 
 
+class Failing(Protocol):
+    """How an operation answers a request that failed."""
+
+    def __call__(self, scope: Scope, status: int, detail: str, headers: Mapping[str, str]) -> Reply[Any]: ...
+
+
+def read_json(body: bytes, headers: Mapping[bytes, bytes]) -> Any:
+    """The JSON document in a body, with any content type (recorded)."""
+    return decode(body)
+
+
+def in_json(scope: Scope, status: int, detail: str, headers: Mapping[str, str]) -> Reply[Any]:
+    """The answer to a failure, for any `Accept` header (recorded)."""
+    return Failure(status, detail, headers)
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """An operation and what answers it."""
+    """An operation and its handler."""
 
     operation: Operation[Any, Any, Any]
     handler: Callable[[Call[Any, Any]], Awaitable[Reply[Any]]]
     max_body_bytes: float = inf
+    read: Callable[[bytes, Mapping[bytes, bytes]], Any] = read_json
+    failure: Failing = in_json
 
 
 def bind(
@@ -86,12 +104,15 @@ def bind(
     handler: Callable[[Call[B, P]], Awaitable[Reply[R]]],
     *,
     max_body_bytes: float = inf,
+    read: Callable[[bytes, Mapping[bytes, bytes]], Any] = read_json,
+    failure: Failing = in_json,
 ) -> Binding:
     """Tie an operation to a handler of its own types: mypy refuses any other.
 
-    Its bodies may be limited to fewer bytes than those of other operations.
+    Its bodies may be limited to fewer bytes than those of other operations. Where the contract declares more than JSON,
+    `read` makes the document from a body and its headers, and `failure` the answer to a request that failed.
     """
-    return Binding(operation, handler, max_body_bytes)
+    return Binding(operation, handler, max_body_bytes, read, failure)
 
 
 class Contract:
@@ -121,13 +142,17 @@ class Contract:
 
 
 class Endpoint:
-    """The ASGI application of one bound operation. Every failure leaves it as `{"detail": "…"}`."""
+    """The ASGI application of one bound operation. Every failure leaves it as `{"detail": "…"}`, or as bound."""
 
     def __init__(self, binding: Binding, contract: Contract, *, max_body_bytes: int) -> None:
         operation = binding.operation
         self.operation = operation
         self._handler = binding.handler
-        self._limit = int(min(max_body_bytes, binding.max_body_bytes))
+        self._read_body = binding.read
+        self._failure = binding.failure
+        self._limit = BodyLimit(max_body_bytes, "set by HTTP_MAX_REQUEST_BODY_BYTES")
+        if binding.max_body_bytes < max_body_bytes:
+            self._limit = BodyLimit(int(binding.max_body_bytes), "which this operation has whatever the settings")
         self._judge = contract.validator(operation.body_pointer) if operation.body_pointer else None
         self._parameters = ParameterReader(operation, contract.validator)
 
@@ -139,14 +164,20 @@ class Endpoint:
             judged = perf_counter()
             reply = await self._handler(call)
             reply.timed({"read": judged - started, "handle": perf_counter() - judged})
+        except ClientDisconnect:
+            return
+        except asyncio.CancelledError:  # the server does not wait for an answer any longer
+            reply = self._failure(scope, 503, str(ShuttingDown()), RETRY_LATER)
         except TreadleError as error:
             if error.status == 500:
                 log.error("request failed", operation=self.operation.name, exc_info=error)
-            reply = Failure(error.status, str(error), RETRY_LATER if error.status == 503 else None)
+            else:
+                note_refusal(scope, error.status, str(error), self.operation.name, gist=error.gist)
+            reply = self._failure(scope, error.status, str(error), RETRY_LATER if error.status == 503 else {})
         except Exception as error:  # a defect: answered like any failure, and the connection goes on
             log.error("request failed", operation=self.operation.name, exc_info=error)
-            reply = Failure(500, "Internal Server Error")
-        await reply(scope, receive, send)
+            reply = self._failure(scope, 500, "Internal Server Error", {})
+        await (reply.head(send) if scope["method"] == "HEAD" else reply(scope, receive, send))
 
     async def _read(self, scope: Scope, receive: Receive) -> Call[Any, Any]:
         received_at = time.time()
@@ -155,7 +186,7 @@ class Endpoint:
         body, document = b"", None
         if self._judge is not None:
             body = await read_body(receive, headers, self._limit)
-            document = judge(self._judge, decode(body))
+            document = judge(self._judge, self._read_body(body, headers))
         typed = self.operation.load_body(document)
         return Call(typed, parameters, document, headers, received_at, len(body), scope, caller_of(scope))
 
@@ -165,33 +196,40 @@ def judge(validator: Validator, document: Any) -> Any:
     try:
         validator.validate(document)
     except ValidationError as error:
-        raise InvalidRequest(_shortened(str(error))) from None
+        raise InvalidRequest(explained(error), gist=gist(error)) from None
     return document
 
 
-def _shortened(text: str) -> str:
-    """The validator quotes the value whole, before it says what is wrong and after it names the field."""
-    if len(text) <= 4 * QUOTED:
-        return text
-    before, separator, after = text.partition("\n\nFailed validating")
-    wrong = f"…{before[-REASON:]}" if len(before) > QUOTED + REASON else before[QUOTED:]
-    return f"{before[:QUOTED]}{wrong}{separator}{after[:QUOTED]}…"
+@dataclass(frozen=True, slots=True)
+class BodyLimit:
+    """How many bytes a body may have."""
+
+    most: int
+    decided_by: str
+    """The setting that changes the limit, or the reason for it."""
+
+    def refusal(self) -> BodyTooLarge:
+        """The error for a larger body."""
+        return BodyTooLarge(f"Request body too large (limit: {self.most} bytes, {self.decided_by})")
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
-    """The whole request body. Raises BodyTooLarge (413) as soon as it is known to be over `limit` bytes."""
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], limit: BodyLimit) -> bytes:
+    """The whole request body.
+
+    Raises BodyTooLarge (413) as soon as it is known to be over the limit, ClientDisconnect if the rest does not come.
+    """
     declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > limit:
-        raise BodyTooLarge(f"Request body too large (limit: {limit} bytes)")
+    if declared.isdigit() and int(declared) > limit.most:
+        raise limit.refusal()
     parts, size, more = [], 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise InvalidRequest("The client left before its request was complete")
+            raise ClientDisconnect
         part = message.get("body", b"")
         more = message.get("more_body", False)
         size += len(part)
-        if size > limit:
-            raise BodyTooLarge(f"Request body too large (limit: {limit} bytes)")
+        if size > limit.most:
+            raise limit.refusal()
         parts.append(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)

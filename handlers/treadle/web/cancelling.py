@@ -8,9 +8,9 @@ import treadle_api.operations as op
 from treadle.encoding import read_uuid
 from treadle.errors import RunNotFound
 from treadle.runs.lifecycle import Runs
-from treadle.storage.records import CancelAction, RunRecord
+from treadle.storage.contract.runs import CancelAction, RunRecord
+from treadle.web.addresses import run_location, thread_run_location
 from treadle.web.binding import Call
-from treadle.web.joining import run_of_thread, thread_location
 from treadle.web.replies import Empty, Later, Reply
 
 # The braces are literal on the wire (recorded).
@@ -19,7 +19,7 @@ REQUESTED_BY_ID = "{action} requested via POST /runs/{{run_id}}/cancel"
 REQUESTED_FOR_MANY = "{action} requested via POST /runs/cancel"
 
 
-class RunControl:
+class CancelHandlers:
     """Handlers of the cancel and delete operations."""
 
     def __init__(self, runs: Runs, *, heartbeat: float) -> None:
@@ -29,15 +29,15 @@ class RunControl:
     async def cancel_run(self, call: Call[op.CancelRunBody, op.CancelRunParameters]) -> Reply[op.CancelRunResult]:
         """Cancel a run by its id."""
         run = await self._runs.get(str(call.parameters.run_id))
-        reason, location = REQUESTED_BY_ID, f"/runs/{run.run_id}"
+        reason, location = REQUESTED_BY_ID, run_location(call.scope, run)
         return await self._cancel(run, call.parameters.action, reason, location, wait=call.parameters.wait)
 
     async def cancel_thread_run(
         self, call: Call[op.CancelThreadRunBody, op.CancelThreadRunParameters]
     ) -> Reply[op.CancelThreadRunResult]:
         """Cancel a run of a thread."""
-        run = await run_of_thread(self._runs, call.parameters.thread_id, call.parameters.run_id)
-        reason, location = REQUESTED, thread_location(run)
+        run = await self._runs.get_of_thread(call.parameters.thread_id, call.parameters.run_id)
+        reason, location = REQUESTED, thread_run_location(call.scope, run)
         return await self._cancel(run, call.parameters.action, reason, location, wait=call.parameters.wait)
 
     async def cancel_runs(self, call: Call[op.CancelRunsBody, op.CancelRunsParameters]) -> Reply[op.CancelRunsResult]:
@@ -65,7 +65,7 @@ class RunControl:
         self, call: Call[op.DeleteThreadRunBody, op.DeleteThreadRunParameters]
     ) -> Reply[op.DeleteThreadRunResult]:
         """As `delete_run`, while the thread exists."""
-        run = await run_of_thread(self._runs, call.parameters.thread_id, call.parameters.run_id)
+        run = await self._runs.get_of_thread(call.parameters.thread_id, call.parameters.run_id)
         if run.thread_is_gone:
             raise RunNotFound(f"There is no run {run.run_id} on thread {run.thread_id}")
         await self._runs.delete(run)
@@ -83,7 +83,7 @@ class RunControl:
             return Empty(202)
 
         async def body() -> bytes:
-            return b"{}"  # whatever the run had produced (recorded)
+            return b"{}"  # without the values of the run (recorded)
 
         headers = {"content-location": location, "location": f"{location}/join"}
         return Later(follower, body, period=self._heartbeat, headers=headers)

@@ -6,20 +6,24 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import Final
+from typing import Final, cast
 
 import structlog
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from treadle.encoding import encode
+from treadle.web.refusals import note_refusal
 
 MOST_HEAD = 64 * 1024
 """Bytes of a request line with its headers; beyond them 431."""
 # Ticks of uvicorn, which are tenths of a second, between two looks at the connections.
 LOOK_EVERY = 5
-_REASONS: Final = {408: "Request Timeout", 431: "Request Header Fields Too Large"}
+_REASONS: Final = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+# Seconds for which an idle connection is kept. Clients and proxies close theirs after 5 to 60 seconds; if the server is
+# first, a request may be on its way, and is lost.
+KEEP_ALIVE = 75
 log = structlog.get_logger("treadle.web")
 
 
@@ -45,7 +49,8 @@ class Connection(HttpToolsProtocol):
         if self._head_since is not None:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD:
-                self._refuse(431, f"the request line and headers have more than {MOST_HEAD} bytes")
+                fault = f"the request line and headers have more than {MOST_HEAD} bytes"
+                self._refuse(431, f"{fault}, which is the limit whatever the settings")
         elif self._body_since is not None:
             self._body_since = monotonic()
 
@@ -66,7 +71,7 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def look(self, now: float, patience: float) -> None:
-        """Cut off who has taken nothing for `patience` seconds of what waits, or let his request be waited for."""
+        """Cut off a client that reads nothing, or does not complete its request, for `patience` seconds."""
         untaken = self.transport.get_write_buffer_size()
         if not untaken or untaken < self._untaken or not self._untaken or self._resumed:
             self._untaken_since = now
@@ -83,9 +88,21 @@ class Connection(HttpToolsProtocol):
             # Nobody has asked anything: an answer would be taken for that of a request which comes right now.
             self.transport.close()
         else:
-            self._refuse(408, f"the request did not come within {patience:g} seconds")
+            self._refuse(408, f"the request did not come within {patience:g} seconds, twelve times HEARTBEAT_SECONDS")
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Go on with HTTP, as a server may that is asked to change over to another protocol."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that is not valid HTTP with the JSON body of every failure."""
+        self._answer(400, msg)
 
     def _refuse(self, status: int, detail: str) -> None:
+        scope = cast(Scope, self.scope) if self._head_since is None else None
+        note_refusal(scope, status, detail)
+        self._answer(status, detail)
+
+    def _answer(self, status: int, detail: str) -> None:
         body = encode({"detail": detail})
         head = f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
         head += f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
@@ -103,10 +120,13 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 application,
                 http=Connection,
+                ws="none",
+                proxy_headers=False,  # treadle.web.proxies reads them
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=last_answers,
+                timeout_keep_alive=KEEP_ALIVE,
             )
         )
         self._patience = patience

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, cast
-from uuid import UUID
 
 import treadle_api.operations as op
 from treadle.errors import RunNotFound
-from treadle.runs.feedback import FeedbackBook
-from treadle.runs.lifecycle import FROM_NOW, Runs
-from treadle.runs.views import Deployment, run_detail, run_timings, run_view, wait_body
-from treadle.storage.records import RunRecord
+from treadle.execution.config import Deployment
+from treadle.feedback.book import FeedbackBook
+from treadle.runs.lifecycle import Runs
+from treadle.runs.views import run_detail, run_timings, run_view, wait_body
+from treadle.storage.contract.runs import RunRecord
 from treadle.threads.lifecycle import Threads
+from treadle.web.addresses import run_location, thread_run_location
 from treadle.web.binding import Call
 from treadle.web.replies import Json, Later, Reply
-from treadle.web.sse import EventStream
+from treadle.web.sse import EventStream, cursor
 from treadle_api import results
 
 DISCONNECTED = "client disconnected from the joined run (cancel_on_disconnect)"
 
 
-class RunAccess:
+class RunHandlers:
     """Handlers of `GET /runs/{run_id}`, `/join` and `/stream`, and of the same under `/threads/{thread_id}`."""
 
     def __init__(
@@ -42,7 +43,7 @@ class RunAccess:
     async def join_run(self, call: Call[op.JoinRunBody, op.JoinRunParameters]) -> Reply[op.JoinRunResult]:
         """Answer as `POST /runs/wait` would, whether the run has ended or not."""
         run = await self._runs.get(str(call.parameters.run_id))
-        return self._join(run, f"/runs/{run.run_id}", call.parameters.cancel_on_disconnect)
+        return self._join(run, run_location(call.scope, run), call.parameters.cancel_on_disconnect)
 
     async def join_run_stream(
         self, call: Call[op.JoinRunStreamBody, op.JoinRunStreamParameters]
@@ -52,7 +53,7 @@ class RunAccess:
         run = await self._runs.get(str(parameters.run_id))
         return self._stream(
             run,
-            f"/runs/{run.run_id}",
+            run_location(call.scope, run),
             after=cursor(parameters.last_event_id),
             only=parameters.stream_mode,
             cancel_on_disconnect=parameters.cancel_on_disconnect,
@@ -62,7 +63,7 @@ class RunAccess:
         self, call: Call[op.GetThreadRunBody, op.GetThreadRunParameters]
     ) -> Reply[op.GetThreadRunResult]:
         """Answer with the run while its thread exists: a temporary one goes with the end of its run (recorded)."""
-        run = await run_of_thread(self._runs, call.parameters.thread_id, call.parameters.run_id)
+        run = await self._runs.get_of_thread(call.parameters.thread_id, call.parameters.run_id)
         if run.thread_is_gone:
             raise RunNotFound(f"Thread with ID {run.thread_id} not found")
         return Json(run_view(run, self._deployment), timings=run_timings(run))
@@ -71,18 +72,18 @@ class RunAccess:
         self, call: Call[op.JoinThreadRunBody, op.JoinThreadRunParameters]
     ) -> Reply[op.JoinThreadRunResult]:
         """As `join_run`; the outcome stays when a temporary thread has gone."""
-        run = await run_of_thread(self._runs, call.parameters.thread_id, call.parameters.run_id)
-        return self._join(run, thread_location(run), call.parameters.cancel_on_disconnect)
+        run = await self._runs.get_of_thread(call.parameters.thread_id, call.parameters.run_id)
+        return self._join(run, thread_run_location(call.scope, run), call.parameters.cancel_on_disconnect)
 
     async def join_thread_run_stream(
         self, call: Call[op.JoinThreadRunStreamBody, op.JoinThreadRunStreamParameters]
     ) -> Reply[op.JoinThreadRunStreamResult]:
         """As `join_run_stream`; a resumable run can be replayed when a temporary thread has gone."""
         parameters = call.parameters
-        run = await run_of_thread(self._runs, parameters.thread_id, parameters.run_id)
+        run = await self._runs.get_of_thread(parameters.thread_id, parameters.run_id)
         return self._stream(
             run,
-            thread_location(run),
+            thread_run_location(call.scope, run),
             after=cursor(parameters.last_event_id),
             only=parameters.stream_mode,
             cancel_on_disconnect=parameters.cancel_on_disconnect,
@@ -135,27 +136,3 @@ class RunAccess:
 
     def _cancel(self, run: RunRecord) -> Callable[[], Awaitable[object]]:
         return lambda: self._runs.cancel(run.run_id, "interrupt", DISCONNECTED)
-
-
-async def run_of_thread(runs: Runs, thread_id: UUID, run_id: UUID) -> RunRecord:
-    """The run, if it is one of the thread's. Raises RunNotFound (404)."""
-    run = await runs.get(str(run_id))
-    if run.thread_id != str(thread_id):
-        raise RunNotFound(f"There is no run {run_id} on thread {thread_id}")
-    return run
-
-
-def thread_location(run: RunRecord) -> str:
-    """The run's path under its thread."""
-    return f"/threads/{run.thread_id}/runs/{run.run_id}"
-
-
-def cursor(last_event_id: str | None) -> int | None:
-    """The sequence number to go on after: `-1` and `0` mean the start; what is no number means from now on."""
-    if last_event_id is None:
-        return FROM_NOW
-    text = last_event_id.strip()
-    if text == "-1":
-        return 0
-    # Ten digits are more events than any run has; Python would refuse to read thousands of them.
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else FROM_NOW

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from math import inf, isfinite
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -12,11 +14,11 @@ from jsonschema_rs import ValidationError
 
 from treadle.encoding import read_uuid
 from treadle.errors import InvalidRequest
+from treadle.web.verdicts import explained, gist
 from treadle_api.operations import Operation, Parameter
 
 # The spellings that real clients use for booleans: Python's, JavaScript's and plain 0 and 1.
 _BOOLEANS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-_NUMBERS: Final[dict[str, Callable[[str], Any]]] = {"integer": int, "number": float}
 # As JSON spells a number: Python would also take `1_0`, ` 1` and the digits of every script.
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
@@ -53,7 +55,7 @@ def _texts(
     if parameter.location == "header":
         value = headers.get(parameter.name.lower().encode())
         return [] if value is None else [value.decode("latin-1")]
-    return [text for name, text in query if name == parameter.name and text != ""]
+    return [text for name, text in query if name == parameter.name and (text or not parameter.allow_empty)]
 
 
 def _value(parameter: Parameter, texts: list[str]) -> Any:
@@ -63,12 +65,18 @@ def _value(parameter: Parameter, texts: list[str]) -> Any:
         return _list(texts)
     if parameter.kind == "boolean":
         return _BOOLEANS.get(text.lower(), text)
-    if parameter.kind in _NUMBERS and _NUMBER.fullmatch(text):
-        try:
-            return _NUMBERS[parameter.kind](text)
-        except ValueError:
-            return text
+    if parameter.kind == "number":
+        return read_number(text)
+    if parameter.kind == "integer" and _NUMBER.fullmatch(text):
+        with suppress(ValueError):
+            return int(text)
     return text
+
+
+def read_number(text: str) -> float | str:
+    """The number in a text, by the syntax of JSON; the text itself if it is no number, or exceeds JSON's range."""
+    number = float(text) if _NUMBER.fullmatch(text) else inf
+    return number if isfinite(number) else text
 
 
 def _list(texts: list[str]) -> list[str]:
@@ -81,7 +89,7 @@ def _list(texts: list[str]) -> list[str]:
                 continue
             except ValueError:
                 pass
-        items.extend(part for part in text.split(",") if part)
+        items.extend(text.split(","))
     return items
 
 
@@ -91,5 +99,5 @@ def _judged(parameter: Parameter, value: Any, validator: Any) -> Any:
     try:
         validator.validate(value)
     except ValidationError as error:
-        raise InvalidRequest(f"{parameter.name}: {error}") from None
+        raise InvalidRequest(f"{parameter.name}: {explained(error)}", gist=f"{parameter.name}: {gist(error)}") from None
     return value

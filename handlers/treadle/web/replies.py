@@ -8,11 +8,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from treadle.encoding import encode
-from treadle.storage.base import Follower
-from treadle.storage.records import Event
+from treadle.storage.contract.events import Event, Follower
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -26,8 +25,17 @@ class Reply(ABC, Generic[R_co]):
     """What a handler returns: an answer whose content has the operation's result type."""
 
     @abstractmethod
+    def start(self) -> Message:
+        """The status and the headers."""
+
+    @abstractmethod
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the answer."""
+
+    async def head(self, send: Send) -> None:
+        """Send the status and the headers at once, and no content: the answer to a HEAD."""
+        await send(self.start())
+        await send({"type": "http.response.body"})
 
     def timed(self, phases: Mapping[str, float]) -> None:
         """Take note of how long parts of the work took, in seconds."""
@@ -35,6 +43,8 @@ class Reply(ABC, Generic[R_co]):
 
 class Encoded(Reply[R_co]):
     """A whole JSON document that is encoded already, with the header `Server-Timing`."""
+
+    media_type: ClassVar[bytes] = JSON
 
     def __init__(
         self,
@@ -54,12 +64,15 @@ class Encoded(Reply[R_co]):
     def timed(self, phases: Mapping[str, float]) -> None:
         self._timings += [f"{name};dur={seconds * 1000:.3f}" for name, seconds in phases.items()]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def start(self) -> Message:
         length = str(len(self._body)).encode()
-        headers = [(b"content-type", JSON), (b"content-length", length), *self._headers]
+        headers = [(b"content-type", self.media_type), (b"content-length", length), *self._headers]
         if self._timings:
             headers.append((b"server-timing", ", ".join(self._timings).encode()))
-        await send({"type": "http.response.start", "status": self._status, "headers": headers})
+        return {"type": "http.response.start", "status": self._status, "headers": headers}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send(self.start())
         await send({"type": "http.response.body", "body": self._body})
 
 
@@ -83,11 +96,13 @@ class Empty(Reply[R_co]):
     def __init__(self, status: int) -> None:
         self._status = status
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def start(self) -> Message:
         # A 204 must not have a length; other statuses need one, so that the connection can be used again.
         headers = [] if self._status == 204 else [(b"content-length", b"0")]
-        await send({"type": "http.response.start", "status": self._status, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+        return {"type": "http.response.start", "status": self._status, "headers": headers}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.head(send)
 
 
 class Failure(Json[dict[str, str]]):
@@ -130,13 +145,19 @@ class Following(Reply[R_co]):
     async def last(self) -> bytes:
         """The bytes after the run has ended."""
 
+    def start(self) -> Message:
+        return {"type": "http.response.start", "status": 200, "headers": [*self.start_headers, *self._headers]}
+
+    async def head(self, send: Send) -> None:
+        self._follower.close()
+        await super().head(send)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         timer = _Timer(loop, self._period, self._beat)
         listener = loop.create_task(self._listen(receive))
         try:
-            headers = [*self.start_headers, *self._headers]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send(self.start())
             while not self._follower.ended:
                 body = self.render(await self._follower.next())
                 if self._beat_is_due:

@@ -1,4 +1,4 @@
-"""The table of the whole server: each operation of the contract and what answers it."""
+"""The table of the whole server: each operation of the contract and its handler."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 import treadle_api.operations as op
-from treadle.web.assistants import AssistantAccess
+from treadle.web.assistants import AssistantHandlers
 from treadle.web.binding import Binding, Contract, Endpoint, bind
-from treadle.web.cancelling import RunControl
-from treadle.web.feedback import MOST_FEEDBACK_BYTES, FeedbackAccess
-from treadle.web.joining import RunAccess
-from treadle.web.stateless import StatelessRuns
-from treadle.web.system import System
-from treadle.web.threads import ThreadAccess
+from treadle.web.cancelling import CancelHandlers
+from treadle.web.feedback import MOST_FEEDBACK_BYTES, FeedbackHandlers, read_feedback
+from treadle.web.joining import RunHandlers
+from treadle.web.stateless import StatelessRunHandlers
+from treadle.web.system import SystemHandlers
+from treadle.web.threads import ThreadHandlers
 
 KEYLESS = (op.health_check, op.give_feedback_by_link, op.give_feedback)
 """The operations that need no API key: a link for feedback is a credential of its own."""
 
 
 def bindings(
-    stateless: StatelessRuns,
-    joining: RunAccess,
-    control: RunControl,
-    threads: ThreadAccess,
-    assistants: AssistantAccess,
-    feedback: FeedbackAccess,
-    system: System,
+    stateless: StatelessRunHandlers,
+    joining: RunHandlers,
+    control: CancelHandlers,
+    threads: ThreadHandlers,
+    assistants: AssistantHandlers,
+    feedback: FeedbackHandlers,
+    system: SystemHandlers,
 ) -> list[Binding]:
     """Every operation that is served."""
     return [
@@ -49,8 +49,14 @@ def bindings(
         bind(op.join_run_stream, joining.join_run_stream),
         bind(op.cancel_run, control.cancel_run),
         bind(op.delete_run, control.delete_run),
-        bind(op.give_feedback_by_link, feedback.give_feedback_by_link),
-        bind(op.give_feedback, feedback.give_feedback, max_body_bytes=MOST_FEEDBACK_BYTES),
+        bind(op.give_feedback_by_link, feedback.give_feedback_by_link, failure=feedback.failure),
+        bind(
+            op.give_feedback,
+            feedback.give_feedback,
+            max_body_bytes=MOST_FEEDBACK_BYTES,
+            read=read_feedback,
+            failure=feedback.failure,
+        ),
         bind(op.create_thread, threads.create_thread),
         bind(op.get_thread, threads.get_thread),
         bind(op.delete_thread, threads.delete_thread),
@@ -80,14 +86,13 @@ def routes(bound: Iterable[Binding], contract: Contract, *, max_body_bytes: int)
 
 
 class _Path:
-    """The operations of one path, and the 405 for any other method.
+    """The operations of one path, HEAD wherever there is a GET, and the 405 for any other method.
 
-    The route itself takes every method: Starlette would try `GET /runs/wait` as `/runs/{run_id}` otherwise, and add a
-    HEAD that the contract does not have.
+    The route itself takes every method: Starlette would try `GET /runs/wait` as `/runs/{run_id}` otherwise.
     """
 
     def __init__(self, endpoints: dict[str, Endpoint]) -> None:
-        self._endpoints = endpoints
+        self._endpoints = {**endpoints, "HEAD": endpoints["GET"]} if "GET" in endpoints else endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(scope["method"])

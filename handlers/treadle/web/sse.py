@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import ClassVar
 
-from treadle.storage.base import Follower
-from treadle.storage.records import Event
+from treadle.storage.contract.events import FROM_NOW, Event, Follower
 from treadle.web.replies import Following, R_co, RawHeaders
 
 
@@ -57,3 +56,14 @@ def wanted(name: str, modes: Collection[str]) -> bool:
     """
     mode = name.partition("|")[0].partition("/")[0]
     return mode in modes or name in ("error", "feedback") or (mode == "messages" and "messages-tuple" in modes)
+
+
+def cursor(last_event_id: str | None) -> int | None:
+    """The sequence number after which to go on. `-1` and `0` mean the start, and other text means from now on."""
+    if last_event_id is None:
+        return FROM_NOW
+    text = last_event_id.strip()
+    if text == "-1":
+        return 0
+    # Ten digits are more events than any run has; Python would refuse to read thousands of them.
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else FROM_NOW

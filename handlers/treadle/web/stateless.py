@@ -9,19 +9,19 @@ from typing import Any, Protocol, TypeVar
 
 import treadle_api.operations as op
 from treadle.errors import InvalidRequest, TreadleError
+from treadle.execution.config import Deployment
 from treadle.graphs.assistants import Assistants
 from treadle.outbox.addresses import Addresses
 from treadle.runs.idempotency import Creation
 from treadle.runs.lifecycle import Runs
 from treadle.runs.request import Caller, new_run, unknown_fields
-from treadle.runs.views import Deployment, run_view, wait_body
-from treadle.storage.base import END
-from treadle.storage.records import Once, RunRecord
-from treadle.web.addresses import base_url
+from treadle.runs.views import run_view, wait_body
+from treadle.storage.contract.events import END
+from treadle.storage.contract.runs import IdempotentRequest, RunRecord
+from treadle.web.addresses import base_url, run_location, thread_run_location
 from treadle.web.binding import Call
-from treadle.web.joining import cursor
 from treadle.web.replies import Json, Later, Reply, ignored_header
-from treadle.web.sse import EventStream
+from treadle.web.sse import EventStream, cursor
 
 AT_ONCE = 50
 """Runs of a batch that are seen to before others have their turn."""
@@ -39,7 +39,7 @@ class Keyed(Protocol):
 K = TypeVar("K", bound=Keyed)
 
 
-class StatelessRuns:
+class StatelessRunHandlers:
     """Handlers of `POST /runs`, `/runs/wait`, `/runs/stream` and `/runs/batch`."""
 
     def __init__(
@@ -69,7 +69,7 @@ class StatelessRuns:
             return [await self._new(call.body, call.document, call)]
 
         (run,), again = await self._creation.create(once, new)
-        headers = {"content-location": f"/runs/{run.run_id}"} | replayed_header(again)
+        headers = {"content-location": run_location(call.scope, run)} | replayed_header(again)
         return Json(
             run_view(run, self._deployment), headers=headers | ignored_header(ignored(call.document, call.body))
         )
@@ -81,7 +81,7 @@ class StatelessRuns:
             once, lambda: self._new(call.body, call.document, call), END
         )
         # Under the thread, unlike the other two: SDKs read their thread id from here (recorded).
-        location = f"/threads/{run.thread_id}/runs/{run.run_id}"
+        location = thread_run_location(call.scope, run)
 
         async def body() -> bytes:
             return wait_body(await self._runs.ended(run, follower))
@@ -102,12 +102,12 @@ class StatelessRuns:
 
         async def new() -> RunRecord:
             run = await self._new(call.body, call.document, call)
-            # Who may ask for its events once more is to get them.
+            # The request may be repeated, and then needs the events again.
             return run if once is None else replace(run, kwargs={**run.kwargs, "resumable": True})
 
         seen = cursor(call.parameters.last_event_id) or 0
         run, follower, again = await self._creation.create_and_follow(once, new, 0, seen)
-        location = f"/runs/{run.run_id}"
+        location = run_location(call.scope, run)
         return EventStream(
             follower,
             with_ids=run.resumable,
@@ -138,7 +138,7 @@ class StatelessRuns:
         views = [run_view(run, self._deployment) async for _, run in _in_turns(made)]
         return Json(views, headers=replayed_header(again) | ignored_header(names))
 
-    def _once(self, call: Call[Any, K], operation: str) -> Once | None:
+    def _once(self, call: Call[Any, K], operation: str) -> IdempotentRequest | None:
         """The request as one that may come again, if its caller says so."""
         key = call.parameters.idempotency_key
         if key is not None and sum(name == b"idempotency-key" for name, _ in call.scope["headers"]) > 1:

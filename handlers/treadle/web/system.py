@@ -6,13 +6,14 @@ from typing import Any
 
 import treadle_api.operations as op
 from treadle.errors import ShuttingDown
+from treadle.execution.config import Deployment
 from treadle.runs.lifecycle import Runs
-from treadle.runs.views import Deployment
+from treadle.web.addresses import root_path
 from treadle.web.binding import Call
 from treadle.web.replies import Json, Reply
 
 
-class System:
+class SystemHandlers:
     """Handlers of `GET /ok`, `/info` and `/openapi.json`."""
 
     def __init__(self, runs: Runs, deployment: Deployment, document: dict[str, Any]) -> None:
@@ -29,7 +30,7 @@ class System:
         return Json({"ok": True, "services": {}})
 
     async def server_info(self, call: Call[op.ServerInfoBody, op.ServerInfoParameters]) -> Reply[op.ServerInfoResult]:
-        """Answer with versions, and with what is served."""
+        """Answer with versions and features."""
         tags = {operation.tag for operation in op.ALL}
         unknown = ("project_id", "host_revision_id", "revision_id", "tenant_id")
         host = {"kind": "self-hosted", **dict.fromkeys(unknown)}
@@ -52,5 +53,6 @@ class System:
     async def openapi_document(
         self, call: Call[op.OpenapiDocumentBody, op.OpenapiDocumentParameters]
     ) -> Reply[op.OpenapiDocumentResult]:
-        """Answer with the document of exactly what is served."""
-        return Json(self._document)
+        """Answer with the OpenAPI document of the served operations."""
+        root = root_path(call.scope)
+        return Json({**self._document, "servers": [{"url": root}]} if root else self._document)

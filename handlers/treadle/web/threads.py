@@ -13,7 +13,7 @@ from treadle.web.binding import Call
 from treadle.web.replies import Empty, Encoded, Json, Reply, ignored_header
 
 
-class ThreadAccess:
+class ThreadHandlers:
     """Handlers of `POST /threads` and of the operations on `/threads/{thread_id}`, its state and its history."""
 
     def __init__(self, threads: Threads, graph_ids: tuple[str, ...], thread_ttl: float | None) -> None:

@@ -46,6 +46,11 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
     if response.status_code == 403:
         response_403 = ErrorResponse.from_dict(response.json())
 
@@ -55,6 +60,11 @@ def _parse_response(
         response_404 = ErrorResponse.from_dict(response.json())
 
         return response_404
+
+    if response.status_code == 408:
+        response_408 = ErrorResponse.from_dict(response.json())
+
+        return response_408
 
     if response.status_code == 409:
         response_409 = ErrorResponse.from_dict(response.json())
@@ -70,6 +80,16 @@ def _parse_response(
         response_422 = ErrorResponse.from_dict(response.json())
 
         return response_422
+
+    if response.status_code == 431:
+        response_431 = ErrorResponse.from_dict(response.json())
+
+        return response_431
+
+    if response.status_code == 503:
+        response_503 = ErrorResponse.from_dict(response.json())
+
+        return response_503
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -98,7 +118,8 @@ def sync_detailed(
     """Give feedback
 
      Records feedback on a run, at a URL out of its `feedback` event. The token is the credential. Each
-    call adds an entry.
+    call adds an entry. A page in a browser posts a form; browsers, which prefer `text/html`, are
+    answered with 303.
 
     Args:
         run_id (UUID):
@@ -136,7 +157,8 @@ def sync(
     """Give feedback
 
      Records feedback on a run, at a URL out of its `feedback` event. The token is the credential. Each
-    call adds an entry.
+    call adds an entry. A page in a browser posts a form; browsers, which prefer `text/html`, are
+    answered with 303.
 
     Args:
         run_id (UUID):
@@ -169,7 +191,8 @@ async def asyncio_detailed(
     """Give feedback
 
      Records feedback on a run, at a URL out of its `feedback` event. The token is the credential. Each
-    call adds an entry.
+    call adds an entry. A page in a browser posts a form; browsers, which prefer `text/html`, are
+    answered with 303.
 
     Args:
         run_id (UUID):
@@ -205,7 +228,8 @@ async def asyncio(
     """Give feedback
 
      Records feedback on a run, at a URL out of its `feedback` event. The token is the credential. Each
-    call adds an entry.
+    call adds an entry. A page in a browser posts a form; browsers, which prefer `text/html`, are
+    answered with 303.
 
     Args:
         run_id (UUID):

@@ -21,6 +21,7 @@ def _get_kwargs(
     score: float | GiveFeedbackByLinkScore | Unset = UNSET,
     value: str | Unset = UNSET,
     comment: str | Unset = UNSET,
+    receipt: str | Unset = UNSET,
 ) -> dict[str, Any]:
 
     params: dict[str, Any] = {}
@@ -37,6 +38,8 @@ def _get_kwargs(
     params["value"] = value
 
     params["comment"] = comment
+
+    params["receipt"] = receipt
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -60,6 +63,11 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
     if response.status_code == 403:
         response_403 = ErrorResponse.from_dict(response.json())
 
@@ -70,6 +78,11 @@ def _parse_response(
 
         return response_404
 
+    if response.status_code == 408:
+        response_408 = ErrorResponse.from_dict(response.json())
+
+        return response_408
+
     if response.status_code == 409:
         response_409 = ErrorResponse.from_dict(response.json())
 
@@ -79,6 +92,16 @@ def _parse_response(
         response_422 = ErrorResponse.from_dict(response.json())
 
         return response_422
+
+    if response.status_code == 431:
+        response_431 = ErrorResponse.from_dict(response.json())
+
+        return response_431
+
+    if response.status_code == 503:
+        response_503 = ErrorResponse.from_dict(response.json())
+
+        return response_503
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -105,12 +128,14 @@ def sync_detailed(
     score: float | GiveFeedbackByLinkScore | Unset = UNSET,
     value: str | Unset = UNSET,
     comment: str | Unset = UNSET,
+    receipt: str | Unset = UNSET,
 ) -> Response[ErrorResponse | FeedbackEntry]:
     """Give feedback by opening a link
 
      Records feedback on a run from the query of a link out of its `feedback` event. The token is the
-    credential. A link that is opened as it is records nothing and is answered with 422, as previews of
-    messages open links.
+    credential. A link that is opened as it is records nothing, as previews of messages open links: it
+    is answered with 422, or for browsers, which prefer `text/html`, with a page that asks. What
+    browsers give is answered with 303.
 
     Args:
         run_id (UUID):
@@ -118,6 +143,7 @@ def sync_detailed(
         score (float | GiveFeedbackByLinkScore | Unset):
         value (str | Unset):
         comment (str | Unset):
+        receipt (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -133,6 +159,7 @@ def sync_detailed(
         score=score,
         value=value,
         comment=comment,
+        receipt=receipt,
     )
 
     response = client.get_httpx_client().request(
@@ -150,12 +177,14 @@ def sync(
     score: float | GiveFeedbackByLinkScore | Unset = UNSET,
     value: str | Unset = UNSET,
     comment: str | Unset = UNSET,
+    receipt: str | Unset = UNSET,
 ) -> ErrorResponse | FeedbackEntry | None:
     """Give feedback by opening a link
 
      Records feedback on a run from the query of a link out of its `feedback` event. The token is the
-    credential. A link that is opened as it is records nothing and is answered with 422, as previews of
-    messages open links.
+    credential. A link that is opened as it is records nothing, as previews of messages open links: it
+    is answered with 422, or for browsers, which prefer `text/html`, with a page that asks. What
+    browsers give is answered with 303.
 
     Args:
         run_id (UUID):
@@ -163,6 +192,7 @@ def sync(
         score (float | GiveFeedbackByLinkScore | Unset):
         value (str | Unset):
         comment (str | Unset):
+        receipt (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -179,6 +209,7 @@ def sync(
         score=score,
         value=value,
         comment=comment,
+        receipt=receipt,
     ).parsed
 
 
@@ -190,12 +221,14 @@ async def asyncio_detailed(
     score: float | GiveFeedbackByLinkScore | Unset = UNSET,
     value: str | Unset = UNSET,
     comment: str | Unset = UNSET,
+    receipt: str | Unset = UNSET,
 ) -> Response[ErrorResponse | FeedbackEntry]:
     """Give feedback by opening a link
 
      Records feedback on a run from the query of a link out of its `feedback` event. The token is the
-    credential. A link that is opened as it is records nothing and is answered with 422, as previews of
-    messages open links.
+    credential. A link that is opened as it is records nothing, as previews of messages open links: it
+    is answered with 422, or for browsers, which prefer `text/html`, with a page that asks. What
+    browsers give is answered with 303.
 
     Args:
         run_id (UUID):
@@ -203,6 +236,7 @@ async def asyncio_detailed(
         score (float | GiveFeedbackByLinkScore | Unset):
         value (str | Unset):
         comment (str | Unset):
+        receipt (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -218,6 +252,7 @@ async def asyncio_detailed(
         score=score,
         value=value,
         comment=comment,
+        receipt=receipt,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -233,12 +268,14 @@ async def asyncio(
     score: float | GiveFeedbackByLinkScore | Unset = UNSET,
     value: str | Unset = UNSET,
     comment: str | Unset = UNSET,
+    receipt: str | Unset = UNSET,
 ) -> ErrorResponse | FeedbackEntry | None:
     """Give feedback by opening a link
 
      Records feedback on a run from the query of a link out of its `feedback` event. The token is the
-    credential. A link that is opened as it is records nothing and is answered with 422, as previews of
-    messages open links.
+    credential. A link that is opened as it is records nothing, as previews of messages open links: it
+    is answered with 422, or for browsers, which prefer `text/html`, with a page that asks. What
+    browsers give is answered with 303.
 
     Args:
         run_id (UUID):
@@ -246,6 +283,7 @@ async def asyncio(
         score (float | GiveFeedbackByLinkScore | Unset):
         value (str | Unset):
         comment (str | Unset):
+        receipt (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -263,5 +301,6 @@ async def asyncio(
             score=score,
             value=value,
             comment=comment,
+            receipt=receipt,
         )
     ).parsed

@@ -19,8 +19,8 @@ def _get_kwargs(
     thread_id: UUID,
     run_id: UUID,
     *,
-    stream_mode: JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset = UNSET,
     cancel_on_disconnect: bool | Unset = UNSET,
+    stream_mode: JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -28,6 +28,8 @@ def _get_kwargs(
         headers["Last-Event-ID"] = last_event_id
 
     params: dict[str, Any] = {}
+
+    params["cancel_on_disconnect"] = cancel_on_disconnect
 
     json_stream_mode: list[str] | str | Unset
     if isinstance(stream_mode, Unset):
@@ -41,8 +43,6 @@ def _get_kwargs(
             json_stream_mode.append(stream_mode_type_1_item)
 
     params["stream_mode"] = json_stream_mode
-
-    params["cancel_on_disconnect"] = cancel_on_disconnect
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -64,6 +64,11 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
         response_200 = response.text
         return response_200
 
+    if response.status_code == 400:
+        response_400 = ErrorResponse.from_dict(response.json())
+
+        return response_400
+
     if response.status_code == 401:
         response_401 = ErrorResponse.from_dict(response.json())
 
@@ -74,10 +79,25 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
 
         return response_404
 
+    if response.status_code == 408:
+        response_408 = ErrorResponse.from_dict(response.json())
+
+        return response_408
+
     if response.status_code == 422:
         response_422 = ErrorResponse.from_dict(response.json())
 
         return response_422
+
+    if response.status_code == 431:
+        response_431 = ErrorResponse.from_dict(response.json())
+
+        return response_431
+
+    if response.status_code == 503:
+        response_503 = ErrorResponse.from_dict(response.json())
+
+        return response_503
 
     if client.raise_on_unexpected_status:
         raise errors.UnexpectedStatus(response.status_code, response.content)
@@ -99,8 +119,8 @@ def sync_detailed(
     run_id: UUID,
     *,
     client: AuthenticatedClient | Client,
-    stream_mode: JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset = UNSET,
     cancel_on_disconnect: bool | Unset = UNSET,
+    stream_mode: JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> Response[ErrorResponse | str]:
     """Follow a run as stream
@@ -114,8 +134,8 @@ def sync_detailed(
     Args:
         thread_id (UUID):
         run_id (UUID):
-        stream_mode (JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset):
         cancel_on_disconnect (bool | Unset):
+        stream_mode (JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset):
         last_event_id (str | Unset):
 
     Raises:
@@ -129,8 +149,8 @@ def sync_detailed(
     kwargs = _get_kwargs(
         thread_id=thread_id,
         run_id=run_id,
-        stream_mode=stream_mode,
         cancel_on_disconnect=cancel_on_disconnect,
+        stream_mode=stream_mode,
         last_event_id=last_event_id,
     )
 
@@ -146,8 +166,8 @@ def sync(
     run_id: UUID,
     *,
     client: AuthenticatedClient | Client,
-    stream_mode: JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset = UNSET,
     cancel_on_disconnect: bool | Unset = UNSET,
+    stream_mode: JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> ErrorResponse | str | None:
     """Follow a run as stream
@@ -161,8 +181,8 @@ def sync(
     Args:
         thread_id (UUID):
         run_id (UUID):
-        stream_mode (JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset):
         cancel_on_disconnect (bool | Unset):
+        stream_mode (JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset):
         last_event_id (str | Unset):
 
     Raises:
@@ -177,8 +197,8 @@ def sync(
         thread_id=thread_id,
         run_id=run_id,
         client=client,
-        stream_mode=stream_mode,
         cancel_on_disconnect=cancel_on_disconnect,
+        stream_mode=stream_mode,
         last_event_id=last_event_id,
     ).parsed
 
@@ -188,8 +208,8 @@ async def asyncio_detailed(
     run_id: UUID,
     *,
     client: AuthenticatedClient | Client,
-    stream_mode: JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset = UNSET,
     cancel_on_disconnect: bool | Unset = UNSET,
+    stream_mode: JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> Response[ErrorResponse | str]:
     """Follow a run as stream
@@ -203,8 +223,8 @@ async def asyncio_detailed(
     Args:
         thread_id (UUID):
         run_id (UUID):
-        stream_mode (JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset):
         cancel_on_disconnect (bool | Unset):
+        stream_mode (JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset):
         last_event_id (str | Unset):
 
     Raises:
@@ -218,8 +238,8 @@ async def asyncio_detailed(
     kwargs = _get_kwargs(
         thread_id=thread_id,
         run_id=run_id,
-        stream_mode=stream_mode,
         cancel_on_disconnect=cancel_on_disconnect,
+        stream_mode=stream_mode,
         last_event_id=last_event_id,
     )
 
@@ -233,8 +253,8 @@ async def asyncio(
     run_id: UUID,
     *,
     client: AuthenticatedClient | Client,
-    stream_mode: JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset = UNSET,
     cancel_on_disconnect: bool | Unset = UNSET,
+    stream_mode: JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset = UNSET,
     last_event_id: str | Unset = UNSET,
 ) -> ErrorResponse | str | None:
     """Follow a run as stream
@@ -248,8 +268,8 @@ async def asyncio(
     Args:
         thread_id (UUID):
         run_id (UUID):
-        stream_mode (JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset):
         cancel_on_disconnect (bool | Unset):
+        stream_mode (JoinThreadRunStreamStreamMode | list[JoinThreadRunStreamStreamMode] | Unset):
         last_event_id (str | Unset):
 
     Raises:
@@ -265,8 +285,8 @@ async def asyncio(
             thread_id=thread_id,
             run_id=run_id,
             client=client,
-            stream_mode=stream_mode,
             cancel_on_disconnect=cancel_on_disconnect,
+            stream_mode=stream_mode,
             last_event_id=last_event_id,
         )
     ).parsed

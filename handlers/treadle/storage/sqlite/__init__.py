@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from treadle.errors import ConfigError
 from treadle.settings import Settings
-from treadle.storage.base import Storage
-from treadle.storage.deliveries import Owe
-from treadle.storage.queue_limit import QueueLimit
+from treadle.storage.contract.deliveries import WebhookFor
+from treadle.storage.contract.queue_limit import QueueLimit
+from treadle.storage.contract.store import Storage
 from treadle.storage.sqlite.database import Database
 from treadle.storage.sqlite.deliveries import SQL as DELIVERIES
 from treadle.storage.sqlite.deliveries import SqliteDeliveryStore
@@ -23,15 +23,17 @@ from treadle.storage.sqlite.threads import SqliteThreadStore
 
 FILE_RETENTION = 4 * 1024**3
 """Bytes of ended runs that are kept in a file, unless RUN_RETENTION_BYTES says otherwise."""
+OWN_FOLDER = ".treadle"
+"""The folder of the default file."""
 DELIVERY_MARGIN = 15.0
 """Seconds by which the claim of a delivery outlasts the time that an attempt may take."""
 
 
-def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float], owe: Owe) -> Storage:
+def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float], owe: WebhookFor) -> Storage:
     """The storage in the file of `sqlite:///PATH`, made if it is not there. Raises ConfigError."""
     path = sqlite_path(settings.database_uri)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
     except OSError as error:
         raise ConfigError(f"{path.parent}: cannot be made: {error.strerror}; name another in DATABASE_URI") from None
     database = Database(path, synchronous=settings.sqlite_sync)
@@ -40,7 +42,7 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
         ownership = Ownership(path)
         opened.callback(ownership.release)
         if ownership.alone:
-            # Nobody runs any more what is said to be running: its next attempt may begin at once.
+            # No live process owns runs that are marked running: their next attempts may begin at once.
             database.write_now(SQL["abandon"])
             database.write_now(DELIVERIES["abandon"])
         ownership.share()
@@ -65,7 +67,7 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
     )
 
     def close() -> None:
-        events.disband()
+        events.close_all()
         changes.stop()
         database.close()
         ownership.release()
@@ -74,7 +76,25 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
     events = SqliteEventLog(database, followers, settings.event_buffer_bytes, clock)
     changes.watch(events.share_what_is_wanted)
     threads = SqliteThreadStore(database, clock)
-    return Storage(runs, threads, deliveries, feedback, events, changes, durable=True, close=close)
+    return Storage(
+        runs,
+        threads,
+        deliveries,
+        feedback,
+        events,
+        changes,
+        checkpoints=path.with_name("checkpoints.db"),
+        durable=True,
+        close=close,
+    )
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of a file. Treadle's own one keeps itself out of the repository that it comes to lie in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.name == OWN_FOLDER:
+        with suppress(FileExistsError), folder.joinpath(".gitignore").open("x", encoding="utf-8") as ignored:
+            ignored.write("# Made by Treadle.\n*\n")
 
 
 def sqlite_path(uri: str) -> Path:

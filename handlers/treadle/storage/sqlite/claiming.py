@@ -33,6 +33,6 @@ async def claim_each(
     try:
         return await database.write(work)
     except asyncio.CancelledError:
-        # Nobody is there to do what is claimed, now or in a moment.
+        # The caller has gone, and cannot carry out what it claims.
         database.write_soon(lambda connection: connection.executemany(give_back, taken))
         raise

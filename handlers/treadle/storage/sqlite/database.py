@@ -1,4 +1,4 @@
-"""One SQLite file: read on the caller's thread, written on one thread that commits whatever is ready together."""
+"""One SQLite file: read on the caller's thread, and written on one thread that commits waiting writes together."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Row = tuple[Any, ...]
 BUSY = 5.0
 # How long a read waits for a file that another process recovers, in milliseconds: the event loop waits with it.
 READ_BUSY_MS = 100
-# What marks a file as ours, in its header: "Trdl".
+# Marks a file as Treadle's, in its header: "Trdl".
 APPLICATION_ID = 0x5472646C
-# Seconds between two looks for what other processes have committed.
+# Seconds between two checks for commits of other processes.
 PERIOD = 0.01
 # The same when they have committed nothing for a second.
 QUIET_PERIOD = 0.04
-# Writes that one commit carries at most: what waits for them is answered together.
+# Writes per commit at most. Their callers are answered together.
 GROUP = 200
-# What SQLite says of the data, and not of the file.
+# Errors of SQLite about the data, and not about the file.
 REFUSALS = (sqlite3.IntegrityError, sqlite3.DataError)
-# What to do about a file that cannot be used, by the kind of error.
+# Advice about a file that cannot be used, by the kind of error.
 ADVICE = {
     sqlite3.SQLITE_BUSY: "stop the program that has it locked",
     sqlite3.SQLITE_CANTOPEN: "see that it is a file, and that file and folder may be written",
@@ -59,7 +59,7 @@ class Database:
             try:
                 self._reader = opened.enter_context(contextlib.closing(_connect(path, synchronous)))
                 _migrate(self._reader, path)
-                # Readers wait for nobody but a file that is being recovered.
+                # Reads wait only while another process recovers the file.
                 self._reader.execute(f"PRAGMA busy_timeout = {READ_BUSY_MS}")
                 writer = _connect(path, synchronous)
             except sqlite3.Error as error:
@@ -88,7 +88,7 @@ class Database:
         return rows
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` returns, once it is committed; all of it is, or nothing. In the order of the calls.
+        """Commit `work`, all of it or nothing, in the order of the calls, and return its result.
 
         Raises StorageUnavailable (503) if the file cannot be written.
         """
@@ -112,7 +112,7 @@ class Database:
         self._writer.listen(heard)
 
     def close(self) -> None:
-        """Write what is waiting, and close the file."""
+        """Commit the waiting writes, and close the file."""
         self._writer.stop()
         self._reader.close()
 
@@ -161,7 +161,7 @@ class _Writer:
                     self._look(connection)
 
     def _look(self, connection: sqlite3.Connection) -> None:
-        """See now and then whether somebody else has committed: of this connection's own commits it is not told."""
+        """Check now and then whether another process has committed. This connection's own commits do not count."""
         now = time.monotonic()
         if self._heard is None or now < self._look_at:
             return
@@ -182,13 +182,13 @@ class _Writer:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             if len(group) > 1 and _kind(error) != sqlite3.SQLITE_BUSY:
-                # What is refused, or finds no room, must not take with it what is right.
+                # A write that is refused, or finds no room, must not fail the others.
                 for item in group:
                     self._commit(connection, [item])
                 return
             for item in group:
                 item.error = unavailable(error) if _of_the_file(error) else error
-        with contextlib.suppress(RuntimeError):  # the loop has closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop has closed, and with it the callers
             self._loop.call_soon_threadsafe(_resolve, group)
 
 
@@ -209,12 +209,12 @@ class _Work(Generic[T]):
 
 
 def unavailable(error: sqlite3.Error) -> StorageUnavailable:
-    """What callers are told when the file fails them."""
+    """The error for callers when the file fails."""
     return StorageUnavailable(f"The run store is not available: {error}")
 
 
 def unusable(path: Path, error: sqlite3.Error) -> ConfigError:
-    """What is said at start-up of a file that cannot be the run store."""
+    """The error at start-up for a file that cannot be the run store."""
     advice = ADVICE.get(_kind(error), "move it away")
     return ConfigError(f"{path}: cannot be the run store: {error}; {advice}, or name another file in DATABASE_URI")
 

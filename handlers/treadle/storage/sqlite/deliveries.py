@@ -9,7 +9,7 @@ from dataclasses import astuple
 
 import orjson
 
-from treadle.storage.deliveries import Delivery, DeliveryAttempt, DeliveryStatus, DeliveryStore
+from treadle.storage.contract.deliveries import Delivery, DeliveryAttempt, DeliveryStatus, DeliveryStore
 from treadle.storage.sqlite.claiming import claim_each
 from treadle.storage.sqlite.database import Database, Row, statements
 
@@ -75,7 +75,7 @@ class SqliteDeliveryStore(DeliveryStore):
 
 
 def add_delivery(connection: sqlite3.Connection, delivery: Delivery) -> None:
-    """Owe it from now on, and keep its run until it has ended; inside a transaction."""
+    """WebhookFor it from now on, and keep its run until it has ended; inside a transaction."""
     row = (delivery.delivery_id, delivery.run_id, delivery.graph_id, delivery.host, delivery.url, delivery.due)
     connection.execute(SQL["add"], row)
     connection.execute(SQL["add_body"], (delivery.delivery_id, delivery.body))

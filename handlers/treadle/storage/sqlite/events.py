@@ -1,4 +1,4 @@
-"""Events of runs: in memory for who follows where the run is, in the file for other processes and for later."""
+"""Events of runs: in memory for followers in the process of the run; in the file for other processes and replays."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from functools import partial
 import structlog
 
 from treadle.errors import StorageUnavailable
-from treadle.storage.base import END, EventLog, Follower
-from treadle.storage.memory_events import EVENT_BYTES, Budget, MemoryEventLog
-from treadle.storage.records import RunRecord
+from treadle.storage.contract.events import END, EventLog, Follower
+from treadle.storage.contract.runs import RunRecord
+from treadle.storage.events.local import EVENT_BYTES, Budget, MemoryEventLog
 from treadle.storage.sqlite.database import Database, statements
 from treadle.storage.sqlite.following import Followers
 
@@ -23,14 +23,14 @@ SQL = statements("events.sql")
 RETRY_PERIOD = 1.0
 # Seconds between two looks whether a slow follower in another process has caught up.
 POLL_PERIOD = 0.04
-# So often the slowest follower in another process has to have read nothing, to be broken off.
+# Checks without progress before a remote follower is ended.
 STUCK = 5
 log = structlog.get_logger("treadle.runs")
 _Events = Sequence[tuple[str, bytes]]  # as (name, JSON)
 
 
 class SqliteEventLog(EventLog):
-    """Those who follow a run in its own process read its memory; everyone else reads the file.
+    """Followers in the process of the run read its memory; all others read the file.
 
     The events of a run that is not resumable are written only when another process wants them, from then on.
     """
@@ -56,7 +56,7 @@ class SqliteEventLog(EventLog):
             return
         if known is not None:
             self.abandon(run.run_id)  # its lease ended, and the next attempt is here as well
-        # What an earlier attempt left, and whether somebody began to follow since the run was claimed.
+        # Events of an earlier attempt, and followers that have come since the run was claimed.
         rows = self._database.read(SQL["begun"], run.run_id)
         shared, last = rows[0] if rows else (run.shared or run.resumable, None)
         self._begin(run, shared, last or 0)
@@ -80,7 +80,7 @@ class SqliteEventLog(EventLog):
 
     def close(self, run_id: str, final: RunRecord) -> None:
         self._here.close(run_id, final)
-        self._here.drop(run_id)  # whoever reads it again reads the file
+        self._here.drop(run_id)  # replays read the file
         self._followers.finish(run_id, final)
         self._leave(run_id)
 
@@ -88,14 +88,14 @@ class SqliteEventLog(EventLog):
         self._here.abandon(run_id)
         self._leave(run_id)
 
-    def disband(self) -> None:
+    def close_all(self) -> None:
         for run_id in list(self._open):
             self.abandon(run_id)
-        self._followers.disband()
+        self._followers.close_all()
 
     def follow(self, run_id: str, after: int | None) -> Follower:
         if run_id in self._open:
-            # What an earlier attempt wrote is in the file only.
+            # Events of an earlier attempt are only in the file.
             earlier = after is not None and run_id in self._shared and not self._here.has_all_after(run_id, after)
             if not earlier:
                 return self._here.follow(run_id, after)
@@ -129,7 +129,7 @@ class SqliteEventLog(EventLog):
         self._leave(run_id)
 
     def share_what_is_wanted(self) -> None:
-        """Begin to write the events of runs that somebody follows from another process."""
+        """Begin to write the events of runs that another process follows."""
         if len(self._open) > len(self._shared):
             for (run_id,) in self._database.read(SQL["shared"]):
                 run = self._open.get(run_id)
@@ -151,7 +151,7 @@ class SqliteEventLog(EventLog):
         self._followers.wake(run_id)
 
     def _write(self, run_id: str, shared: _Shared) -> None:
-        """Write what waits. One write at a time, so that none overtakes another, even if one has to be repeated."""
+        """Write the waiting events. One write at a time, so that a repeated write is not overtaken."""
         events, shared.waiting = shared.waiting, []
         shared.idle.clear()
         written = self._database.write_soon(partial(_add, run_id, shared.claim, shared.last, events))
@@ -172,7 +172,7 @@ class SqliteEventLog(EventLog):
             held = False
         self._count(shared, -_size(events))
         if held:
-            # Only now: who has seen an event comes back after its number, and it must not be another event's by then.
+            # Only now: a client resumes after the number of an event that it has seen, which must stay that event's.
             self._here.append(run_id, events)
             shared.take(events)
             self._followers.wake(run_id)
@@ -180,7 +180,7 @@ class SqliteEventLog(EventLog):
         if held and shared.waiting:
             self._write(run_id, shared)
         else:
-            if not held:  # mostly since the claim is lost: what waits belongs to nobody
+            if not held:  # mostly since the claim is lost: the waiting events are void
                 shared.waiting.clear()
                 self._count(shared, -shared.unwritten)
             shared.idle.set()
@@ -208,7 +208,7 @@ class SqliteEventLog(EventLog):
         try:
             slowest: int | None = self._database.read(SQL["slowest"], run_id, self._clock())[0][0]
         except StorageUnavailable:
-            return 0  # nobody is known to have read anything
+            return 0  # assume that the followers have read nothing
         return END if slowest is None else slowest
 
 
@@ -229,9 +229,9 @@ class _Shared:
     """Numbers and bytes of the events that this attempt has in the file."""
     size: int = 0
     behind: bool = False
-    """Whether a follower in another process has yet to read what should be forgotten by now."""
+    """Whether a follower in another process has yet to read events beyond the limit."""
     stuck_at: float = -1
-    """What the slowest of them had read when that was last asked."""
+    """The last event that the slowest of them had read at the last check."""
     stuck_for: int = 0
     """How often that has been the same."""
 
@@ -239,7 +239,7 @@ class _Shared:
         self.idle.set()
 
     def take(self, events: _Events) -> None:
-        """Note what is in the file now."""
+        """Note events that are in the file now."""
         for _, data in events:
             self.last += 1
             self.kept.append((self.last, len(data) + EVENT_BYTES))

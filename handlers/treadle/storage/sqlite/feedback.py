@@ -7,12 +7,11 @@ from collections.abc import Callable
 from secrets import token_hex
 
 from treadle.errors import FeedbackFull, RunNotFound
-from treadle.storage.base import FeedbackStore
-from treadle.storage.records import Feedback
+from treadle.storage.contract.feedback import Feedback, FeedbackStore
 from treadle.storage.sqlite.database import Database, statements
 
 SQL = statements("feedback.sql")
-# What a row takes beside its content and its key.
+# Bytes of a row beside its content and its key.
 ROW_BYTES = 150
 
 
@@ -30,22 +29,29 @@ class SqliteFeedbackStore(FeedbackStore):
             database.write_now(SQL["make_secret"].format(secret=token_hex(32)))
         self.secret = database.read(SQL["secret"])[0][0]
 
-    async def add(self, run_id: str, given: Feedback, most: int) -> None:
+    async def add(self, run_id: str, given: Feedback, most: int) -> int:
         now = self._clock()
 
-        def work(connection: sqlite3.Connection) -> type[FeedbackFull | RunNotFound] | None:
-            # What is refused is no error of the transaction, which others share.
+        def work(connection: sqlite3.Connection) -> int | type[FeedbackFull | RunNotFound]:
+            # A refusal must not fail the transaction, which other writes share.
             if connection.execute(SQL["exists"], (run_id, now)).fetchone() is None:
                 return RunNotFound
-            if connection.execute(SQL["count"], (run_id, given.key)).fetchone()[0] >= most:
+            before: int = connection.execute(SQL["count"], (run_id, given.key)).fetchone()[0]
+            if before >= most:
                 return FeedbackFull
             size = ROW_BYTES + len(given.content) + len(given.key.encode())
             connection.execute(SQL["add"], (run_id, given.key, given.content, size, given.created_at))
-            return None
+            return before + 1
 
-        refusal = await self._database.write(work)
-        if refusal is not None:
-            raise refusal
+        added = await self._database.write(work)
+        if not isinstance(added, int):
+            raise added
+        return added
+
+    async def of_key(self, run_id: str, key: str) -> list[Feedback]:
+        if not self._database.read(SQL["exists"], run_id, self._clock()):
+            raise RunNotFound
+        return [Feedback(*row) for row in self._database.read(SQL["of_key"], run_id, key)]
 
     async def of_run(self, run_id: str) -> list[Feedback]:
         return [Feedback(*row) for row in self._database.read(SQL["of_run"], run_id)]

@@ -15,3 +15,6 @@ INSERT INTO feedback (run_id, key, content, size, created_at) VALUES (?, ?, ?, ?
 
 -- name: of_run
 SELECT key, content, created_at FROM feedback WHERE run_id = ? ORDER BY number
+
+-- name: of_key
+SELECT key, content, created_at FROM feedback WHERE run_id = ? AND key = ? ORDER BY number

@@ -13,12 +13,13 @@ import orjson
 from uuid_utils import uuid4
 
 from treadle.errors import StorageUnavailable
-from treadle.storage.base import END, Changes, Follower
-from treadle.storage.records import ENDED, Event, RunRecord
+from treadle.storage.contract.events import END, Event, Follower
+from treadle.storage.contract.runs import ENDED, RunRecord
+from treadle.storage.contract.store import Changes
 from treadle.storage.sqlite.database import Database, Row, statements
 
 SQL = statements("events.sql")
-# What a follower takes from the file at once, in bytes of data and in events.
+# Bytes of data, and events, that a follower reads from the file at once.
 PAGE_BYTES = 64 * 1024
 PAGE = 500
 # Seconds after which a look that failed is repeated.
@@ -28,7 +29,7 @@ SHARE = 0.25
 
 
 class SqliteChanges(Changes):
-    """What other processes have committed. Of its own commits a process needs no word."""
+    """Notices commits of other processes, and not those of this one."""
 
     def __init__(self, database: Database) -> None:
         self._watchers: list[Callable[[], None]] = []
@@ -70,9 +71,9 @@ class SqliteChanges(Changes):
 
 
 class Followers:
-    """Those of this process who follow runs in the file: each is woken when there is something new of its run.
+    """The followers of this process that read the file. Each is woken when its run may have changed.
 
-    Whoever reads events is entered in the file with its cursor, for as long as this process renews that: so the process
+    A follower that reads events has a row with its cursor in the file while this process renews it: so the process
     that writes the events can wait for it.
     """
 
@@ -84,7 +85,7 @@ class Followers:
         self._numbers = count()
         self._of_run: dict[str, dict[int, _FileFollower]] = {}
         self._known: dict[str, list[Any]] = {}
-        self._disbanded = False
+        self._closed = False
         self._task = asyncio.create_task(self._renew_forever())
         changes.watch(self._look)
 
@@ -93,7 +94,7 @@ class Followers:
         number = next(self._numbers)
         follower = _FileFollower(self, self._database, run_id, number, after, buffer_bytes)
         self._of_run.setdefault(run_id, {})[number] = follower
-        if self._disbanded:
+        if self._closed:
             follower.break_off()
         elif after != END:
             self.enter(follower)
@@ -109,9 +110,9 @@ class Followers:
         for follower in self._of_run.get(run_id, {}).values():
             follower.final = final
 
-    def disband(self) -> None:
-        """End all of them broken, and whoever comes later."""
-        self._disbanded = True
+    def close_all(self) -> None:
+        """End all followers as `broken`, later ones included."""
+        self._closed = True
         self._task.cancel()
         for follower in [each for followers in self._of_run.values() for each in followers.values()]:
             follower.break_off()
@@ -177,7 +178,7 @@ class _FileFollower(Follower):
         self._waiter: asyncio.Future[None] | None = None
         self.run_id = run_id
         self.number = number
-        # As in memory: "from now on" for whoever has no cursor, or one from the future.
+        # As in memory: "from now on" without a cursor, or with one beyond the last event.
         self.cursor = END if after == END else self._last() if after is None else min(after, self._last())
         self.ended = False
         self.broken = False
@@ -187,7 +188,7 @@ class _FileFollower(Follower):
 
     async def next(self) -> Sequence[Event]:
         while True:
-            # In this order: what was written before the run ended is there once its end is seen.
+            # In this order: once the end of the run is visible, so are all of its events.
             over = self._left or self._has_ended()
             events = [] if self.cursor == END else self._read()
             if events:
@@ -241,7 +242,7 @@ class _FileFollower(Follower):
 
         rows = self._database.read_while(more, SQL["after"], self.run_id, self.cursor, PAGE)
         if rows and self._begun and rows[0][0] != self.cursor + 1:
-            self.break_off()  # this process stood still for so long that nobody waited for it
+            self.break_off()  # this process stood still for too long, and the writer went on
             return []
         if rows:
             self._begun = True

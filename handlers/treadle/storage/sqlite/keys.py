@@ -8,7 +8,7 @@ from typing import cast
 
 import orjson
 
-from treadle.storage.records import Once, RunRecord
+from treadle.storage.contract.runs import IdempotentRequest, RunRecord
 from treadle.storage.sqlite.database import Row, statements
 
 SQL = statements("keys.sql")
@@ -16,13 +16,13 @@ SQL = statements("keys.sql")
 CHUNK = 500
 
 
-def earlier(connection: sqlite3.Connection, once: Once, now: float) -> Once | None:
-    """The request that the key stands for already. Inside a transaction: nobody else takes the key before its end."""
+def earlier(connection: sqlite3.Connection, once: IdempotentRequest, now: float) -> IdempotentRequest | None:
+    """The earlier request with the key. Inside a transaction, so that no other request takes the key before its end."""
     row: Row | None = connection.execute(SQL["first"], (once.caller, once.key, now)).fetchone()
     return None if row is None else as_once(row)
 
 
-def take(connection: sqlite3.Connection, once: Once, records: Sequence[RunRecord]) -> None:
+def take(connection: sqlite3.Connection, once: IdempotentRequest, records: Sequence[RunRecord]) -> None:
     """Let a key that is free stand for the request that has just added these runs. Inside a transaction."""
     run_ids = orjson.dumps([record.run_id for record in records]).decode()
     connection.execute(SQL["take"], (once.caller, once.key, once.fingerprint, once.expires_at, run_ids))
@@ -34,7 +34,7 @@ def forget_some(connection: sqlite3.Connection, now: float) -> bool:
     return connection.execute(SQL["forget"], (now, CHUNK)).rowcount == CHUNK
 
 
-def as_once(row: Row) -> Once:
-    """What a row says."""
+def as_once(row: Row) -> IdempotentRequest:
+    """The request in a row."""
     *facts, run_ids = row
-    return Once(*cast(tuple[str, str, str, float], facts), tuple(orjson.loads(run_ids)))
+    return IdempotentRequest(*cast(tuple[str, str, str, float], facts), tuple(orjson.loads(run_ids)))

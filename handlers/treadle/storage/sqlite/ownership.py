@@ -1,4 +1,4 @@
-"""Who has the file open: a lock that the operating system gives back when its process ends, however it ends."""
+"""Which processes have the file open: a lock that the operating system releases at the end of its process."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from treadle.errors import ConfigError
 
 try:
     import fcntl
-except ImportError:  # Windows: nobody knows who else is there, and leases have to run out
+except ImportError:  # Windows: other processes are not detected, and leases have to expire
     fcntl = None  # type: ignore[assignment]
 
 
 class Ownership:
-    """This process's share in a file: while it is alone, nobody else comes in before `share`; until `release`."""
+    """This process's lock on a file. If it is `alone`, other processes wait until `share`; it lasts until `release`."""
 
     def __init__(self, path: Path) -> None:
         self._file: IO[bytes] | None = None

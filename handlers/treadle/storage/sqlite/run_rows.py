@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from treadle.encoding import parse
-from treadle.storage.records import CancelRequest, Outcome, RunRecord
+from treadle.storage.contract.runs import CancelRequest, Outcome, RunRecord
 from treadle.storage.sqlite.database import Row
 
 COLUMNS = (
@@ -17,7 +17,7 @@ COLUMNS = (
 
 
 def request_of(cancel: bytes | None) -> CancelRequest | None:
-    """What is wanted of a running run."""
+    """The cancel request in a column, if any."""
     return None if cancel is None else CancelRequest(*orjson.loads(cancel))
 
 

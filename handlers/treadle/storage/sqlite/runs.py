@@ -10,10 +10,18 @@ import orjson
 
 from treadle.encoding import dump
 from treadle.errors import LeaseLost, TreadleError
-from treadle.storage.base import KeyTaken, RunStore
-from treadle.storage.deliveries import Owe
-from treadle.storage.queue_limit import QueueLimit
-from treadle.storage.records import CancelRequest, Once, Outcome, RunRecord, Status, ThreadRecord, ThreadState
+from treadle.storage.contract.deliveries import WebhookFor
+from treadle.storage.contract.queue_limit import QueueLimit
+from treadle.storage.contract.runs import (
+    CancelRequest,
+    IdempotentRequest,
+    KeyTaken,
+    Outcome,
+    RunRecord,
+    RunStore,
+    Status,
+)
+from treadle.storage.contract.threads import ThreadRecord, ThreadState
 from treadle.storage.sqlite import keys
 from treadle.storage.sqlite.claiming import claim_each
 from treadle.storage.sqlite.database import Database, Row, statements
@@ -26,9 +34,9 @@ EVENTS = statements("events.sql")
 # Runs and events that one transaction forgets at most, so that no other write waits long for it.
 CHUNK = 10
 EVENTS_AT_ONCE = 500
-# What a row takes beside the request and the outcome.
+# Bytes of a row beside the request and the outcome.
 ROW_BYTES = 1500
-# Seconds for which other processes find the events of an ended run that nobody can read again.
+# Seconds for which other processes still find the events of an ended run that is not resumable.
 GRACE = 30.0
 
 
@@ -41,7 +49,7 @@ class SqliteRunStore(RunStore):
         clock: Callable[[], float],
         graph_ids: Sequence[str],
         deliveries: SqliteDeliveryStore,
-        owe: Owe,
+        owe: WebhookFor,
         *,
         lease: float,
         ttl: float,
@@ -65,15 +73,15 @@ class SqliteRunStore(RunStore):
         self._queue_limit = queue_limit
 
     async def add(
-        self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = (), once: Once | None = None
+        self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = (), once: IdempotentRequest | None = None
     ) -> None:
         now = self._clock()
         rows = [self._added(record, now) for record in records]
 
-        def work(connection: sqlite3.Connection) -> Once | TreadleError | None:
+        def work(connection: sqlite3.Connection) -> IdempotentRequest | TreadleError | None:
             if once is not None and (earlier := keys.earlier(connection, once, now)):
                 return earlier
-            # Before anything is written: what is refused then costs the writes of others in this commit nothing.
+            # Before anything is written: a refusal must not cost the other writes in this commit anything.
             if not self._queue_limit.admits(records, lambda: connection.execute(SQL["queued"]).fetchone()[0]):
                 return self._queue_limit.refusal(records)
             for thread in threads:
@@ -83,14 +91,14 @@ class SqliteRunStore(RunStore):
                 keys.take(connection, once, records)
             return None
 
-        # Not raised inside: what fails there takes the rest of its group through the file once more.
+        # Not raised inside: an exception there makes the rest of its group repeat their writes.
         refused = await self._database.write(work)
         if isinstance(refused, TreadleError):
             raise refused
         if refused is not None:
             raise KeyTaken(refused)
 
-    async def first(self, caller: str, key: str) -> Once | None:
+    async def first(self, caller: str, key: str) -> IdempotentRequest | None:
         rows = self._database.read(keys.SQL["first"], caller, key, self._clock())
         return keys.as_once(rows[0]) if rows else None
 
@@ -102,7 +110,7 @@ class SqliteRunStore(RunStore):
         name = {(False, False): "find_all", (False, True): "find_status", (True, False): "find_thread"}.get(
             (thread_id is not None, status is not None), "find_thread_status"
         )
-        # The status is spelled out, so that SQLite finds the index of what is pending or running.
+        # The status is a literal, so that SQLite uses the partial index for pending or running runs.
         statement = SQL[name].replace("{status}", status or "")
         parameters = [] if thread_id is None else [thread_id]
         return [record_of(row) for row in self._database.read(statement, *parameters, self._clock())]
@@ -186,7 +194,7 @@ class SqliteRunStore(RunStore):
         return gone, min((moment for moment in upcoming if moment is not None), default=None)
 
     def _sweep_some(self, connection: sqlite3.Connection) -> tuple[list[str], bool]:
-        """Forget some of what is over its time, or else over the size: the runs, and whether there may be more."""
+        """Delete some expired runs, or runs beyond the retained size: their ids, and whether more may be left."""
         now = self._clock()
         connection.execute(EVENTS["gone"], (now,))
         unread = connection.execute(EVENTS["expired"], (now, CHUNK)).fetchall()
@@ -239,7 +247,7 @@ class SqliteRunStore(RunStore):
         )
 
     async def _end(self, statement: str, which: Row, outcome: Outcome, left: ThreadState | None) -> RunRecord | None:
-        """End a run, and what comes with it: its thread's state, a time for its events to go, and what it owes."""
+        """End a run, and write the state of its thread, the expiry of its events, and its webhook."""
         now = self._clock()
         parts = (outcome.values, outcome.error, outcome.interrupts, outcome.cancelled, outcome.feedback)
         size = sum(len(part) for part in parts if part)

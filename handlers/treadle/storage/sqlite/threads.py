@@ -6,15 +6,14 @@ import sqlite3
 from collections.abc import Callable
 
 from treadle.encoding import dump, parse
-from treadle.storage.base import ThreadStore
-from treadle.storage.records import ThreadRecord, ThreadState
+from treadle.storage.contract.threads import ThreadRecord, ThreadState, ThreadStore
 from treadle.storage.sqlite.database import Database, Row, statements
 
 SQL = statements("threads.sql")
 
 
 class SqliteThreadStore(ThreadStore):
-    """The table `threads`; what runs leave is written in the transaction that settles the run."""
+    """The table `threads`. The transaction that settles a run writes the state that it leaves."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
@@ -60,7 +59,7 @@ def add_thread(connection: sqlite3.Connection, record: ThreadRecord) -> bool:
 
 
 def leave(connection: sqlite3.Connection, thread_id: str, state: ThreadState | None, now: float) -> None:
-    """Write what a run left in its thread, if the thread is kept; inside a transaction."""
+    """Write the state that a run left in its thread, if the thread is kept. Inside a transaction."""
     if state is not None:
         row = (state.status, state.values, state.error, state.interrupts, now, now, now, thread_id)
         connection.execute(SQL["leave"], row)

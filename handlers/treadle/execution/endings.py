@@ -1,0 +1,109 @@
+"""The end of a run: writing it, the outcome of a cancelled run, and the line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import structlog
+
+from treadle.background import RETRY_PERIOD
+from treadle.encoding import encode
+from treadle.errors import LeaseLost, StorageUnavailable
+from treadle.execution.attempt import End
+from treadle.execution.own_threads import busy_thread, left_by, left_by_rollback
+from treadle.execution.runner import Attempt
+from treadle.storage.contract.runs import Outcome, RunRecord
+from treadle.storage.contract.store import Storage
+from treadle.tracebacks import own_traceback
+
+log = structlog.get_logger("treadle.runs")
+
+
+class Endings:
+    """Writes the outcomes of attempts. Retries until the store accepts one, or the claim turns out to be lost."""
+
+    def __init__(self, storage: Storage, delete_checkpoints: Callable[[str], Awaitable[None]]) -> None:
+        self._storage = storage
+        self._delete_checkpoints = delete_checkpoints
+
+    async def settle(self, attempt: Attempt, end: End) -> RunRecord | None:
+        """Write the outcome and return the ended run; None if another process has the run or has to begin it again."""
+        run, rolled_back = attempt.run, attempt.action == "rollback"
+        outcome = end.outcome
+        if outcome.status == "interrupted":
+            outcome = cancelled(attempt.reason, outcome)
+        left = left_by_rollback(attempt.reason) if rolled_back else left_by(outcome, end.left)
+        if not await self._storage.events.written(run.run_id):
+            return None  # a later attempt tells what this one could not
+        while True:
+            try:
+                ended = await self._storage.runs.settle(
+                    run.run_id, run.claim or "", outcome, None if run.temporary else left
+                )
+            except LeaseLost:
+                if not rolled_back:
+                    log.warning("another worker took the run over", run_id=run.run_id)
+                    return None
+                ended = replace(run, status=outcome.status, outcome=outcome)  # it was deleted
+            except StorageUnavailable as error:
+                log.error("an outcome cannot be written; trying again", run_id=run.run_id, error=str(error))
+                await asyncio.sleep(RETRY_PERIOD)
+                continue
+            if rolled_back:
+                await self.forget(run, outcome)
+            return ended
+
+    async def give_back(self, run: RunRecord) -> None:
+        """Let another process begin the attempt again: at once, or after the lease if the store is unavailable."""
+        try:
+            await self._storage.runs.give_back(run.run_id, run.claim or "")
+        except StorageUnavailable as error:
+            log.error("a run cannot be given back", run_id=run.run_id, error=str(error))
+
+    async def is_deleted(self, run: RunRecord) -> bool:
+        """Whether another process deleted a run that was under way here. If so, delete its checkpoints."""
+        try:
+            if await self._storage.runs.get(run.run_id) is not None:
+                return False
+            await self._delete_written(run)
+        except StorageUnavailable as error:
+            log.error("a run that was taken away cannot be looked up", run_id=run.run_id, error=str(error))
+            return False
+        return True
+
+    async def forget(self, run: RunRecord, outcome: Outcome) -> None:
+        """Delete a run that was rolled back, with its checkpoints; another process may have begun it again."""
+        try:
+            await self._storage.runs.remove(run.run_id, cut_off=outcome)
+            await self._delete_written(run)
+        except StorageUnavailable as error:
+            log.error("a run that was rolled back cannot be forgotten", run_id=run.run_id, error=str(error))
+
+    async def _delete_written(self, run: RunRecord) -> None:
+        """Delete the checkpoints of a kept run: its thread has nothing else, unless it is another one by its id.
+
+        Raises StorageUnavailable if that fails.
+        """
+        if run.temporary:
+            return
+        thread = await self._storage.threads.get(run.thread_id)
+        if thread is None or thread.created_at == busy_thread(run).created_at:
+            await self._delete_checkpoints(run.thread_id)
+
+
+def cancelled(reason: str, outcome: Outcome | None = None) -> Outcome:
+    """The outcome of a cancelled run. Its values so far stay readable."""
+    error = encode({"error": "UserInterrupt", "message": reason})
+    return replace(outcome or Outcome("interrupted"), cancelled=error)
+
+
+def report(run: RunRecord, outcome: Outcome, error: BaseException | None, seconds: float) -> None:
+    """Log the end of a run."""
+    about = {"graph": run.graph_id, "run_id": run.run_id, "status": outcome.status, "ms": round(seconds * 1000, 1)}
+    if error is None:
+        log.info("run ended", **about)
+    else:
+        # Clients see a masked text: the log is where the author finds the cause.
+        log.error("run failed", **about, exception=own_traceback(error))

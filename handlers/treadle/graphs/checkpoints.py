@@ -1,0 +1,73 @@
+"""Checkpoints of kept threads, read and deleted on the graphs' event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Interrupt
+
+from treadle.encoding import encode
+from treadle.errors import StorageUnavailable
+from treadle.graphs.checkpointers import Savers
+from treadle.graphs.loading import AnyPregel, Graphs
+from treadle.storage.contract.threads import ThreadState
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """The checkpointer of kept threads and the graphs that read it. Used on the graphs' event loop only."""
+
+    graphs: Graphs
+    savers: Savers
+
+    @asynccontextmanager
+    async def open(self, graph_id: str, config: RunnableConfig) -> AsyncIterator[AnyPregel]:
+        """The graph with the checkpointer."""
+        async with self.graphs.open(graph_id, config) as graph:
+            yield await self.keeping(graph)
+
+    async def keeping(self, graph: AnyPregel) -> AnyPregel:
+        """The graph, so that it writes checkpoints."""
+        return graph.copy(update={"checkpointer": await self.savers.here()})
+
+    async def exist(self, thread_id: str) -> bool:
+        """Whether there is a checkpoint of the thread."""
+        address: RunnableConfig = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
+        return await (await self.savers.here()).aget_tuple(address) is not None
+
+    async def delete(self, thread_id: str) -> None:
+        """Forget all checkpoints of a thread. Raises StorageUnavailable (503)."""
+        try:
+            await (await self.savers.here()).adelete_thread(thread_id)
+        except Exception as error:  # whatever the checkpointer and its driver raise
+            raise StorageUnavailable(f"The checkpoints of thread {thread_id} cannot be deleted: {error}") from error
+
+
+def checkpoint_address(config: RunnableConfig | None) -> dict[str, Any] | None:
+    """The API's address of the checkpoint that LangGraph names by `config`, which may hold more; None for none."""
+    if config is None:
+        return None
+    # LangGraph echoes the config that it was asked with, and clients read the namespace of the root as well.
+    configurable = {"checkpoint_ns": "", **config["configurable"]}
+    keys = ("checkpoint_id", "thread_id", "checkpoint_ns", "checkpoint_map")
+    return {key: configurable[key] for key in keys if configurable.get(key) is not None}
+
+
+async def left_in_thread(graph: AnyPregel, thread_id: str) -> ThreadState:
+    """The current state of a thread: `interrupted` if a node has yet to run, otherwise `idle`."""
+    snapshot = await graph.aget_state(cast(RunnableConfig, {"configurable": {"thread_id": thread_id}}))
+    open_interrupts = {task.id: stored_interrupts(task.interrupts) for task in snapshot.tasks if task.interrupts}
+    return ThreadState(
+        status="interrupted" if snapshot.next else "idle",
+        values=encode(snapshot.values),
+        interrupts=encode(open_interrupts),
+    )
+
+
+def stored_interrupts(interrupts: Sequence[Interrupt]) -> list[dict[str, Any]]:
+    """Interrupts as a thread shows them: without `response_schema` (recorded)."""
+    return [{"value": interrupt.value, "id": interrupt.id} for interrupt in interrupts]

@@ -1,0 +1,122 @@
+"""Keys of `langgraph.json` without effect here: those that restrict access are refused, others are logged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import treadle_api.operations as op
+from treadle.errors import ConfigError
+
+Json = dict[str, Any]
+Known: TypeAlias = Mapping[str, "Known | None"]
+# The switches of `http`, and where the routes begin that they close.
+_CLOSED_BY = {
+    "disable_a2a": "/a2a",
+    "disable_assistants": "/assistants",
+    "disable_event_streaming": "/threads/{thread_id}/stream/events",
+    "disable_mcp": "/mcp",
+    "disable_meta": "/info",
+    "disable_runs": "/runs",
+    "disable_store": "/store",
+    "disable_threads": "/threads",
+    "disable_ui": "/ui",
+}
+# Keys for building an image of the official server.
+_ABOUT_IMAGES = (
+    "$schema",
+    "_INTERNAL_docker_tag",
+    "api_version",
+    "base_image",
+    "dockerfile_lines",
+    "image_distro",
+    "keep_pkg_tools",
+    "node_version",
+    "pip_config_file",
+    "pip_installer",
+    "python_version",
+    "source",
+)
+# Keys with their full effect here, or those below them that have it.
+_CARRIED_OUT: Known = {
+    **dict.fromkeys(_ABOUT_IMAGES),
+    **dict.fromkeys(("dependencies", "env", "webhooks")),
+    "checkpointer": {"ttl": dict.fromkeys(("strategy", "default_ttl", "sweep_interval_minutes", "sweep_limit"))},
+    "http": dict.fromkeys(("configurable_headers", *_CLOSED_BY)),
+    "priority": {},
+    "store": {},
+}
+_GRAPH: Known = dict.fromkeys(("path", "description"))
+
+
+def section(path: Path, document: Json, key: str) -> Json:
+    """A section of the document at `path`, empty if there is none. Raises ConfigError if it is no object."""
+    found = document.get(key)
+    if found is not None and not isinstance(found, dict):
+        raise ConfigError(f'{path}: "{key}" must be an object')
+    return found or {}
+
+
+def refuse_restrictions(path: Path, document: Json) -> None:
+    """Raises ConfigError, which names the key, if the document restricts something that would be open here."""
+    http, serde = section(path, document, "http"), section(path, section(path, document, "checkpointer"), "serde")
+    for key, hint in (*_callers(document), *_openings(http), *_formats(serde)):
+        raise ConfigError(
+            f"{path}: {key} is not supported by this version of Treadle, and to serve without it would open what it "
+            f"closes; remove it{hint}"
+        )
+
+
+def keys_without_effect(document: Json) -> tuple[str, ...]:
+    """The keys, with their paths, that change nothing here. One that is empty, or false, asks for nothing."""
+    graphs: Known = {name: _GRAPH if isinstance(spec, dict) else None for name, spec in document["graphs"].items()}
+    return tuple(_unknown(document, {**_CARRIED_OUT, "graphs": graphs}))
+
+
+def _callers(document: Json) -> Iterator[tuple[str, str]]:
+    """Keys that restrict callers and readers, each with an alternative to removing it."""
+    for name, hint in (("auth", "; TREADLE_API_KEYS requires keys"), ("encryption", "")):
+        if value := document.get(name):
+            yield f"{name}.{next(iter(value))}" if isinstance(value, dict) else name, hint
+
+
+def _openings(http: Json) -> Iterator[tuple[str, str]]:
+    """Keys that restrict operations."""
+    if http.get("cors") is not None:  # an empty one allows no origin
+        yield "http.cors", "; CORS_ALLOW_ORIGINS names the origins that may call"
+    for key in ("app", "enable_custom_route_auth"):  # an app may have middleware that stands before every route
+        if http.get(key):
+            yield f"http.{key}", ""
+    for key, value in http.items():
+        if key.startswith("disable_") and value and _is_open(key):
+            yield f"http.{key}", "; a proxy can close routes" if key in _CLOSED_BY else ""
+    headers = http.get("configurable_headers") or {}
+    for key in ("includes", "include"):  # values that a proxy vouches for could be given in the body
+        if not isinstance(headers, dict) or headers.get(key):
+            yield "http.configurable_headers", ""
+
+
+def _is_open(switch: str) -> bool:
+    """Whether the routes that a switch disables are served here. An unknown switch counts as one that they are."""
+    closed = _CLOSED_BY.get(switch)
+    return closed is None or any(operation.path.startswith(closed) for operation in op.ALL)
+
+
+def _formats(serde: Json) -> Iterator[tuple[str, str]]:
+    """Keys that restrict the types in checkpoints."""
+    if serde.get("pickle_fallback", True) is not True:
+        yield "checkpointer.serde.pickle_fallback", ""
+    if serde.get("allowed_msgpack_modules", True) is not True:
+        yield "checkpointer.serde.allowed_msgpack_modules", ""
+
+
+def _unknown(document: Json, known: Known, prefix: str = "") -> Iterator[str]:
+    for key, value in document.items():
+        inside = known.get(key)
+        if not value or (key in known and inside is None):
+            continue
+        if inside is not None and isinstance(value, dict):
+            yield from _unknown(value, inside, f"{prefix}{key}.")
+        else:
+            yield prefix + key

@@ -1,0 +1,195 @@
+"""Runs: the record of each, and the queue of those that wait."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from treadle.errors import TreadleError
+from treadle.storage.contract.threads import ThreadRecord, ThreadState
+
+Status = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
+
+CancelAction = Literal["interrupt", "rollback"]
+
+ENDED: Final = frozenset({"error", "success", "timeout", "interrupted"})
+"""The terminal states."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended. `values`, `error` and `interrupts` are JSON, encoded once, where the graph ran."""
+
+    status: Status
+    values: bytes | None = None
+    error: bytes | None = None
+    interrupts: bytes | None = None
+    cancelled: bytes | None = None
+    """Why the run was cancelled, as the JSON of an error. A wait still answers with the values so far."""
+    first_event_at: float | None = None
+    feedback: bytes | None = None
+    """The URL for feedback under each key, as JSON: the same ones that the stream of the run sent."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RunRecord:
+    """A run as it is stored. The API shows `kwargs` under that name, and execution reads it."""
+
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    graph_id: str
+    metadata: dict[str, Any]
+    kwargs: dict[str, Any]
+    multitask_strategy: Any
+    created_at: float
+    due: float
+    size: int
+    status: Status = "pending"
+    attempt: int = 0
+    claim: str | None = None
+    shared: bool = False
+    """Whether its events are written to the store from the first one, and not only when another process follows."""
+    base_url: str | None = None
+    """URL under which the client reached the server, for feedback links; None if the run has no `feedback_keys`."""
+    updated_at: float = 0.0
+    started_at: float | None = None
+    ended_at: float | None = None
+    expires_at: float | None = None
+    outcome: Outcome | None = None
+
+    def __repr__(self) -> str:
+        # Without input and output, which may be large and private.
+        return f"<RunRecord {self.run_id} graph={self.graph_id!r} {self.status} attempt={self.attempt}>"
+
+    @property
+    def temporary(self) -> bool:
+        """Whether its thread is deleted with it (`on_completion: delete`)."""
+        return bool(self.kwargs["temporary"])
+
+    @property
+    def thread_is_gone(self) -> bool:
+        """Whether the thread was temporary and ended with this run."""
+        return self.temporary and self.ended_at is not None
+
+    @property
+    def resumable(self) -> bool:
+        """Whether its events can be replayed (`stream_resumable`)."""
+        return bool(self.kwargs["resumable"])
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentRequest:
+    """A request with an `Idempotency-Key`: it creates its runs once, however often it is sent by `caller`."""
+
+    caller: str
+    key: str
+    fingerprint: str
+    """Hash of the request: a different request with the same key is refused."""
+    expires_at: float
+    """When the key expires. Its runs are kept until then, unless the store needs their room."""
+    run_ids: tuple[str, ...] = ()
+    """The runs that it created."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """A cancel or rollback of a running run, asked for by another process."""
+
+    action: CancelAction
+    reason: str
+
+
+class KeyTaken(TreadleError):
+    """An earlier request has the same `Idempotency-Key`."""
+
+    def __init__(self, earlier: IdempotentRequest) -> None:
+        super().__init__()
+        self.earlier = earlier
+
+
+class RunStore(ABC):
+    """The queue and the records of runs.
+
+    The transaction that ends a run, in whatever way, also puts its webhook (see `WebhookFor`) into the outbox.
+    """
+
+    @abstractmethod
+    async def add(
+        self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = (), once: IdempotentRequest | None = None
+    ) -> None:
+        """Commit all runs and threads, or none. The adding process may already have claimed a run.
+
+        Raises KeyTaken, and adds nothing, if an earlier request has the key of `once`: of concurrent requests, in
+        whatever processes, exactly one is the first. Raises QueueFull (503) if the run queue has no room for the
+        pending ones.
+        """
+
+    @abstractmethod
+    async def first(self, caller: str, key: str) -> IdempotentRequest | None:
+        """The request that first used the caller's key, or None if the key is unknown or has expired."""
+
+    @abstractmethod
+    async def get(self, run_id: str) -> RunRecord | None:
+        """The run, or None if it is unknown or its retention has ended."""
+
+    @abstractmethod
+    async def find(self, *, thread_id: str | None = None, status: Status | None = None) -> list[RunRecord]:
+        """The runs of the thread and with the status, the newest first."""
+
+    @abstractmethod
+    async def claim(self, limit: int, held: Collection[str] = ()) -> list[RunRecord]:
+        """Claim up to `limit` runs, the longest due first. Each gets a new claim, and exactly one caller.
+
+        A claimable run is pending and due, or running under an expired lease: then its next attempt begins. Runs of
+        graphs that this process does not have, and those that it still has under way (`held`), are skipped.
+        """
+
+    @abstractmethod
+    async def next_due(self, held: Collection[str] = ()) -> float | None:
+        """The next time at which a pending run is due or a lease expires, except for runs in `held`.
+
+        None if there is no such run.
+        """
+
+    @abstractmethod
+    async def renew(self, claims: Mapping[str, str], *, extend: bool) -> dict[str, CancelRequest | None]:
+        """The runs that are still held under these claims (run id -> claim), each with its cancel request, if any.
+
+        With `extend`, their leases begin again.
+        """
+
+    @abstractmethod
+    async def give_back(self, run_id: str, claim: str) -> None:
+        """Make a running run pending again, without counting this attempt. No effect if it has another claim."""
+
+    @abstractmethod
+    async def request_cancel(self, run_id: str, request: CancelRequest) -> bool:
+        """Ask the process that has the run to cancel it.
+
+        False if the run is not running or is already being cancelled; but a rollback replaces an interrupt.
+        """
+
+    @abstractmethod
+    async def settle(self, run_id: str, claim: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord:
+        """Write the outcome, once, together with the state `left` in a kept thread; return the ended run.
+
+        Raises LeaseLost if the run is not running under `claim`.
+        """
+
+    @abstractmethod
+    async def cancel_pending(self, run_id: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord | None:
+        """End the run before it starts, and return it; None if it is no longer pending."""
+
+    @abstractmethod
+    async def remove(self, run_id: str, left: ThreadState | None = None, cut_off: Outcome | None = None) -> None:
+        """Delete the run at once. A kept thread stays, in the state `left`.
+
+        A run that has not ended is treated as ended with the outcome `cut_off`, if given: its webhook is delivered.
+        """
+
+    @abstractmethod
+    async def sweep(self) -> tuple[list[str], float | None]:
+        """Delete ended runs after their retention. Returns their ids, and the time of the next sweep, if any is due."""

@@ -1,0 +1,68 @@
+"""Kept threads and their states."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal
+
+ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadState:
+    """The state of a kept thread: busy while its run is pending or running, then what the run left."""
+
+    status: ThreadStatus = "idle"
+    values: bytes | None = None
+    """The graph's state, as JSON."""
+    error: bytes | None = None
+    """Why the last run failed or was cancelled, as JSON."""
+    interrupts: bytes | None = b"{}"
+    """Open interrupts by task id, as JSON; None after a rollback, when they are not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRecord:
+    """A kept thread. The thread of a temporary run is not stored: it exists as long as the run does."""
+
+    thread_id: str
+    graph_id: str | None
+    """The graph that wrote its checkpoints; None if it has none."""
+    metadata: dict[str, Any]
+    config: dict[str, Any]
+    graph_config: dict[str, Any]
+    """The config of its last run: a factory may need it to make the graph again."""
+    created_at: float
+    updated_at: float
+    state_updated_at: float
+    state: ThreadState = ThreadState()
+    ttl_minutes: float | None = None
+    """Minutes until it expires after its last change; None: it never does."""
+
+    @property
+    def expires_at(self) -> float | None:
+        """When it expires; None while it is busy, or without a TTL."""
+        if self.ttl_minutes is None or self.state.status == "busy":
+            return None
+        return self.updated_at + self.ttl_minutes * 60
+
+
+class ThreadStore(ABC):
+    """Kept threads. The state that a run leaves in its thread is written by the RunStore."""
+
+    @abstractmethod
+    async def add(self, record: ThreadRecord) -> bool:
+        """Commit the thread; False if its id is taken."""
+
+    @abstractmethod
+    async def get(self, thread_id: str) -> ThreadRecord | None:
+        """The thread, or None if it is unknown or has expired."""
+
+    @abstractmethod
+    async def remove(self, thread_id: str) -> None:
+        """Delete the thread at once."""
+
+    @abstractmethod
+    async def expired(self) -> tuple[list[ThreadRecord], float | None]:
+        """The expired threads, and the time at which the next one expires."""

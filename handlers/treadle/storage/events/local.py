@@ -1,0 +1,273 @@
+"""Events of runs in this process's memory. Confined to one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from treadle.storage.contract.events import END, Event, EventLog, Follower
+from treadle.storage.contract.runs import RunRecord
+
+EVENT_BYTES = 160
+"""Bytes of an event in memory beside its data."""
+PORTION = 64 * 1024
+"""Bytes of events that a follower gets at once, or one larger event. They then leave the buffer."""
+BUFFERS = 8
+"""So many full buffers the runs of a process may have together."""
+SHARE = 16
+"""Beyond that, each run may have this part of a buffer before its graph has to wait."""
+
+
+class MemoryEventLog(EventLog):
+    """One list of events per run. Those of a run that is not resumable leave once every follower has them."""
+
+    def __init__(self, buffer_bytes: int) -> None:
+        self._budget = Budget(buffer_bytes)
+        self._runs: dict[str, _RunEvents] = {}
+
+    def expect(self, run: RunRecord) -> None:
+        self._runs[run.run_id] = _RunEvents(run.resumable, self._budget)
+
+    def open(self, run: RunRecord) -> None:
+        if run.run_id not in self._runs:
+            self.expect(run)
+
+    def open_at(self, run: RunRecord, first: int) -> None:
+        """As `open`, for a run whose first event here is not its first one."""
+        self.open(run)
+        self._runs[run.run_id].first = first
+
+    def last(self, run_id: str) -> int:
+        """The number of the last event so far."""
+        return self._runs[run_id].last
+
+    def has_all_after(self, run_id: str, cursor: int) -> bool:
+        """Whether no event after `cursor` has come before the first one that is here."""
+        return cursor >= self._runs[run_id].first - 1
+
+    def append(self, run_id: str, events: Sequence[tuple[str, bytes]]) -> None:
+        run = self._runs.get(run_id)
+        if run is not None and not run.closed:
+            run.append(events)
+
+    async def written(self, run_id: str) -> bool:
+        return True  # no other process reads it
+
+    def close(self, run_id: str, final: RunRecord) -> None:
+        run = self._runs.get(run_id)
+        if run is not None:
+            run.closed, run.final = True, final
+            run.wake()
+            if not run.resumable:
+                del self._runs[run_id]  # followers hold what they have yet to read
+                run.trim()
+
+    def abandon(self, run_id: str) -> None:
+        run = self._runs.pop(run_id, None)
+        if run is not None and not run.closed:
+            run.closed = run.broken = True
+            run.wake()
+        if run is not None:
+            run.forget()
+
+    def close_all(self) -> None:
+        for run_id in list(self._runs):
+            self.abandon(run_id)
+
+    def follow(self, run_id: str, after: int | None) -> Follower:
+        return _MemoryFollower(self._runs.get(run_id) or _RunEvents.nothing(), after)
+
+    async def room(self, run_id: str) -> None:
+        run = self._runs.get(run_id)
+        while run is not None and not run.closed and run.full():
+            run.writer = asyncio.get_running_loop().create_future()
+            await run.writer
+
+    def full(self, run_id: str) -> bool:
+        run = self._runs.get(run_id)
+        return run is not None and run.full()
+
+    def shed(self, run_id: str) -> int:
+        run = self._runs.get(run_id)
+        return run.shed() if run is not None and run.full() else 0
+
+    def drop(self, run_id: str) -> None:
+        run = self._runs.pop(run_id, None)
+        if run is not None:
+            run.closed = True
+            run.wake()
+            run.forget()
+
+
+class Budget:
+    """Limits of the bytes that runs buffer: of each run, and of all runs together."""
+
+    __slots__ = ("held", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+
+    def exceeded(self, size: int) -> bool:
+        """Whether a run that holds `size` bytes holds too much."""
+        return size > self.limit or (self.held > self.limit * BUFFERS and size > self.limit // SHARE)
+
+
+class _RunEvents:
+    """The events of one run from number `first` on, and their followers."""
+
+    __slots__ = ("broken", "budget", "closed", "events", "final", "first", "followers", "resumable", "size", "writer")
+
+    def __init__(self, resumable: bool, budget: Budget) -> None:
+        self.resumable = resumable
+        self.budget = budget
+        self.events: list[Event] = []
+        self.first = 1
+        self.size = 0
+        self.followers: list[_MemoryFollower] = []
+        self.closed = False
+        self.broken = False
+        self.final: RunRecord | None = None
+        self.writer: asyncio.Future[None] | None = None
+
+    @classmethod
+    def nothing(cls) -> _RunEvents:
+        events = cls(resumable=False, budget=Budget(0))
+        events.closed = True
+        return events
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.events) - 1
+
+    def append(self, events: Sequence[tuple[str, bytes]]) -> None:
+        seq = self.last
+        for name, data in events:
+            seq += 1
+            self.events.append(Event(seq, name, data))
+            self.size += len(data) + EVENT_BYTES
+            self.budget.held += len(data) + EVENT_BYTES
+        self.trim()
+        self.wake()
+
+    def after(self, cursor: int) -> list[Event]:
+        """The next portion of the events after `cursor`."""
+        start = end = max(cursor + 1 - self.first, 0)
+        size = 0
+        while end < len(self.events) and size < PORTION:
+            size += len(self.events[end].data)
+            end += 1
+        return self.events[start:end]
+
+    def full(self) -> bool:
+        """Whether too many events wait for a follower. Events kept only for a replay do not block the writer."""
+        return self.budget.exceeded(self.size) and any(follower.cursor < self.last for follower in self.followers)
+
+    def trim(self) -> None:
+        """Free events that every follower has read: all of them, or those of a resumable run beyond the limit."""
+        limit = self.budget.limit
+        if self.resumable and self.size <= limit:
+            return
+        floor = min((follower.cursor for follower in self.followers), default=END)
+        free = 0
+        for event in self.events:
+            if event.seq > floor or (self.resumable and self.size <= limit):
+                break
+            self.size -= len(event.data) + EVENT_BYTES
+            self.budget.held -= len(event.data) + EVENT_BYTES
+            free += 1
+        del self.events[:free]
+        self.first += free
+        if self.writer is not None and not self.full():
+            _resolve(self.writer)
+
+    def shed(self) -> int:
+        """End followers that lag and have read nothing since the last call; return their number."""
+        lagging = [follower for follower in self.followers if follower.cursor < self.last]
+        stuck = [follower for follower in lagging if follower.marked == follower.cursor]
+        for follower in lagging:
+            follower.marked = follower.cursor
+        for follower in stuck:
+            follower.break_off()
+        return len(stuck)
+
+    def forget(self) -> None:
+        """Keep only the events that present followers have yet to read."""
+        self.resumable = False
+        self.trim()
+
+    def wake(self) -> None:
+        for follower in self.followers:
+            if self.closed or follower.cursor < self.last:
+                follower.wake()
+        if self.closed and self.writer is not None:
+            _resolve(self.writer)
+
+
+class _MemoryFollower(Follower):
+    __slots__ = ("_broken_off", "_left", "_nudged", "_run", "_waiter", "cursor", "ended", "marked")
+
+    def __init__(self, run: _RunEvents, after: int | None) -> None:
+        self._run = run
+        # "From now on" without a cursor, or with one beyond the last event.
+        self.cursor = END if after == END else run.last if after is None else min(after, run.last)
+        self._waiter: asyncio.Future[None] | None = None
+        self._nudged = False
+        self._left = False
+        self._broken_off = False
+        self.ended = False
+        self.marked = -1
+        """Its cursor when it was last asked whether it reads at all."""
+        run.followers.append(self)
+
+    async def next(self) -> Sequence[Event]:
+        while True:
+            if self._broken_off:  # its unread events may be freed
+                self.ended = True
+                return ()
+            events = self._run.after(self.cursor)
+            if events:
+                self.cursor = events[-1].seq
+                self._run.trim()
+                return events
+            if self._run.closed or self._left:
+                self.ended = True
+                return ()
+            if self._nudged:
+                self._nudged = False
+                return ()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    @property
+    def final(self) -> RunRecord | None:  # type: ignore[override]
+        return self._run.final
+
+    @property
+    def broken(self) -> bool:  # type: ignore[override]
+        return self._broken_off or self._run.broken
+
+    def break_off(self) -> None:
+        """End before the run does."""
+        self._broken_off = True
+        self.close()
+
+    def nudge(self) -> None:
+        self._nudged = True
+        self.wake()
+
+    def close(self) -> None:
+        self._left = True
+        if self in self._run.followers:
+            self._run.followers.remove(self)
+            self._run.trim()
+        self.wake()
+
+    def wake(self) -> None:
+        if self._waiter is not None:
+            _resolve(self._waiter)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

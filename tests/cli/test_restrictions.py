@@ -1,0 +1,77 @@
+"""What an author closed in `langgraph.json` is not served open: the start is refused, and the key is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.processes import Finished, check_refusal, invoke, treadle
+from tests.cli.projects import project
+
+Section = dict[str, Any]
+CLOSED: list[tuple[Section, str]] = [
+    ({"auth": {"path": "./auth.py:auth"}}, "auth.path"),
+    ({"auth": {"disable_studio_auth": True}}, "auth.disable_studio_auth"),
+    ({"auth": "./auth.py:auth"}, "auth"),
+    ({"encryption": {"path": "./encryption.py:encryption"}}, "encryption.path"),
+    ({"http": {"cors": {"allow_origins": ["https://example.com"]}}}, "http.cors"),
+    ({"http": {"cors": {}}}, "http.cors"),
+    ({"http": {"app": "./app.py:app"}}, "http.app"),
+    ({"http": {"enable_custom_route_auth": True}}, "http.enable_custom_route_auth"),
+    ({"http": {"disable_assistants": True}}, "http.disable_assistants"),
+    ({"http": {"disable_threads": True}}, "http.disable_threads"),
+    ({"http": {"disable_runs": True, "disable_mcp": True}}, "http.disable_runs"),
+    ({"http": {"disable_meta": True}}, "http.disable_meta"),
+    ({"http": {"disable_webhooks": True}}, "http.disable_webhooks"),
+    ({"http": {"disable_mcp": True, "disable_no_such_thing": True}}, "http.disable_no_such_thing"),
+    ({"http": {"configurable_headers": {"includes": ["x-user-*"]}}}, "http.configurable_headers"),
+    ({"http": {"configurable_headers": {"include": ["x-user-*"]}}}, "http.configurable_headers"),
+    ({"checkpointer": {"serde": {"pickle_fallback": False}}}, "checkpointer.serde.pickle_fallback"),
+    ({"checkpointer": {"serde": {"allowed_msgpack_modules": None}}}, "checkpointer.serde.allowed_msgpack_modules"),
+    (
+        {"checkpointer": {"serde": {"allowed_msgpack_modules": [["a", "B"]]}}},
+        "checkpointer.serde.allowed_msgpack_modules",
+    ),
+    ({"webhooks": {"allowed_fields": ["run_id"]}}, "webhooks.allowed_fields"),
+]
+OPEN: list[Section] = [
+    {"auth": {}, "encryption": None},
+    {"http": None},
+    {"http": {"cors": None, "app": None, "configurable_headers": None, "enable_custom_route_auth": False}},
+    {"http": {f"disable_{name}": False for name in ("assistants", "threads", "runs", "meta", "webhooks", "else")}},
+    # What is not here is closed.
+    {"http": {f"disable_{name}": True for name in ("store", "mcp", "a2a", "ui", "event_streaming")}},
+    {"http": {"configurable_headers": {"excludes": ["*"], "includes": []}}},
+    {"checkpointer": {"serde": {}}},
+]
+
+
+def run(folder: Path, sections: Section) -> Finished:
+    config = project(folder, {"graphs": {"graph": "./graph.py:graph"}, **sections})
+    return invoke("run", "graph", "--config", config, "--input", "-", given="{}")
+
+
+@pytest.mark.parametrize(("sections", "key"), CLOSED, ids=lambda case: case if isinstance(case, str) else "")
+def test_what_the_author_closed_is_refused_by_name(tmp_path: Path, sections: Section, key: str) -> None:
+    check_refusal(run(tmp_path, sections), f"{tmp_path / 'langgraph.json'}: {key}")
+
+
+@pytest.mark.parametrize("sections", OPEN, ids=json.dumps)
+def test_what_closes_nothing_is_served_without_a_word(tmp_path: Path, sections: Section) -> None:
+    done = run(tmp_path, sections)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {"said": "hello"}
+
+
+@pytest.mark.parametrize("flags", [(), ("--workers", "2"), ("--role", "worker")], ids=lambda flags: " ".join(flags))
+def test_a_server_refuses_it_as_well(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    config = project(tmp_path, {"graphs": {"graph": "./graph.py:graph"}, "http": {"disable_threads": True}})
+    check_refusal(treadle("serve", config, "--port", "0", *flags), "http.disable_threads", "remove it", "proxy")
+
+
+def test_the_refusal_says_what_there_is_instead(tmp_path: Path) -> None:
+    check_refusal(run(tmp_path, {"http": {"cors": {"allow_origins": []}}}), "remove it", "CORS_ALLOW_ORIGINS")
+    check_refusal(run(tmp_path, {"auth": {"path": "./a.py:auth"}}), "remove it", "TREADLE_API_KEYS")
