@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.figures import figure
-from tests.storage.stores import DONE, Clock, claim_one, database, record, store
+from tests.storage.stores import Clock, claim_one, database, ending, record, store
 from tests.storage.test_sqlite_speed import END_ALL, EXPIRE_SOME, FILL, REQUEST
 from treadle.storage.contract.store import Storage
 
@@ -55,5 +55,5 @@ async def _claim(storage: Storage) -> float:
     started = perf_counter()
     run = await claim_one(storage)
     took = perf_counter() - started
-    await storage.runs.settle(run.run_id, run.claim or "", DONE)
+    await storage.runs.settle(run.run_id, run.claim or "", ending())
     return took

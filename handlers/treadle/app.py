@@ -21,6 +21,7 @@ from treadle import __version__
 from treadle.encoding import encode
 from treadle.execution.attempt import Execution
 from treadle.execution.config import Deployment
+from treadle.execution.endings import Endings
 from treadle.execution.worker import Worker
 from treadle.feedback.book import FeedbackBook
 from treadle.feedback.links import FeedbackLinks
@@ -101,13 +102,14 @@ async def services(
     # Names that creates ask for, and those of the outbox, do not wait for one another.
     addresses, called = (Addresses(policy, resolve or SystemResolver()) for _ in range(2))
     signer = Signer(settings.webhook_secret)
-    storage = open_storage(settings, graphs.ids, clock, owing(deployment))
+    storage = open_storage(settings, graphs.ids, clock)
     checkpoints = Checkpoints(graphs, open_savers(storage.checkpoints))
     links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
     execution = Execution(checkpoints, deployment, links.of, settings.run_timeout, settings.attempts, clock)
-    worker = _worker(storage, execution, loops, settings, clock)
-    runs = Runs(storage, worker, clock, thread_ttl=settings.thread_ttl)
+    endings = Endings(storage, checkpoints, loops.home, owing(deployment), clock)
+    worker = _worker(storage, execution, endings, loops, settings, clock)
+    runs = Runs(storage, worker, endings, clock, thread_ttl=settings.thread_ttl)
     creation = Creation(storage, runs, clock, settings.idempotency_ttl, settings.resumable_ttl)
     threads = Threads(storage, runs, checkpoints, loops.home, deployment, clock)
     timeout, attempts = settings.webhook_timeout, settings.webhook_attempts
@@ -149,11 +151,17 @@ async def services(
 
 
 def _worker(
-    storage: Storage, execution: Execution, loops: GraphLoops, settings: Settings, clock: Callable[[], float]
+    storage: Storage,
+    execution: Execution,
+    endings: Endings,
+    loops: GraphLoops,
+    settings: Settings,
+    clock: Callable[[], float],
 ) -> Worker:
     return Worker(
         storage,
         execution,
+        endings,
         loops,
         concurrency=settings.concurrency,
         lease=settings.lease,

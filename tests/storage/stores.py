@@ -13,10 +13,11 @@ from typing import Any
 from tests.live import DEADLINE
 from treadle.settings import Settings
 from treadle.storage import open_storage
-from treadle.storage.contract.deliveries import WebhookFor, nothing_owed
+from treadle.storage.contract.deliveries import Delivery
 from treadle.storage.contract.events import Event, Follower
-from treadle.storage.contract.runs import Outcome, RunRecord
+from treadle.storage.contract.runs import Ending, Outcome, RunRecord
 from treadle.storage.contract.store import Storage
+from treadle.storage.contract.threads import ThreadState
 from treadle.storage.sqlite.database import Database
 from treadle.storage.sqlite.runs import SqliteRunStore
 
@@ -47,12 +48,11 @@ def store(
     uri: str,
     clock: Callable[[], float],
     graph_ids: Sequence[str] = ("graph",),
-    owe: WebhookFor = nothing_owed,
     **changes: Any,
 ) -> Storage:
     """The store that `uri` names, with times and sizes that tests can reach."""
     chosen = {"lease": LEASE, "run_ttl": RUN_TTL, "resumable_ttl": RESUMABLE_TTL, "event_buffer_bytes": 1000}
-    return open_storage(Settings(database_uri=uri, **{**chosen, **changes}), graph_ids, clock, owe)
+    return open_storage(Settings(database_uri=uri, **{**chosen, **changes}), graph_ids, clock)
 
 
 @asynccontextmanager
@@ -77,6 +77,13 @@ def claimed(run_id: str, **changes: Any) -> RunRecord:
     return record(run_id, **{"status": "running", "claim": "token", "attempt": 1, "started_at": 1000.0, **changes})
 
 
+def ending(
+    outcome: Outcome = DONE, left: ThreadState | None = None, *, at: float = 1000.0, webhook: Delivery | None = None
+) -> Ending:
+    """A run's ending, at the time when clocks begin here."""
+    return Ending(outcome, at, left, webhook)
+
+
 async def claim_one(storage: Storage) -> RunRecord:
     (run,) = await storage.runs.claim(1)
     return run
@@ -93,7 +100,7 @@ async def begin(storage: Storage, run_id: str, kwargs: dict[str, Any] = TEMPORAR
 async def end(storage: Storage, run: RunRecord, outcome: Outcome = DONE) -> RunRecord:
     """Settle a run and end its stream, in the order in which workers do it."""
     await storage.events.written(run.run_id)
-    ended = await storage.runs.settle(run.run_id, run.claim or "", outcome)
+    ended = await storage.runs.settle(run.run_id, run.claim or "", ending(outcome))
     storage.events.close(run.run_id, ended)
     return ended
 

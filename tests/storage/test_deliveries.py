@@ -17,18 +17,18 @@ from tests.storage.stores import (
     DONE,
     KEPT,
     RUN_TTL,
-    TEMPORARY,
     Clock,
     claimed,
     count,
     database,
+    ending,
     record,
     store,
     until,
 )
 from treadle.errors import LeaseLost
 from treadle.storage.contract.deliveries import Delivery, DeliveryAttempt
-from treadle.storage.contract.runs import Outcome, RunRecord
+from treadle.storage.contract.runs import Ending, Outcome, RunRecord
 from treadle.storage.contract.store import Storage
 
 pytestmark = pytest.mark.anyio
@@ -36,33 +36,33 @@ CLAIM_SECONDS = 25.0
 FAILED = DeliveryAttempt(1000.0, 0.5, 500)
 TAKEN = DeliveryAttempt(1001.0, 0.25, 200)
 BROKEN = DeliveryAttempt(1002.0, 0.125, None, "no answer")
-OWING = {**TEMPORARY, "webhook": "https://example.com/"}
-OWING_KEPT = {**KEPT, "webhook": "https://example.com/"}
 CANCELLED = Outcome("interrupted", cancelled=b"{}")
 
 
-def owe(ended: RunRecord) -> Delivery | None:
-    """Every run with a webhook owes how it ended."""
-    url = ended.kwargs.get("webhook")
-    if not url:
-        return None
-    assert ended.ended_at is not None and ended.outcome is not None
-    body, host = ended.status.encode(), ended.metadata.get("host", "example.com")
-    return Delivery(f"msg_{ended.run_id}", ended.run_id, ended.graph_id, host, url, body, ended.ended_at)
+def owing(run_id: str, outcome: Outcome = DONE, *, at: float = 1000.0, host: str = "example.com") -> Ending:
+    """The ending of a run that owes its receiver how it ended."""
+    url, body = "https://example.com/", outcome.status.encode()
+    return ending(outcome, at=at, webhook=Delivery(f"msg_{run_id}", run_id, "graph", host, url, body, at))
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda uri: uri.partition(":")[0])
-async def owing(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Storage]:
-    """A store of any kind, whose runs owe."""
-    opened = store(request.param.format(folder=tmp_path), clock, owe=owe, webhook_timeout=10.0)
+async def leased(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Storage]:
+    """A store of any kind, whose deliveries are claimed for CLAIM_SECONDS."""
+    opened = store(request.param.format(folder=tmp_path), clock, webhook_timeout=10.0)
     yield opened
     opened.close()
 
 
-async def settled(storage: Storage, run_id: str = "run", kwargs: dict[str, Any] = OWING) -> RunRecord:
-    """A run that has ended."""
-    await storage.runs.add([claimed(run_id, kwargs=kwargs)])
-    return await storage.runs.settle(run_id, "token", DONE)
+async def settled(storage: Storage, run_id: str = "run", *, at: float = 1000.0, **changes: Any) -> RunRecord:
+    """A run that has ended, and owes."""
+    await storage.runs.add([claimed(run_id, **changes)])
+    return await storage.runs.settle(run_id, "token", owing(run_id, at=at))
+
+
+async def settled_debtless(storage: Storage, run_id: str = "run") -> RunRecord:
+    """A run that has ended, and owes nothing."""
+    await storage.runs.add([claimed(run_id)])
+    return await storage.runs.settle(run_id, "token", ending())
 
 
 async def claim_one(storage: Storage) -> Delivery:
@@ -70,125 +70,124 @@ async def claim_one(storage: Storage) -> Delivery:
     return delivery
 
 
-async def test_a_settled_run_owes_once(owing: Storage) -> None:
-    await settled(owing)
+async def test_a_settled_run_owes_once(leased: Storage) -> None:
+    await settled(leased)
     with pytest.raises(LeaseLost):
-        await owing.runs.settle("run", "token", DONE)
-    delivery = await claim_one(owing)
+        await leased.runs.settle("run", "token", owing("run"))
+    delivery = await claim_one(leased)
     assert (delivery.delivery_id, delivery.run_id, delivery.body) == ("msg_run", "run", b"success")
     assert (delivery.status, delivery.due, delivery.attempts) == ("pending", 1000.0, ())
-    assert await owing.deliveries.claim(10) == []
+    assert await leased.deliveries.claim(10) == []
 
 
-async def test_a_run_that_never_started_owes_as_well(owing: Storage) -> None:
-    await owing.runs.add([record("run", kwargs=OWING)])
-    assert await owing.runs.cancel_pending("run", CANCELLED)
-    assert (await claim_one(owing)).body == b"interrupted"
+async def test_a_run_that_never_started_owes_as_well(leased: Storage) -> None:
+    await leased.runs.add([record("run")])
+    assert await leased.runs.cancel_pending("run", owing("run", CANCELLED))
+    assert (await claim_one(leased)).body == b"interrupted"
 
 
-async def test_a_run_without_a_receiver_owes_nothing(owing: Storage) -> None:
-    ended = await settled(owing, kwargs=TEMPORARY)
+async def test_a_run_without_a_receiver_owes_nothing(leased: Storage) -> None:
+    ended = await settled_debtless(leased)
     assert ended.expires_at == 1000.0 + RUN_TTL
-    assert await owing.deliveries.claim(10) == [] and await owing.deliveries.next_due() is None
+    assert await leased.deliveries.claim(10) == [] and await leased.deliveries.next_due() is None
 
 
-@pytest.mark.parametrize("run", [record("run", kwargs=OWING), claimed("run", kwargs=OWING)], ids=["pending", "running"])
-async def test_an_unfinished_run_that_is_removed_owes_if_its_end_is_said(owing: Storage, run: RunRecord) -> None:
-    await owing.runs.add([run])
-    await owing.runs.remove("run", cut_off=CANCELLED)
-    delivery = await claim_one(owing)
+@pytest.mark.parametrize("run", [record("run"), claimed("run")], ids=["pending", "running"])
+async def test_an_unfinished_run_that_is_removed_owes_if_its_end_is_said(leased: Storage, run: RunRecord) -> None:
+    await leased.runs.add([run])
+    await leased.runs.remove("run", owing("run", CANCELLED))
+    delivery = await claim_one(leased)
     assert delivery.body == b"interrupted"
-    await owing.deliveries.report(delivery, TAKEN, "delivered")
-    assert await owing.deliveries.of_run("run") == []
+    await leased.deliveries.report(delivery, TAKEN, "delivered")
+    assert await leased.deliveries.of_run("run") == []
 
 
-async def test_a_run_that_is_removed_after_its_end_owes_no_more_than_before(owing: Storage) -> None:
-    await settled(owing)
-    await owing.runs.remove("run", cut_off=CANCELLED)
-    assert (await claim_one(owing)).body == b"success"
-    await settled(owing, "other", kwargs=TEMPORARY)
-    await owing.runs.remove("other", cut_off=CANCELLED)
-    assert await owing.deliveries.claim(10) == []
+async def test_a_run_that_is_removed_after_its_end_owes_no_more_than_before(leased: Storage) -> None:
+    await settled(leased)
+    await leased.runs.remove("run", owing("run", CANCELLED))
+    assert (await claim_one(leased)).body == b"success"
+    await settled_debtless(leased, "other")
+    await leased.runs.remove("other", owing("other", CANCELLED))
+    assert await leased.deliveries.claim(10) == []
 
 
-async def test_attempts_are_logged_and_the_next_one_waits(owing: Storage, clock: Clock) -> None:
-    await settled(owing)
-    await owing.deliveries.report(await claim_one(owing), FAILED, "pending", 1007.0)
-    assert await owing.deliveries.claim(10) == [] and await owing.deliveries.next_due() == 1007.0
+async def test_attempts_are_logged_and_the_next_one_waits(leased: Storage, clock: Clock) -> None:
+    await settled(leased)
+    await leased.deliveries.report(await claim_one(leased), FAILED, "pending", 1007.0)
+    assert await leased.deliveries.claim(10) == [] and await leased.deliveries.next_due() == 1007.0
     clock.now = 1007.0
-    delivery = await claim_one(owing)
+    delivery = await claim_one(leased)
     assert (delivery.attempts, delivery.body) == ((FAILED,), b"success")
-    await owing.deliveries.report(delivery, BROKEN, "pending", 1010.0)
-    [shown] = await owing.deliveries.of_run("run")
+    await leased.deliveries.report(delivery, BROKEN, "pending", 1010.0)
+    [shown] = await leased.deliveries.of_run("run")
     assert (shown.attempts, shown.due, shown.body, shown.status) == ((FAILED, BROKEN), 1010.0, None, "pending")
     clock.now = 1010.0
-    await owing.deliveries.report(await claim_one(owing), TAKEN, "delivered")
-    [shown] = await owing.deliveries.of_run("run")
+    await leased.deliveries.report(await claim_one(leased), TAKEN, "delivered")
+    [shown] = await leased.deliveries.of_run("run")
     assert (shown.attempts, shown.status, shown.body) == ((FAILED, BROKEN, TAKEN), "delivered", None)
-    assert await owing.deliveries.claim(10) == [] and await owing.deliveries.next_due() is None
+    assert await leased.deliveries.claim(10) == [] and await leased.deliveries.next_due() is None
 
 
-async def test_a_claim_that_is_given_back_was_no_attempt(owing: Storage) -> None:
-    await settled(owing)
-    first = await claim_one(owing)
-    await owing.deliveries.give_back(first)
-    assert await owing.deliveries.next_due() == 1000.0
-    second = await claim_one(owing)
+async def test_a_claim_that_is_given_back_was_no_attempt(leased: Storage) -> None:
+    await settled(leased)
+    first = await claim_one(leased)
+    await leased.deliveries.give_back(first)
+    assert await leased.deliveries.next_due() == 1000.0
+    second = await claim_one(leased)
     assert replace(second, claim=None) == replace(first, claim=None)
-    await owing.deliveries.give_back(first)  # that claim is over
-    await owing.deliveries.report(first, TAKEN, "delivered")
-    assert await owing.deliveries.claim(10) == []
-    [shown] = await owing.deliveries.of_run("run")
+    await leased.deliveries.give_back(first)  # that claim is over
+    await leased.deliveries.report(first, TAKEN, "delivered")
+    assert await leased.deliveries.claim(10) == []
+    [shown] = await leased.deliveries.of_run("run")
     assert (shown.status, shown.attempts) == ("pending", ())
 
 
-async def test_the_longest_due_go_first_and_no_more_than_asked_for(owing: Storage, clock: Clock) -> None:
+async def test_the_longest_due_go_first_and_no_more_than_asked_for(leased: Storage, clock: Clock) -> None:
     for number in range(4):
-        clock.now = 1003.0 - number
-        await settled(owing, str(number))
+        await settled(leased, str(number), at=1003.0 - number)
     clock.now = 1002.0
-    assert [each.run_id for each in await owing.deliveries.claim(2)] == ["3", "2"]
-    assert [each.run_id for each in await owing.deliveries.claim(9)] == ["1"]
-    assert await owing.deliveries.next_due() == 1003.0
+    assert [each.run_id for each in await leased.deliveries.claim(2)] == ["3", "2"]
+    assert [each.run_id for each in await leased.deliveries.claim(9)] == ["1"]
+    assert await leased.deliveries.next_due() == 1003.0
 
 
-async def test_a_run_stays_while_it_owes_and_its_retention_begins_then(owing: Storage, clock: Clock) -> None:
-    ended = await settled(owing)
+async def test_a_run_stays_while_it_owes_and_its_retention_begins_then(leased: Storage, clock: Clock) -> None:
+    ended = await settled(leased)
     assert ended.expires_at is None
     clock.now = 1e6
-    assert (await owing.runs.sweep())[0] == []
-    assert (await owing.runs.get("run")) == ended
-    await owing.deliveries.report(await claim_one(owing), FAILED, "failed")
-    run = await owing.runs.get("run")
+    assert (await leased.runs.sweep())[0] == []
+    assert (await leased.runs.get("run")) == ended
+    await leased.deliveries.report(await claim_one(leased), FAILED, "failed")
+    run = await leased.runs.get("run")
     assert run is not None and run.expires_at == 1e6 + RUN_TTL
-    assert len(await owing.deliveries.of_run("run")) == 1
+    assert len(await leased.deliveries.of_run("run")) == 1
     clock.now = run.expires_at
-    assert await owing.runs.sweep() == (["run"], None)
-    assert await owing.deliveries.of_run("run") == []
+    assert await leased.runs.sweep() == (["run"], None)
+    assert await leased.deliveries.of_run("run") == []
 
 
-async def test_a_kept_run_keeps_its_log_until_it_is_removed(owing: Storage, clock: Clock) -> None:
-    await settled(owing, kwargs=OWING_KEPT)
-    await owing.deliveries.report(await claim_one(owing), TAKEN, "delivered")
+async def test_a_kept_run_keeps_its_log_until_it_is_removed(leased: Storage, clock: Clock) -> None:
+    await settled(leased, kwargs=KEPT)
+    await leased.deliveries.report(await claim_one(leased), TAKEN, "delivered")
     clock.now = 1e9
-    await owing.runs.sweep()
-    assert len(await owing.deliveries.of_run("run")) == 1
-    await owing.runs.remove("run")
-    assert await owing.deliveries.of_run("run") == []
+    await leased.runs.sweep()
+    assert len(await leased.deliveries.of_run("run")) == 1
+    await leased.runs.remove("run")
+    assert await leased.deliveries.of_run("run") == []
 
 
-async def test_what_is_owed_is_told(owing: Storage) -> None:
-    owing.deliveries.changed.clear()
-    await settled(owing, "quiet", kwargs=TEMPORARY)
-    await settled(owing)
+async def test_what_is_owed_is_told(leased: Storage) -> None:
+    leased.deliveries.changed.clear()
+    await settled_debtless(leased, "quiet")
+    await settled(leased)
     async with asyncio.timeout(DEADLINE):
-        await owing.deliveries.changed.wait()
+        await leased.deliveries.changed.wait()
 
 
 async def test_size_is_kept_to_whatever_is_owed(tmp_path: Path, clock: Clock) -> None:
     """Runs that owe are no part of what is counted, and are counted as soon as they do not."""
     for uri in BACKENDS:
-        opened = store(uri.format(folder=tmp_path), clock, owe=owe, run_retention_bytes=0)
+        opened = store(uri.format(folder=tmp_path), clock, run_retention_bytes=0)
         with closing(opened):
             for number in range(3):
                 await settled(opened, str(number))
@@ -206,9 +205,9 @@ async def test_exactly_one_process_gets_each_and_another_one_takes_over(tmp_path
     path = tmp_path / "runs.db"
     uri = f"sqlite:///{path}"
     with (
-        closing(store(uri, clock, owe=owe)) as one,
-        closing(store(uri, clock, owe=owe)) as other,
-        closing(store(uri, clock, ["another graph"], owe=owe)) as stranger,
+        closing(store(uri, clock)) as one,
+        closing(store(uri, clock)) as other,
+        closing(store(uri, clock, ["another graph"])) as stranger,
     ):
         for number in range(20):
             await settled(one, str(number))
@@ -229,15 +228,15 @@ async def test_exactly_one_process_gets_each_and_another_one_takes_over(tmp_path
 
 async def test_what_a_killed_process_had_claimed_is_free_for_the_next_one(tmp_path: Path, clock: Clock) -> None:
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
-    with closing(store(uri, clock, owe=owe)) as before:
+    with closing(store(uri, clock)) as before:
         await settled(before)
         first = await claim_one(before)
-    with closing(store(uri, clock, owe=owe)) as after:
+    with closing(store(uri, clock)) as after:
         assert replace(await claim_one(after), claim=None) == replace(first, claim=None)
 
 
 async def test_a_claim_whose_caller_has_gone_is_free_again(tmp_path: Path, clock: Clock) -> None:
-    with closing(store(f"sqlite:///{tmp_path / 'runs.db'}", clock, owe=owe)) as storage:
+    with closing(store(f"sqlite:///{tmp_path / 'runs.db'}", clock)) as storage:
         await settled(storage)
         claiming = asyncio.create_task(storage.deliveries.claim(1))
         await asyncio.sleep(0)
@@ -248,7 +247,7 @@ async def test_a_claim_whose_caller_has_gone_is_free_again(tmp_path: Path, clock
 
 async def test_nothing_stays_in_the_file_of_what_is_over(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "runs.db"
-    with closing(store(f"sqlite:///{path}", clock, owe=owe)) as storage:
+    with closing(store(f"sqlite:///{path}", clock)) as storage:
         for number in range(30):
             await settled(storage, str(number))
             if number % 3 == 0:
@@ -264,16 +263,15 @@ async def test_nothing_stays_in_the_file_of_what_is_over(tmp_path: Path, clock: 
         assert database(storage).path == path
 
 
-async def test_deliveries_to_busy_hosts_are_passed_over(owing: Storage, clock: Clock) -> None:
+async def test_deliveries_to_busy_hosts_are_passed_over(leased: Storage, clock: Clock) -> None:
     for number, host in enumerate(["one", "one", "other", "", "one"]):
-        run = claimed(str(number), kwargs=OWING, metadata={"host": host})
-        await owing.runs.add([run])
-        await owing.runs.settle(run.run_id, "token", DONE)
+        await leased.runs.add([claimed(str(number))])
+        await leased.runs.settle(str(number), "token", owing(str(number), at=clock.now, host=host))
         clock.now += 1
-    assert [each.run_id for each in await owing.deliveries.claim(5, {"one"})] == ["2", "3"]
-    assert await owing.deliveries.claim(5, ["one"]) == []
-    assert await owing.deliveries.next_due() == 1000.0
-    assert await owing.deliveries.claim(1, ["", "other"]) != []
-    if (upcoming := await owing.deliveries.next_due(["one"])) is not None:
+    assert [each.run_id for each in await leased.deliveries.claim(5, {"one"})] == ["2", "3"]
+    assert await leased.deliveries.claim(5, ["one"]) == []
+    assert await leased.deliveries.next_due() == 1000.0
+    assert await leased.deliveries.claim(1, ["", "other"]) != []
+    if (upcoming := await leased.deliveries.next_due(["one"])) is not None:
         assert upcoming >= clock.now  # at the end of a claim
-    assert [(each.host, each.run_id) for each in await owing.deliveries.claim(5)] == [("one", "1"), ("one", "4")]
+    assert [(each.host, each.run_id) for each in await leased.deliveries.claim(5)] == [("one", "1"), ("one", "4")]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.live import DEADLINE
-from tests.storage.stores import RESUMABLE, all_seen, begin, claim_one, claimed, end, numbers, record, seen
+from tests.storage.stores import RESUMABLE, all_seen, begin, claim_one, claimed, end, ending, numbers, record, seen
 from treadle.storage.contract.events import END, Event
 from treadle.storage.contract.runs import Outcome
 from treadle.storage.contract.store import Storage
@@ -158,7 +158,7 @@ async def test_a_run_that_is_cancelled_while_it_waits_ends_its_followers(storage
     storage.events.expect(waiting)
     await storage.runs.add([waiting])
     follower, at_end = storage.events.follow("a", 0), storage.events.follow("a", END)
-    ended = await storage.runs.cancel_pending("a", Outcome("interrupted"))
+    ended = await storage.runs.cancel_pending("a", ending(Outcome("interrupted")))
     assert ended is not None
     storage.events.close("a", ended)
     for each in (follower, at_end):

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.storage.stores import BACKENDS, DONE, KEPT, RUN_TTL, Clock, claimed, count, processes, record, store
-from tests.storage.test_deliveries import FAILED, OWING, owe
+from tests.storage.stores import BACKENDS, KEPT, RUN_TTL, Clock, claimed, count, ending, processes, record, store
+from tests.storage.test_deliveries import FAILED, owing
 from tests.storage.test_threads import thread
 from treadle.storage.contract.runs import IdempotentRequest, KeyTaken, Outcome
 from treadle.storage.contract.store import Storage
@@ -105,7 +105,7 @@ async def test_a_run_is_kept_as_long_as_its_key(storage: Storage, clock: Clock) 
     await storage.runs.add([claimed("keyed")], once=once())
     await storage.runs.add([claimed("usual")])
     for name in ("keyed", "usual"):
-        await storage.runs.settle(name, "token", DONE)
+        await storage.runs.settle(name, "token", ending())
     clock.now += RUN_TTL
     assert await storage.runs.sweep() == (["usual"], 1000 + DAY)
     clock.now = 1000 + DAY - 1
@@ -118,10 +118,10 @@ async def test_a_run_is_kept_as_long_as_its_key(storage: Storage, clock: Clock) 
 async def test_a_run_that_ends_late_is_kept_for_its_usual_time(storage: Storage, clock: Clock) -> None:
     await storage.runs.add([claimed("a"), record("b", due=5000)], once=once())
     clock.now += DAY - 1
-    await storage.runs.settle("a", "token", DONE)
+    await storage.runs.settle("a", "token", ending(at=clock.now))
     clock.now += 1
     await storage.runs.sweep()
-    assert await storage.runs.cancel_pending("b", Outcome("interrupted")) is not None
+    assert await storage.runs.cancel_pending("b", ending(Outcome("interrupted"), at=clock.now)) is not None
     clock.now += RUN_TTL - 2
     assert await storage.runs.sweep() == ([], clock.now + 1)
     clock.now += 2
@@ -130,7 +130,7 @@ async def test_a_run_that_ends_late_is_kept_for_its_usual_time(storage: Storage,
 
 async def test_a_pending_run_that_is_cancelled_is_kept_as_long_as_its_key(storage: Storage, clock: Clock) -> None:
     await storage.runs.add([record("a", due=5000)], once=once())
-    await storage.runs.cancel_pending("a", Outcome("interrupted"))
+    await storage.runs.cancel_pending("a", ending(Outcome("interrupted")))
     clock.now += DAY - 1
     assert await storage.runs.get("a") is not None
 
@@ -144,7 +144,7 @@ async def test_runs_with_and_without_keys_make_room_in_the_order_of_their_ends(
         for number, name in enumerate("abcdef"):
             request = once(name, expires_at=clock.now + DAY) if number % 2 == 0 else None
             await storage.runs.add([claimed(name)], once=request)
-            await storage.runs.settle(name, "token", big)
+            await storage.runs.settle(name, "token", ending(big, at=clock.now))
             clock.now += 1
         await storage.runs.sweep()
         assert [run.run_id for run in await storage.runs.find()] == ["f", "e"]
@@ -173,9 +173,9 @@ async def test_keys_are_swept_some_at_a_time(sqlite: Storage, path: Path, clock:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_a_run_that_owed_something_is_kept_as_long_as_its_key(backend: str, clock: Clock, tmp_path: Path) -> None:
-    with closing(store(backend.format(folder=tmp_path), clock, owe=owe)) as storage:
-        await storage.runs.add([claimed("a", kwargs=OWING)], once=once())
-        await storage.runs.settle("a", "token", DONE)
+    with closing(store(backend.format(folder=tmp_path), clock)) as storage:
+        await storage.runs.add([claimed("a")], once=once())
+        await storage.runs.settle("a", "token", owing("a"))
         [delivery] = await storage.deliveries.claim(1)
         await storage.deliveries.report(delivery, FAILED, "failed")
         clock.now = 1000 + DAY - 1

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.storage.stores import DONE, LEASE, Clock, claim_one, claimed, record
+from tests.storage.stores import LEASE, Clock, claim_one, claimed, ending, record
 from treadle.errors import LeaseLost
 from treadle.storage.contract.runs import CancelRequest
 from treadle.storage.contract.store import Storage
@@ -27,9 +27,9 @@ async def test_a_run_whose_lease_is_over_begins_its_next_attempt(leased: Storage
     assert second.claim and second.claim != first.claim
     assert await leased.runs.renew({"a": first.claim or ""}, extend=True) == {}
     with pytest.raises(LeaseLost):
-        await leased.runs.settle("a", first.claim or "", DONE)
+        await leased.runs.settle("a", first.claim or "", ending())
     await leased.runs.give_back("a", first.claim or "")
-    assert (await leased.runs.settle("a", second.claim, DONE)).attempt == 2
+    assert (await leased.runs.settle("a", second.claim, ending())).attempt == 2
 
 
 async def test_an_ended_lease_is_given_to_one_of_many_claimers(leased: Storage, clock: Clock) -> None:
@@ -69,7 +69,7 @@ async def test_there_is_something_to_claim_when_the_first_lease_ends_or_a_run_is
     await leased.runs.renew({"a": "token"}, extend=True)
     await leased.runs.remove("sooner")
     assert await leased.runs.next_due() == 1010 + LEASE
-    await leased.runs.settle("a", "token", DONE)
+    await leased.runs.settle("a", "token", ending())
     assert await leased.runs.next_due() == 1100
 
 
@@ -96,8 +96,8 @@ async def test_whoever_runs_a_run_is_told_of_its_cancellation(leased: Storage) -
 
 async def test_what_is_not_running_cannot_be_told_of_a_cancellation(leased: Storage) -> None:
     await leased.runs.add([record("pending"), claimed("ended"), record("cancelled")])
-    await leased.runs.settle("ended", "token", DONE)
-    await leased.runs.cancel_pending("cancelled", DONE)
+    await leased.runs.settle("ended", "token", ending())
+    await leased.runs.cancel_pending("cancelled", ending())
     for name in ("pending", "ended", "cancelled", "nobody"):
         assert not await leased.runs.request_cancel(name, ROLLBACK), name
 

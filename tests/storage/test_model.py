@@ -26,7 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.storage.stores import BACKENDS, KEPT, LEASE, RUN_TTL, SHARED, TEMPORARY, Clock, record, store
+from tests.storage.stores import BACKENDS, KEPT, LEASE, RUN_TTL, SHARED, TEMPORARY, Clock, ending, record, store
 from treadle.errors import LeaseLost
 from treadle.storage.contract.runs import ENDED, CancelRequest, Outcome, RunRecord
 from treadle.storage.contract.store import Storage
@@ -165,7 +165,7 @@ class RunStoreMachine(RuleBasedStateMachine):
         claim = model.run.claim or "none"
         if old is not None and self.claims:
             claim = self.claims[old % len(self.claims)]
-        settling = self.runs(process).settle(model.run.run_id, claim, outcome)
+        settling = self.runs(process).settle(model.run.run_id, claim, ending(outcome, at=self.clock.now))
         if model.run.status == "running" and claim == model.run.claim:
             self.ends(model, self.do(settling), outcome)
         else:
@@ -176,7 +176,7 @@ class RunStoreMachine(RuleBasedStateMachine):
     @rule(process=PROCESSES, number=PICKS, outcome=OUTCOMES)
     def cancel_pending(self, process: int, number: int, outcome: Outcome) -> None:
         model = self.pick(number)
-        ended = self.do(self.runs(process).cancel_pending(model.run.run_id, outcome))
+        ended = self.do(self.runs(process).cancel_pending(model.run.run_id, ending(outcome, at=self.clock.now)))
         assert (ended is not None) == (model.run.status == "pending")
         if ended is not None:
             self.ends(model, ended, outcome)

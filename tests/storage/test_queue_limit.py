@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.stores import BACKENDS, DONE, Clock, claimed, count, processes, record, store
+from tests.storage.stores import BACKENDS, Clock, claimed, count, ending, processes, record, store
 from treadle.errors import InvalidRequest, QueueFull
 from treadle.storage.contract.runs import Outcome
 from treadle.storage.contract.store import Storage
@@ -64,10 +64,10 @@ async def test_each_way_out_of_the_queue_makes_room_once(three: Storage) -> None
     assert await fits(three, "a", "b", "c")
     (run,) = await three.runs.claim(1)
     assert await fits(three, "d")
-    await three.runs.settle(run.run_id, run.claim or "", DONE)
+    await three.runs.settle(run.run_id, run.claim or "", ending())
     assert not await fits(three, "e")
-    await three.runs.cancel_pending("b", Outcome("interrupted"))
-    await three.runs.cancel_pending("b", Outcome("interrupted"))
+    await three.runs.cancel_pending("b", ending(Outcome("interrupted")))
+    await three.runs.cancel_pending("b", ending(Outcome("interrupted")))
     assert await fits(three, "e")
     assert not await fits(three, "f")
     await three.runs.remove("c")

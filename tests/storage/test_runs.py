@@ -8,7 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.stores import BACKENDS, DONE, KEPT, LEASE, RUN_TTL, Clock, claim_one, claimed, record, store, until
+from tests.storage.stores import (
+    BACKENDS,
+    KEPT,
+    LEASE,
+    RUN_TTL,
+    Clock,
+    claim_one,
+    claimed,
+    ending,
+    record,
+    store,
+    until,
+)
 from tests.storage.test_threads import thread
 from treadle.errors import ConfigError, LeaseLost
 from treadle.storage.contract.runs import Outcome
@@ -54,39 +66,39 @@ async def test_a_claim_is_given_once_with_a_token_of_its_own(storage: Storage) -
 async def test_a_run_may_be_added_already_claimed(storage: Storage) -> None:
     await storage.runs.add([claimed("a")])
     assert await storage.runs.claim(1) == []
-    assert (await storage.runs.settle("a", "token", Outcome("success"))).status == "success"
+    assert (await storage.runs.settle("a", "token", ending())).status == "success"
 
 
 async def test_only_the_holder_of_the_claim_settles_and_only_once(storage: Storage) -> None:
     await storage.runs.add([record("a")])
     run = await claim_one(storage)
     with pytest.raises(LeaseLost):
-        await storage.runs.settle("a", "another", Outcome("success"))
-    await storage.runs.settle("a", run.claim or "", Outcome("error", error=b"{}"))
+        await storage.runs.settle("a", "another", ending())
+    await storage.runs.settle("a", run.claim or "", ending(Outcome("error", error=b"{}")))
     with pytest.raises(LeaseLost):
-        await storage.runs.settle("a", run.claim or "", Outcome("success"))
+        await storage.runs.settle("a", run.claim or "", ending())
     ended = await storage.runs.get("a")
     assert ended and (ended.status, ended.ended_at) == ("error", 1000.0)
 
 
 async def test_a_pending_run_is_cancelled_before_it_starts(storage: Storage) -> None:
     await storage.runs.add([record("a", due=2000)])
-    ended = await storage.runs.cancel_pending("a", Outcome("interrupted"))
+    ended = await storage.runs.cancel_pending("a", ending(Outcome("interrupted")))
     assert ended and ended.status == "interrupted"
     assert await storage.runs.next_due() is None
-    assert await storage.runs.cancel_pending("a", Outcome("interrupted")) is None
+    assert await storage.runs.cancel_pending("a", ending(Outcome("interrupted"))) is None
 
 
 async def test_a_running_run_is_not_cancelled_as_pending(storage: Storage) -> None:
     await storage.runs.add([record("a")])
     await claim_one(storage)
-    assert await storage.runs.cancel_pending("a", Outcome("interrupted")) is None
+    assert await storage.runs.cancel_pending("a", ending(Outcome("interrupted"))) is None
 
 
 async def test_an_outcome_is_kept_for_its_ttl(storage: Storage, clock: Clock) -> None:
     await storage.runs.add([record("a")])
     run = await claim_one(storage)
-    await storage.runs.settle("a", run.claim or "", Outcome("success", values=b"{}"))
+    await storage.runs.settle("a", run.claim or "", ending(Outcome("success", values=b"{}")))
     clock.now += 59
     assert await storage.runs.get("a") is not None
     assert await storage.runs.sweep() == ([], 1060.0)
@@ -98,7 +110,7 @@ async def test_an_outcome_is_kept_for_its_ttl(storage: Storage, clock: Clock) ->
 async def test_a_kept_run_does_not_expire(storage: Storage, clock: Clock) -> None:
     await storage.runs.add([record("a", kwargs={"temporary": False, "resumable": False})])
     run = await claim_one(storage)
-    await storage.runs.settle("a", run.claim or "", Outcome("success"))
+    await storage.runs.settle("a", run.claim or "", ending())
     clock.now += 10**6
     await storage.runs.sweep()
     assert await storage.runs.get("a") is not None
@@ -110,7 +122,7 @@ async def test_ended_runs_beyond_the_retention_leave_oldest_first(backend: str, 
     with closing(storage):
         for name in "abc":
             await storage.runs.add([claimed(name)])
-            await storage.runs.settle(name, "token", Outcome("success", values=b"x" * 40_000))
+            await storage.runs.settle(name, "token", ending(Outcome("success", values=b"x" * 40_000)))
         assert await storage.runs.sweep() == (["a"], 1000 + RUN_TTL)
         assert await storage.runs.get("a") is None
         assert await storage.runs.get("c") is not None
@@ -124,7 +136,7 @@ async def test_a_retention_of_nothing_keeps_kept_and_unfinished_runs(
     with closing(storage):
         await storage.runs.add([claimed("gone"), claimed("kept", kwargs=KEPT), claimed("running"), record("pending")])
         for name in ("gone", "kept"):
-            await storage.runs.settle(name, "token", Outcome("success", values=b"x" * 1000))
+            await storage.runs.settle(name, "token", ending(Outcome("success", values=b"x" * 1000)))
         assert await storage.runs.sweep() == (["gone"], None)
         assert {run.run_id for run in await storage.runs.find()} == {"kept", "running", "pending"}
 
@@ -141,8 +153,8 @@ async def test_a_refused_write_does_not_undo_others_of_the_same_moment(leased: S
     await leased.runs.add([claimed("a")])
     results = await asyncio.gather(
         leased.runs.add([record("b")]),
-        leased.runs.settle("a", "another", DONE),
-        leased.runs.settle("a", "token", DONE),
+        leased.runs.settle("a", "another", ending()),
+        leased.runs.settle("a", "token", ending()),
         leased.runs.add([record("a")]),
         leased.runs.add([record("c")]),
         return_exceptions=True,
@@ -188,7 +200,7 @@ async def test_a_run_that_is_given_back_waits_again_as_if_it_had_not_begun(stora
     waiting = await storage.runs.get("first")
     assert waiting and (waiting.status, waiting.attempt, waiting.claim) == ("pending", 0, None)
     with pytest.raises(LeaseLost):
-        await storage.runs.settle("first", run.claim or "", DONE)
+        await storage.runs.settle("first", run.claim or "", ending())
     again = {each.run_id: each for each in await storage.runs.claim(2)}
     assert again["first"].attempt == 1 and again["first"].claim != run.claim
 
@@ -196,8 +208,8 @@ async def test_a_run_that_is_given_back_waits_again_as_if_it_had_not_begun(stora
 async def test_the_whole_outcome_is_read_again(storage: Storage) -> None:
     outcome = Outcome("interrupted", b'{"a":1}', b'{"e":1}', b'{"i":1}', b'{"c":1}', 999.5)
     await storage.runs.add([claimed("a"), record("b")])
-    settled = await storage.runs.settle("a", "token", outcome)
-    cancelled = await storage.runs.cancel_pending("b", outcome)
+    settled = await storage.runs.settle("a", "token", ending(outcome))
+    cancelled = await storage.runs.cancel_pending("b", ending(outcome))
     for ended in (settled, cancelled):
         assert ended is not None and ended.outcome == outcome
         assert await storage.runs.get(ended.run_id) == ended
@@ -205,13 +217,13 @@ async def test_the_whole_outcome_is_read_again(storage: Storage) -> None:
 
 async def test_a_removed_run_is_gone_whatever_it_was_doing(storage: Storage) -> None:
     await storage.runs.add([record("pending"), claimed("running"), claimed("ended")])
-    await storage.runs.settle("ended", "token", DONE)
+    await storage.runs.settle("ended", "token", ending())
     for name in ("pending", "running", "ended", "never there"):
         await storage.runs.remove(name)
         assert await storage.runs.get(name) is None
     assert await storage.runs.find() == [] and await storage.runs.claim(1) == []
     with pytest.raises(LeaseLost):
-        await storage.runs.settle("running", "token", DONE)
+        await storage.runs.settle("running", "token", ending())
     assert await storage.runs.sweep() == ([], None)
 
 
@@ -228,7 +240,7 @@ async def test_a_claim_is_confirmed_as_long_as_it_holds(storage: Storage) -> Non
     asked = {"a": "token", "b": "another", "c": "token", "nobody": "token"}
     for extend in (False, True):
         assert await storage.runs.renew(asked, extend=extend) == {"a": None}
-    await storage.runs.settle("a", "token", DONE)
+    await storage.runs.settle("a", "token", ending())
     assert await storage.runs.renew(asked, extend=True) == {}
 
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.storage.stores import DONE, Clock, claim_one, record, store
+from tests.storage.stores import Clock, claim_one, ending, record, store
 from tests.storage.test_threads import thread
 from treadle.errors import ConfigError
 from treadle.storage.contract.store import Storage
@@ -76,7 +76,7 @@ async def test_a_file_of_the_first_schema_is_brought_up_to_date_with_its_runs(tm
         runs = await storage.runs.claim(10)  # the first process is gone: its run begins again
         assert {run.run_id: run.attempt for run in runs} == {"waiting": 1, "running": 2}
         for run in runs:
-            await storage.runs.settle(run.run_id, run.claim or "", DONE)
+            await storage.runs.settle(run.run_id, run.claim or "", ending())
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1 + len(later),)
         assert connection.execute("SELECT pending FROM queue").fetchone() == (0,)  # the one that waited was counted

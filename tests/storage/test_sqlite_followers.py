@@ -9,7 +9,6 @@ import pytest
 
 from tests.live import DEADLINE
 from tests.storage.stores import (
-    DONE,
     LEASE,
     RESUMABLE,
     RUN_TTL,
@@ -21,6 +20,7 @@ from tests.storage.stores import (
     count,
     database,
     end,
+    ending,
     numbers,
     processes,
     record,
@@ -160,7 +160,7 @@ async def test_a_thousand_can_wait_elsewhere_for_runs_that_come_and_go(path: Pat
         waiting = [asyncio.ensure_future(follower.next()) for follower in followers]
         await asyncio.sleep(0.2)
         for number in range(200):
-            await one.runs.settle(str(number), "token", DONE)
+            await one.runs.settle(str(number), "token", ending())
             await asyncio.wait_for(waiting[number], DEADLINE)
         assert not any(each.done() for each in waiting[200:])
         other.events.close_all()

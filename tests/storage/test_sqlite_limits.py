@@ -23,6 +23,7 @@ from tests.storage.stores import (
     count,
     database,
     end,
+    ending,
     record,
     seen,
     store,
@@ -50,14 +51,14 @@ async def test_a_full_disk_is_said_with_503_and_nothing_is_half_written(sqlite: 
         await sqlite.runs.add([record("small"), record("big", kwargs=big)], [thread()])
     assert refused.value.status == 503
     with pytest.raises(StorageUnavailable):
-        await sqlite.runs.settle("a", "token", Outcome("success", values=b"x" * 100_000), ThreadState("error"))
+        await sqlite.runs.settle("a", "token", ending(Outcome("success", values=b"x" * 100_000), ThreadState("error")))
     assert [run.run_id for run in await sqlite.runs.find()] == ["a"]
     assert await sqlite.threads.get("thread") is None
     assert await sqlite.runs.renew({"a": "token"}, extend=True) == {"a": None}  # what needs no room goes on
 
     await pragma(sqlite, "max_page_count = 1000000")
     await sqlite.runs.add([record("small"), record("big", kwargs=big)], [thread()])
-    await sqlite.runs.settle("a", "token", Outcome("success", values=b"x" * 100_000))
+    await sqlite.runs.settle("a", "token", ending(Outcome("success", values=b"x" * 100_000)))
     assert len(await sqlite.runs.find()) == 3
     assert count(path, "integrity_check FROM pragma_integrity_check") == "ok"
 
@@ -149,7 +150,7 @@ async def live(storage: Storage, clock: Clock, generation: int) -> None:
         else:
             await end(storage, run, Outcome("success", values=b"y" * 500))
     for run in await storage.runs.find(status="pending"):
-        await storage.runs.cancel_pending(run.run_id, Outcome("interrupted", cancelled=b"{}"))
+        await storage.runs.cancel_pending(run.run_id, ending(Outcome("interrupted", cancelled=b"{}")))
     await storage.runs.remove(f"{generation} 29")
     clock.now += RUN_TTL
     await storage.runs.sweep()
@@ -172,9 +173,9 @@ async def test_the_total_of_what_ended_runs_take_is_exact(path: Path, clock: Clo
             name = f"run {number}"
             kwargs = KEPT if number % 3 == 0 else RESUMABLE
             await storage.runs.add([claimed(name, kwargs=kwargs), record(f"not {name}")])
-            await storage.runs.settle(name, "token", Outcome("success", values=b"x" * 37 * number))
+            await storage.runs.settle(name, "token", ending(Outcome("success", values=b"x" * 37 * number)))
             if number % 4 == 0:
-                await storage.runs.cancel_pending(f"not {name}", Outcome("interrupted", cancelled=b"{}"))
+                await storage.runs.cancel_pending(f"not {name}", ending(Outcome("interrupted", cancelled=b"{}")))
             if number % 7 == 0:
                 await storage.runs.remove(name)
             if number % 10 == 0:

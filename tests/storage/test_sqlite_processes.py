@@ -9,16 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.live import DEADLINE
-from tests.storage.stores import (
-    DONE,
-    Clock,
-    claim_one,
-    claimed,
-    processes,
-    record,
-    store,
-    until,
-)
+from tests.storage.stores import Clock, claim_one, claimed, ending, processes, record, store, until
 from treadle.errors import LeaseLost
 from treadle.storage.contract.runs import CancelRequest, Outcome
 from treadle.storage.contract.store import Storage
@@ -42,7 +33,7 @@ async def test_what_one_adds_another_claims_and_ends(path: Path, clock: Clock) -
         run = await claim_one(other)
         assert await one.runs.claim(1) == []
         assert await one.runs.renew({"a": run.claim or ""}, extend=True) == {"a": None}
-        ended = await other.runs.settle("a", run.claim or "", DONE)
+        ended = await other.runs.settle("a", run.claim or "", ending())
         assert await one.runs.get("a") == ended
 
 
@@ -61,8 +52,8 @@ async def test_a_run_is_settled_once_by_whoever_holds_it_last(path: Path, clock:
         clock.now += 15
         run = await claim_one(other)
         late, right = await asyncio.gather(
-            one.runs.settle("a", "token", Outcome("error")),
-            other.runs.settle("a", run.claim or "", DONE),
+            one.runs.settle("a", "token", ending(Outcome("error"))),
+            other.runs.settle("a", run.claim or "", ending()),
             return_exceptions=True,
         )
         assert isinstance(late, LeaseLost) and not isinstance(right, BaseException)
@@ -75,9 +66,9 @@ async def test_a_change_wakes_every_process(path: Path, clock: Clock) -> None:
         await one.runs.add([claimed("run"), record("pending")])
         changes = (
             lambda: one.runs.add([record("new")]),
-            lambda: one.runs.cancel_pending("pending", Outcome("interrupted")),
+            lambda: one.runs.cancel_pending("pending", ending(Outcome("interrupted"))),
             lambda: one.runs.request_cancel("run", CancelRequest("interrupt", "stop")),
-            lambda: one.runs.settle("run", "token", DONE),
+            lambda: one.runs.settle("run", "token", ending()),
         )
         for other in others:
             await quiet(other)

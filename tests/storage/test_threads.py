@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.storage.stores import KEPT, Clock, record
+from tests.storage.stores import KEPT, Clock, ending, record
 from treadle.storage.contract.runs import Outcome
 from treadle.storage.contract.store import Storage
 from treadle.storage.contract.threads import ThreadRecord, ThreadState
@@ -52,14 +52,14 @@ async def test_a_settled_run_leaves_its_state_and_the_time(storage: Storage, clo
     await storage.runs.add([kept()], [thread(state=BUSY)])
     (run,) = await storage.runs.claim(1)
     clock.now = 1005.0
-    await storage.runs.settle("run", run.claim or "", Outcome("success"), LEFT)
+    await storage.runs.settle("run", run.claim or "", ending(left=LEFT, at=1005.0))
     found = await storage.threads.get("thread")
     assert found == thread(state=LEFT, updated_at=1005.0, state_updated_at=1005.0)
 
 
 async def test_a_run_that_never_started_leaves_its_thread_idle(storage: Storage) -> None:
     await storage.runs.add([kept()], [thread(state=BUSY)])
-    assert await storage.runs.cancel_pending("run", Outcome("interrupted"), ThreadState())
+    assert await storage.runs.cancel_pending("run", ending(Outcome("interrupted"), ThreadState()))
     found = await storage.threads.get("thread")
     assert found is not None and found.state == ThreadState()
 
@@ -69,7 +69,7 @@ async def test_a_removed_run_may_change_its_thread_or_leave_it(storage: Storage)
     await storage.runs.remove("one")
     found = await storage.threads.get("thread")
     assert found is not None and found.state == BUSY
-    await storage.runs.remove("two", LEFT)
+    await storage.runs.remove("two", ending(left=LEFT))
     found = await storage.threads.get("thread")
     assert found is not None and found.state == LEFT
 
@@ -77,7 +77,7 @@ async def test_a_removed_run_may_change_its_thread_or_leave_it(storage: Storage)
 async def test_what_a_run_leaves_makes_no_thread(storage: Storage) -> None:
     await storage.runs.add([record("run")])
     (run,) = await storage.runs.claim(1)
-    await storage.runs.settle("run", run.claim or "", Outcome("success"), LEFT)
+    await storage.runs.settle("run", run.claim or "", ending(Outcome("success"), LEFT))
     assert await storage.threads.get("thread") is None
 
 
@@ -112,7 +112,7 @@ async def test_the_time_of_a_thread_begins_anew_when_a_run_leaves_its_state(stor
     await storage.runs.add([kept()], [thread(state=BUSY, ttl_minutes=1)])
     (run,) = await storage.runs.claim(1)
     clock.now = 1050.0
-    await storage.runs.settle("run", run.claim or "", Outcome("success"), LEFT)
+    await storage.runs.settle("run", run.claim or "", ending(left=LEFT, at=1050.0))
     clock.now = 1100.0
     assert await storage.threads.get("thread") is not None
     assert await storage.threads.expired() == ([], 1110.0)
@@ -125,7 +125,7 @@ async def test_a_busy_thread_stays_and_its_time_begins_with_the_end_of_its_run(s
     clock.now = 5000.0
     assert await storage.threads.get("thread") is not None
     assert await storage.threads.expired() == ([], None)
-    assert await storage.runs.cancel_pending("run", Outcome("interrupted"), LEFT)
+    assert await storage.runs.cancel_pending("run", ending(Outcome("interrupted"), LEFT, at=5000.0))
     assert await storage.threads.expired() == ([], 5060.0)
     clock.now = 5060.0
     assert await storage.threads.get("thread") is None

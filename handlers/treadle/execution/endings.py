@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -14,22 +14,47 @@ from treadle.errors import LeaseLost, StorageUnavailable
 from treadle.execution.attempt import End
 from treadle.execution.own_threads import busy_thread, left_by, left_by_rollback
 from treadle.execution.runner import Attempt
-from treadle.storage.contract.runs import Outcome, RunRecord
+from treadle.graphs.checkpoints import Checkpoints
+from treadle.graphs.event_loops import GraphLoop
+from treadle.storage.contract.deliveries import Delivery
+from treadle.storage.contract.runs import Ending, Outcome, RunRecord
 from treadle.storage.contract.store import Storage
+from treadle.storage.contract.threads import ThreadState
 from treadle.tracebacks import own_traceback
 
 log = structlog.get_logger("treadle.runs")
+WebhookFor = Callable[[RunRecord], Delivery | None]
+"""Returns the webhook delivery that an ended run owes, or None."""
 
 
 class Endings:
-    """Writes the outcomes of attempts. Retries until the store accepts one, or the claim turns out to be lost."""
+    """Makes the endings of runs, and writes those of attempts."""
 
-    def __init__(self, storage: Storage, delete_checkpoints: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        checkpoints: Checkpoints,
+        loop: GraphLoop,
+        webhook_for: WebhookFor,
+        clock: Callable[[], float],
+    ) -> None:
         self._storage = storage
-        self._delete_checkpoints = delete_checkpoints
+        self._checkpoints = checkpoints
+        self._loop = loop
+        self._webhook_for = webhook_for
+        self._clock = clock
+
+    def of(self, run: RunRecord, outcome: Outcome, left: ThreadState | None) -> Ending:
+        """The ending of a run that ends now with this outcome, and leaves this state in a kept thread."""
+        at = self._clock()
+        left = None if run.temporary else left
+        return Ending(outcome, at, left, self._webhook_for(run.ended_with(outcome, at)))
 
     async def settle(self, attempt: Attempt, end: End) -> RunRecord | None:
-        """Write the outcome and return the ended run; None if another process has the run or has to begin it again."""
+        """Write the outcome and return the ended run; None if another process has the run or has to begin it again.
+
+        Retries until the store accepts the outcome, or the claim turns out to be lost.
+        """
         run, rolled_back = attempt.run, attempt.action == "rollback"
         outcome = end.outcome
         if outcome.status == "interrupted":
@@ -37,22 +62,21 @@ class Endings:
         left = left_by_rollback(attempt.reason) if rolled_back else left_by(outcome, end.left)
         if not await self._storage.events.written(run.run_id):
             return None  # a later attempt tells what this one could not
+        ending = self.of(run, outcome, left)
         while True:
             try:
-                ended = await self._storage.runs.settle(
-                    run.run_id, run.claim or "", outcome, None if run.temporary else left
-                )
+                ended = await self._storage.runs.settle(run.run_id, run.claim or "", ending)
             except LeaseLost:
                 if not rolled_back:
                     log.warning("another worker took the run over", run_id=run.run_id)
                     return None
-                ended = replace(run, status=outcome.status, outcome=outcome)  # it was deleted
+                ended = run.ended_with(outcome, ending.at)  # it was deleted
             except StorageUnavailable as error:
                 log.error("an outcome cannot be written; trying again", run_id=run.run_id, error=str(error))
                 await asyncio.sleep(RETRY_PERIOD)
                 continue
             if rolled_back:
-                await self.forget(run, outcome)
+                await self._forget(run, ending)
             return ended
 
     async def give_back(self, run: RunRecord) -> None:
@@ -73,10 +97,10 @@ class Endings:
             return False
         return True
 
-    async def forget(self, run: RunRecord, outcome: Outcome) -> None:
+    async def _forget(self, run: RunRecord, ending: Ending) -> None:
         """Delete a run that was rolled back, with its checkpoints; another process may have begun it again."""
         try:
-            await self._storage.runs.remove(run.run_id, cut_off=outcome)
+            await self._storage.runs.remove(run.run_id, ending)
             await self._delete_written(run)
         except StorageUnavailable as error:
             log.error("a run that was rolled back cannot be forgotten", run_id=run.run_id, error=str(error))
@@ -90,7 +114,7 @@ class Endings:
             return
         thread = await self._storage.threads.get(run.thread_id)
         if thread is None or thread.created_at == busy_thread(run).created_at:
-            await self._delete_checkpoints(run.thread_id)
+            await self._loop.call(lambda: self._checkpoints.delete(run.thread_id))
 
 
 def cancelled(reason: str, outcome: Outcome | None = None) -> Outcome:

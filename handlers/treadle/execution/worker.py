@@ -36,6 +36,7 @@ class Worker:
         self,
         storage: Storage,
         execution: Execution,
+        endings: Endings,
         loops: GraphLoops,
         *,
         concurrency: int,
@@ -46,8 +47,7 @@ class Worker:
     ) -> None:
         self._storage = storage
         self._loops = loops
-        delete = execution.checkpoints.delete
-        self._endings = Endings(storage, lambda thread_id: loops.home.call(lambda: delete(thread_id)))
+        self._endings = endings
         self._concurrency = concurrency
         self._lease = lease
         self._claims = claims

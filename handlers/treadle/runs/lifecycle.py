@@ -11,7 +11,7 @@ from uuid import UUID
 from uuid_utils import uuid4
 
 from treadle.errors import RunNotFound, ShuttingDown
-from treadle.execution.endings import cancelled
+from treadle.execution.endings import Endings, cancelled
 from treadle.execution.own_threads import kept_threads, left_by_rollback
 from treadle.execution.worker import Worker
 from treadle.storage.contract.deliveries import Delivery
@@ -28,10 +28,17 @@ class Runs:
     """The life of runs over a storage and a worker. A run ends in exactly one terminal state."""
 
     def __init__(
-        self, storage: Storage, worker: Worker, clock: Callable[[], float], *, thread_ttl: float | None
+        self,
+        storage: Storage,
+        worker: Worker,
+        endings: Endings,
+        clock: Callable[[], float],
+        *,
+        thread_ttl: float | None,
     ) -> None:
         self._storage = storage
         self._worker = worker
+        self._endings = endings
         self._clock = clock
         self._thread_ttl = thread_ttl
         self._closing = False
@@ -157,8 +164,11 @@ class Runs:
         unfinished = await self.cancel(run.run_id, "rollback", reason) or run.status not in ENDED
         if unfinished and not self._worker.holds(run.run_id):
             await self._until_over_elsewhere(run)
-        left = left_by_rollback(reason) if unfinished else None
-        await self._storage.runs.remove(run.run_id, left, cut_off=cancelled(reason))
+        ending = None
+        if unfinished:
+            latest = await self._storage.runs.get(run.run_id) or run
+            ending = self._endings.of(latest, cancelled(reason), left_by_rollback(reason))
+        await self._storage.runs.remove(run.run_id, ending)
         if not self._worker.holds(run.run_id):
             self._storage.events.drop(run.run_id)
 
@@ -185,8 +195,10 @@ class Runs:
 
     async def cancel(self, run_id: str, action: CancelAction, reason: str) -> bool:
         """End a pending run, or cancel a running one so that its awaiting node learns of it; False if it has ended."""
-        left = left_by_rollback(reason) if action == "rollback" else ThreadState()
-        ended = await self._storage.runs.cancel_pending(run_id, cancelled(reason), left)
+        run, ended = await self._storage.runs.get(run_id), None
+        if run is not None and run.ended_at is None:
+            left = left_by_rollback(reason) if action == "rollback" else ThreadState()
+            ended = await self._storage.runs.cancel_pending(run_id, self._endings.of(run, cancelled(reason), left))
         if ended is None:
             if self._worker.holds(run_id):
                 return self._worker.cancel(run_id, action, reason)

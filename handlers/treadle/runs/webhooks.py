@@ -8,8 +8,9 @@ from uuid_utils import uuid7
 
 from treadle.encoding import encode, fragment, when
 from treadle.execution.config import Deployment
+from treadle.execution.endings import WebhookFor
 from treadle.runs.views import NO_OUTCOME, run_view
-from treadle.storage.contract.deliveries import MOMENT, Delivery, WebhookFor
+from treadle.storage.contract.deliveries import MOMENT, Delivery
 from treadle.storage.contract.runs import RunRecord
 
 

@@ -6,23 +6,20 @@ from collections.abc import Callable, Sequence
 
 from treadle.errors import ConfigError
 from treadle.settings import Settings
-from treadle.storage.contract.deliveries import WebhookFor, nothing_owed
 from treadle.storage.contract.store import Storage
 
 
-def open_storage(
-    settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float], owe: WebhookFor = nothing_owed
-) -> Storage:
-    """The storage that `settings.database_uri` names, for a process that has these graphs and whose runs `owe` so.
+def open_storage(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
+    """The storage that `settings.database_uri` names, for a process that has these graphs.
 
     Raises ConfigError for an unknown scheme.
     """
     if settings.backend == "memory":
         from treadle.storage.memory import open_memory
 
-        return open_memory(settings, clock, owe)
+        return open_memory(settings, clock)
     if settings.backend == "sqlite":
         from treadle.storage.sqlite import open_sqlite
 
-        return open_sqlite(settings, graph_ids, clock, owe)
+        return open_sqlite(settings, graph_ids, clock)
     raise ConfigError(f"DATABASE_URI={settings.database_uri!r}: no such kind of store; use sqlite:///PATH or memory://")

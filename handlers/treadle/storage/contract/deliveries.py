@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
-
-from treadle.storage.contract.runs import RunRecord
 
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 
@@ -43,14 +41,6 @@ class Delivery:
     status: DeliveryStatus = "pending"
     attempts: tuple[DeliveryAttempt, ...] = ()
     claim: str | None = None
-
-
-WebhookFor = Callable[[RunRecord], Delivery | None]
-"""Returns the delivery that an ended run owes, or None. Called in the transaction that ends the run, on any thread."""
-
-
-def nothing_owed(ended: RunRecord) -> None:
-    """The `WebhookFor` of stores whose runs have no webhooks."""
 
 
 class DeliveryStore(ABC):

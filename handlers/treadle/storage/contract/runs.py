@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from treadle.errors import TreadleError
+from treadle.storage.contract.deliveries import Delivery
 from treadle.storage.contract.threads import ThreadRecord, ThreadState
 
 Status = Literal["pending", "running", "error", "success", "timeout", "interrupted"]
@@ -79,6 +80,23 @@ class RunRecord:
         """Whether its events can be replayed (`stream_resumable`)."""
         return bool(self.kwargs["resumable"])
 
+    def ended_with(self, outcome: Outcome, at: float) -> RunRecord:
+        """This run after it ended at that time."""
+        return replace(self, status=outcome.status, outcome=outcome, updated_at=at, ended_at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Everything that the transaction which ends a run writes."""
+
+    outcome: Outcome
+    at: float
+    """The end of the run, in seconds since the epoch. Retention begins here."""
+    left: ThreadState | None = None
+    """The state that the run leaves in its kept thread; None: the thread stays as it is."""
+    webhook: Delivery | None = None
+    """The delivery that the run owes. Retention of a temporary run begins only when it has ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
@@ -113,7 +131,7 @@ class KeyTaken(TreadleError):
 class RunStore(ABC):
     """The queue and the records of runs.
 
-    The transaction that ends a run, in whatever way, also puts its webhook (see `WebhookFor`) into the outbox.
+    One transaction writes everything in an `Ending`: outcome, state of the thread and webhook.
     """
 
     @abstractmethod
@@ -173,21 +191,21 @@ class RunStore(ABC):
         """
 
     @abstractmethod
-    async def settle(self, run_id: str, claim: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord:
-        """Write the outcome, once, together with the state `left` in a kept thread; return the ended run.
+    async def settle(self, run_id: str, claim: str, ending: Ending) -> RunRecord:
+        """End the run, once, and return it.
 
         Raises LeaseLost if the run is not running under `claim`.
         """
 
     @abstractmethod
-    async def cancel_pending(self, run_id: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord | None:
+    async def cancel_pending(self, run_id: str, ending: Ending) -> RunRecord | None:
         """End the run before it starts, and return it; None if it is no longer pending."""
 
     @abstractmethod
-    async def remove(self, run_id: str, left: ThreadState | None = None, cut_off: Outcome | None = None) -> None:
-        """Delete the run at once. A kept thread stays, in the state `left`.
+    async def remove(self, run_id: str, ending: Ending | None = None) -> None:
+        """Delete the run at once. Its kept thread stays, in the state that `ending` leaves.
 
-        A run that has not ended is treated as ended with the outcome `cut_off`, if given: its webhook is delivered.
+        The webhook of `ending` is delivered only if the run has not ended before.
         """
 
     @abstractmethod

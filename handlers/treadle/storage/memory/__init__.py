@@ -7,7 +7,6 @@ from collections.abc import Callable
 from secrets import token_bytes
 
 from treadle.settings import Settings
-from treadle.storage.contract.deliveries import WebhookFor
 from treadle.storage.contract.queue_limit import QueueLimit
 from treadle.storage.contract.store import Changes, Storage
 from treadle.storage.events.local import MemoryEventLog
@@ -27,7 +26,7 @@ class NoChanges(Changes):
         await asyncio.Event().wait()
 
 
-def open_memory(settings: Settings, clock: Callable[[], float], owe: WebhookFor) -> Storage:
+def open_memory(settings: Settings, clock: Callable[[], float]) -> Storage:
     """A storage that ends with this process."""
     threads = MemoryThreadStore(clock)
     retention_bytes = MEMORY_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes
@@ -37,7 +36,6 @@ def open_memory(settings: Settings, clock: Callable[[], float], owe: WebhookFor)
         threads,
         deliveries,
         feedback,
-        owe,
         ttl=settings.run_ttl,
         feedback_ttl=settings.feedback_ttl,
         retention_bytes=retention_bytes,

@@ -10,18 +10,17 @@ from itertools import count
 from uuid_utils import uuid4
 
 from treadle.errors import LeaseLost
-from treadle.storage.contract.deliveries import WebhookFor
 from treadle.storage.contract.queue_limit import QueueLimit
 from treadle.storage.contract.runs import (
     CancelRequest,
+    Ending,
     IdempotentRequest,
     KeyTaken,
-    Outcome,
     RunRecord,
     RunStore,
     Status,
 )
-from treadle.storage.contract.threads import ThreadRecord, ThreadState
+from treadle.storage.contract.threads import ThreadRecord
 from treadle.storage.memory.deliveries import MemoryDeliveryStore
 from treadle.storage.memory.feedback import MemoryFeedbackStore
 from treadle.storage.memory.keys import MemoryKeys
@@ -41,7 +40,6 @@ class MemoryRunStore(RunStore):
         threads: MemoryThreadStore,
         deliveries: MemoryDeliveryStore,
         feedback: MemoryFeedbackStore,
-        owe: WebhookFor,
         *,
         ttl: float,
         feedback_ttl: float,
@@ -51,7 +49,6 @@ class MemoryRunStore(RunStore):
         self._clock = clock
         self._threads = threads
         self._deliveries = deliveries
-        self._owe = owe
         deliveries.release = self._release
         self._feedback = feedback
         feedback.grow = self._grow
@@ -163,32 +160,30 @@ class MemoryRunStore(RunStore):
     async def request_cancel(self, run_id: str, request: CancelRequest) -> bool:
         return False  # all runs are in this process
 
-    async def settle(self, run_id: str, claim: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord:
+    async def settle(self, run_id: str, claim: str, ending: Ending) -> RunRecord:
         if not self._holds(run_id, claim):
             raise LeaseLost
-        record = self._records[run_id]
-        self._threads.leave(record.thread_id, left)
-        return self._end(record, outcome)
+        return self._end(self._records[run_id], ending)
 
-    async def cancel_pending(self, run_id: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord | None:
+    async def cancel_pending(self, run_id: str, ending: Ending) -> RunRecord | None:
         record = self._records.get(run_id)
         if record is None or record.status != "pending":
             return None
-        self._threads.leave(record.thread_id, left)
-        ended = self._end(record, outcome)
+        ended = self._end(record, ending)
         self._withdraw()
         return ended
 
-    async def remove(self, run_id: str, left: ThreadState | None = None, cut_off: Outcome | None = None) -> None:
+    async def remove(self, run_id: str, ending: Ending | None = None) -> None:
         record = self._records.get(run_id)
-        if record is not None:
-            if cut_off is not None and record.ended_at is None:
-                now = self._clock()
-                self._owes(replace(record, status=cut_off.status, outcome=cut_off, updated_at=now, ended_at=now))
-            self._threads.leave(record.thread_id, left)
-            self._forget(run_id)
-            if record.status == "pending":
-                self._withdraw()
+        if record is None:
+            return
+        if ending is not None:
+            self._threads.leave(record.thread_id, ending.left, ending.at)
+            if ending.webhook is not None and record.ended_at is None:
+                self._deliveries.add(ending.webhook)
+        self._forget(run_id)
+        if record.status == "pending":
+            self._withdraw()
 
     async def sweep(self) -> tuple[list[str], float | None]:
         next_expiry = self._evict()
@@ -244,18 +239,14 @@ class MemoryRunStore(RunStore):
         if not siblings:
             del self._of_thread[record.thread_id]
 
-    def _end(self, record: RunRecord, outcome: Outcome) -> RunRecord:
-        now = self._clock()
-        ended = replace(record, status=outcome.status, outcome=outcome, updated_at=now, ended_at=now, claim=None)
+    def _end(self, record: RunRecord, ending: Ending) -> RunRecord:
+        self._threads.leave(record.thread_id, ending.left, ending.at)
+        ended = replace(record.ended_with(ending.outcome, ending.at), claim=None)
         self._records[record.run_id] = ended
-        return ended if self._owes(ended) else self._retain(ended, now)
-
-    def _owes(self, ended: RunRecord) -> bool:
-        """Whether the run owes something; from now on it is in the outbox."""
-        delivery = self._owe(ended)
-        if delivery is not None:
-            self._deliveries.add(delivery)
-        return delivery is not None
+        if ending.webhook is None:
+            return self._retain(ended, ending.at)
+        self._deliveries.add(ending.webhook)
+        return ended
 
     def _release(self, run_id: str) -> bool:
         """A run owes nothing any more; whether it is still there."""

@@ -56,11 +56,10 @@ class MemoryThreadStore(ThreadStore):
             heapq.heappush(self._expiring, (now, record.thread_id))
         return over, upcoming
 
-    def leave(self, thread_id: str, state: ThreadState | None) -> None:
+    def leave(self, thread_id: str, state: ThreadState | None, at: float) -> None:
         """Write the state that a run left in its thread, if the thread is kept."""
         record = self._records.get(thread_id)
         if record is not None and state is not None:
-            now = self._clock()
-            changed = self._records[thread_id] = replace(record, state=state, updated_at=now, state_updated_at=now)
+            changed = self._records[thread_id] = replace(record, state=state, updated_at=at, state_updated_at=at)
             if record.expires_at is None and changed.expires_at is not None:
                 heapq.heappush(self._expiring, (changed.expires_at, thread_id))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from treadle.errors import ConfigError
 from treadle.settings import Settings
-from treadle.storage.contract.deliveries import WebhookFor
 from treadle.storage.contract.queue_limit import QueueLimit
 from treadle.storage.contract.store import Storage
 from treadle.storage.sqlite.database import Database
@@ -29,7 +28,7 @@ DELIVERY_MARGIN = 15.0
 """Seconds by which the claim of a delivery outlasts the time that an attempt may take."""
 
 
-def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float], owe: WebhookFor) -> Storage:
+def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
     """The storage in the file of `sqlite:///PATH`, made if it is not there. Raises ConfigError."""
     path = sqlite_path(settings.database_uri)
     try:
@@ -57,7 +56,6 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
         clock,
         graph_ids,
         deliveries,
-        owe,
         lease=settings.lease,
         ttl=settings.run_ttl,
         resumable_ttl=settings.resumable_ttl,

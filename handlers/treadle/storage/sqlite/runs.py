@@ -10,18 +10,17 @@ import orjson
 
 from treadle.encoding import dump
 from treadle.errors import LeaseLost, TreadleError
-from treadle.storage.contract.deliveries import WebhookFor
 from treadle.storage.contract.queue_limit import QueueLimit
 from treadle.storage.contract.runs import (
     CancelRequest,
+    Ending,
     IdempotentRequest,
     KeyTaken,
-    Outcome,
     RunRecord,
     RunStore,
     Status,
 )
-from treadle.storage.contract.threads import ThreadRecord, ThreadState
+from treadle.storage.contract.threads import ThreadRecord
 from treadle.storage.sqlite import keys
 from treadle.storage.sqlite.claiming import claim_each
 from treadle.storage.sqlite.database import Database, Row, statements
@@ -49,7 +48,6 @@ class SqliteRunStore(RunStore):
         clock: Callable[[], float],
         graph_ids: Sequence[str],
         deliveries: SqliteDeliveryStore,
-        owe: WebhookFor,
         *,
         lease: float,
         ttl: float,
@@ -61,7 +59,6 @@ class SqliteRunStore(RunStore):
         self._database = database
         self._clock = clock
         self._deliveries = deliveries
-        self._owe = owe
         self._graph_ids = orjson.dumps(graph_ids)
         pending = (SQL["pending"].format(number=number) for number in range(len(graph_ids)))
         self._claimable = SQL["claimable"].format(pending=" UNION ALL ".join(pending))
@@ -159,27 +156,26 @@ class SqliteRunStore(RunStore):
 
         return await self._database.write(work)
 
-    async def settle(self, run_id: str, claim: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord:
-        ended = await self._end("settle", (run_id, claim), outcome, left)
+    async def settle(self, run_id: str, claim: str, ending: Ending) -> RunRecord:
+        ended = await self._end("settle", (run_id, claim), ending)
         if ended is None:
             raise LeaseLost
         return ended
 
-    async def cancel_pending(self, run_id: str, outcome: Outcome, left: ThreadState | None = None) -> RunRecord | None:
-        return await self._end("cancel_pending", (run_id,), outcome, left)
+    async def cancel_pending(self, run_id: str, ending: Ending) -> RunRecord | None:
+        return await self._end("cancel_pending", (run_id,), ending)
 
-    async def remove(self, run_id: str, left: ThreadState | None = None, cut_off: Outcome | None = None) -> None:
-        now = self._clock()
-
+    async def remove(self, run_id: str, ending: Ending | None = None) -> None:
         def work(connection: sqlite3.Connection) -> None:
             row = connection.execute(SQL["find"], (run_id,)).fetchone()
-            if row is not None:
-                run = record_of(row)
-                if cut_off is not None and run.ended_at is None:
-                    ended = replace(run, status=cut_off.status, outcome=cut_off, updated_at=now, ended_at=now)
-                    self._owes(connection, ended)
-                leave(connection, run.thread_id, left, now)
-                _forget(connection, run_id)
+            if row is None:
+                return
+            run = record_of(row)
+            if ending is not None:
+                leave(connection, run.thread_id, ending.left, ending.at)
+                if ending.webhook is not None and run.ended_at is None:
+                    add_delivery(connection, ending.webhook)
+            _forget(connection, run_id)
 
         await self._database.write(work)
         self._deliveries.changed.set()
@@ -246,38 +242,34 @@ class SqliteRunStore(RunStore):
             record.started_at,
         )
 
-    async def _end(self, statement: str, which: Row, outcome: Outcome, left: ThreadState | None) -> RunRecord | None:
+    async def _end(self, statement: str, which: Row, ending: Ending) -> RunRecord | None:
         """End a run, and write the state of its thread, the expiry of its events, and its webhook."""
-        now = self._clock()
+        outcome, at = ending.outcome, ending.at
         parts = (outcome.values, outcome.error, outcome.interrupts, outcome.cancelled, outcome.feedback)
         size = sum(len(part) for part in parts if part)
-        values = (outcome.status, now, now, now + self._ttl, outcome.first_event_at, *parts, size, *which)
+        values = (outcome.status, at, at, at + self._ttl, outcome.first_event_at, *parts, size, *which)
 
         def work(connection: sqlite3.Connection) -> RunRecord | None:
             row: Row | None = connection.execute(SQL[statement], values).fetchone()
             if row is None:
                 return None
             run_id, thread_id, shared = row[0], row[1], row[5]
-            leave(connection, thread_id, left, now)
+            leave(connection, thread_id, ending.left, at)
             if shared:
-                connection.execute(EVENTS["keep_until"], (now + self._resumable_ttl, now + GRACE, run_id))
+                connection.execute(EVENTS["keep_until"], (at + self._resumable_ttl, at + GRACE, run_id))
             if outcome.feedback is not None:
                 # As long as its links are good, and evicted by size in its turn, as a run with a key.
-                row = connection.execute(SQL["keep_for_links"], (now + self._feedback_ttl, run_id)).fetchone()
+                row = connection.execute(SQL["keep_for_links"], (at + self._feedback_ttl, run_id)).fetchone()
             ended = record_of(row)
-            return replace(ended, expires_at=None) if self._owes(connection, ended) else ended
+            if ending.webhook is None:
+                return ended
+            add_delivery(connection, ending.webhook)
+            return replace(ended, expires_at=None)
 
         ended = await self._database.write(work)
-        if ended is not None and ended.expires_at is None:
+        if ended is not None and ending.webhook is not None:
             self._deliveries.changed.set()
         return ended
-
-    def _owes(self, connection: sqlite3.Connection, ended: RunRecord) -> bool:
-        """Whether the run owes something; from then on it is in the outbox, and the run stays. In a transaction."""
-        delivery = self._owe(ended)
-        if delivery is not None:
-            add_delivery(connection, delivery)
-        return delivery is not None
 
 
 def _forget(connection: sqlite3.Connection, run_id: str) -> None:

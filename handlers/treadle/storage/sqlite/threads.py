@@ -58,10 +58,10 @@ def add_thread(connection: sqlite3.Connection, record: ThreadRecord) -> bool:
     return connection.execute(SQL["add"], row).rowcount == 1
 
 
-def leave(connection: sqlite3.Connection, thread_id: str, state: ThreadState | None, now: float) -> None:
+def leave(connection: sqlite3.Connection, thread_id: str, state: ThreadState | None, at: float) -> None:
     """Write the state that a run left in its thread, if the thread is kept. Inside a transaction."""
     if state is not None:
-        row = (state.status, state.values, state.error, state.interrupts, now, now, now, thread_id)
+        row = (state.status, state.values, state.error, state.interrupts, at, at, at, thread_id)
         connection.execute(SQL["leave"], row)
 
 
