@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,13 +17,20 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from treadle import __version__
 from treadle.encoding import encode
 from treadle.execution.attempt import Execution
+from treadle.execution.attempts import Attempts
+from treadle.execution.backpressure import Backpressure
+from treadle.execution.claiming import Claiming
 from treadle.execution.config import Deployment
 from treadle.execution.endings import Endings
-from treadle.execution.worker import Worker
+from treadle.execution.leases import Leases
+from treadle.execution.retention import Retention
+from treadle.execution.slots import Slots
+from treadle.execution.worker import Work, Worker
 from treadle.feedback.book import FeedbackBook
 from treadle.feedback.links import FeedbackLinks
 from treadle.graphs.assistants import Assistants
@@ -33,7 +41,7 @@ from treadle.graphs.loading import Graphs
 from treadle.keys import KeyRing
 from treadle.outbox.addresses import Addresses
 from treadle.outbox.dispatch import Outbox
-from treadle.outbox.policy import read_policy
+from treadle.outbox.policy import WebhookPolicy, read_policy
 from treadle.outbox.resolving import Resolve, SystemResolver
 from treadle.outbox.sending import Sender
 from treadle.outbox.signing import Signer
@@ -81,10 +89,15 @@ class Services:
     addresses: Addresses
     storage: Storage
     checkpoints: Checkpoints
+    worker: Worker
     deployment: Deployment
     settings: Settings
-    drain: Callable[[], Awaitable[None]]
-    """Take no new runs, and let those under way end within the grace period."""
+
+    async def drain(self) -> None:
+        """Take no new runs, and let those under way end within the grace period."""
+        self.runs.close()
+        await self.worker.stop(self.settings.shutdown_grace)
+        self.storage.events.close_all()
 
 
 @asynccontextmanager
@@ -101,74 +114,85 @@ async def services(
     policy = read_policy(graphs.config.path, graphs.config.webhooks, os.environ)
     # Names that creates ask for, and those of the outbox, do not wait for one another.
     addresses, called = (Addresses(policy, resolve or SystemResolver()) for _ in range(2))
-    signer = Signer(settings.webhook_secret)
     storage = open_storage(settings, graphs.ids, clock)
     checkpoints = Checkpoints(graphs, open_savers(storage.checkpoints))
     links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
-    loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
     execution = Execution(checkpoints, deployment, links.of, settings.run_timeout, settings.attempts, clock)
-    endings = Endings(storage, checkpoints, loops.home, owing(deployment), clock)
-    worker = _worker(storage, execution, endings, loops, settings, clock)
-    runs = Runs(storage, worker, endings, clock, thread_ttl=settings.thread_ttl)
-    creation = Creation(storage, runs, clock, settings.idempotency_ttl, settings.resumable_ttl)
-    threads = Threads(storage, runs, checkpoints, loops.home, deployment, clock)
-    timeout, attempts = settings.webhook_timeout, settings.webhook_attempts
-    sender = Sender(called, signer, policy.headers, lambda: from_inside(application(running)), timeout=timeout)
-    outbox = Outbox(storage.deliveries, sender, attempts=attempts, durable=storage.durable, clock=clock)
-
-    async def drain() -> None:
-        runs.close()
-        await worker.stop(settings.shutdown_grace)
-        storage.events.close_all()
-        await outbox.stop()
-
+    engine = _engine(storage, execution, settings, clock)
+    runs = Runs(storage, engine.worker, engine.attempts, engine.endings, thread_ttl=settings.thread_ttl)
+    threads = Threads(storage, runs, checkpoints, engine.loops.home, deployment, clock)
     running = Services(
         runs,
-        creation,
+        Creation(storage, runs, clock, settings.idempotency_ttl, settings.resumable_ttl),
         threads,
         FeedbackBook(storage.feedback, links, clock),
         Assistants(graphs, clock()),
         addresses,
         storage,
         checkpoints,
+        engine.worker,
         deployment,
         settings,
-        drain,
     )
-    loops.start()
-    worker.start()
+    outbox = _outbox(running, called, policy, clock)
+    engine.loops.start()
+    engine.worker.start()
     threads.start()
     if settings.role != "api":
         outbox.start()
     try:
         yield running
     finally:
-        await drain()
+        await running.drain()
+        await outbox.stop()
         await threads.stop()
         await checkpoints.savers.close()
-        loops.stop()
+        engine.loops.stop()
         storage.close()
 
 
-def _worker(
-    storage: Storage,
-    execution: Execution,
-    endings: Endings,
-    loops: GraphLoops,
-    settings: Settings,
-    clock: Callable[[], float],
-) -> Worker:
-    return Worker(
-        storage,
-        execution,
-        endings,
-        loops,
-        concurrency=settings.concurrency,
-        lease=settings.lease,
-        claims=settings.role != "api",
-        resumable_ttl=settings.resumable_ttl,
-        clock=clock,
-    )
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """The parts that carry runs out."""
+
+    loops: GraphLoops
+    attempts: Attempts
+    endings: Endings
+    worker: Worker
+
+
+def _engine(storage: Storage, execution: Execution, settings: Settings, clock: Callable[[], float]) -> _Engine:
+    deployment, checkpoints = execution.deployment, execution.checkpoints
+    loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
+    slots = Slots(settings.concurrency, open=settings.role != "api", clock=clock)
+    retention = Retention(storage, settings.resumable_ttl, clock)
+    backpressure = Backpressure(storage.events)
+    endings = Endings(storage, checkpoints, loops.home, retention, owing(deployment), clock)
+    attempts = Attempts(storage, execution, loops, backpressure, endings, slots)
+    work: list[Work] = [
+        retention.sweep_forever,
+        partial(backpressure.shed_forever, slots.crowded),
+        partial(loops.watch_forever, attempts.busy),
+    ]
+    if storage.durable:
+        leases = Leases(storage, attempts, settings.lease)
+        work += [leases.renew_forever, partial(leases.listen_forever, slots.wake.set)]
+    if slots.open:
+        work.append(Claiming(storage.runs, slots, attempts, endings, clock).claim_forever)
+    return _Engine(loops, attempts, endings, Worker(slots, attempts, work, clock))
+
+
+def _outbox(services: Services, addresses: Addresses, policy: WebhookPolicy, clock: Callable[[], float]) -> Outbox:
+    settings, storage = services.settings, services.storage
+    signer = Signer(settings.webhook_secret)
+    sender = Sender(addresses, signer, policy.headers, partial(_inside, services), timeout=settings.webhook_timeout)
+    attempts, durable = settings.webhook_attempts, storage.durable
+    return Outbox(storage.deliveries, sender, attempts=attempts, durable=durable, clock=clock)
+
+
+def _inside(services: Services) -> ASGIApp:
+    """The application as webhooks to paths of this server reach it."""
+    return from_inside(application(services))
 
 
 def application(services: Services) -> Starlette:

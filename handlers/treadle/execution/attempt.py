@@ -15,6 +15,7 @@ from typing_extensions import is_typeddict
 from treadle.background import RETRY_PERIOD
 from treadle.encoding import encode, failure
 from treadle.errors import AttemptsExhausted, StorageUnavailable
+from treadle.execution.backpressure import Wait
 from treadle.execution.config import Deployment, run_config
 from treadle.execution.log_context import bind_run
 from treadle.execution.stream_modes import StreamModes, langgraph_modes, stream_chunks
@@ -23,7 +24,6 @@ from treadle.graphs.loading import AnyPregel
 from treadle.storage.contract.runs import Outcome, RunRecord, Status
 from treadle.storage.contract.threads import ThreadState
 
-Wait = Callable[[], Awaitable[None]]
 Emit = Callable[[str, bytes], Wait | None]
 """Sends an event, given its name and JSON. If it returns a wait, the graph waits: so slow followers slow it down."""
 FeedbackLinks = Callable[[RunRecord], Awaitable[dict[str, str]]]

@@ -1,10 +1,11 @@
-"""The end of a run: writing it, the outcome of a cancelled run, and the line in the log."""
+"""The end of a run: its outcome, what it leaves, what it owes, and the line in the log."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from time import monotonic
 
 import structlog
 
@@ -13,11 +14,12 @@ from treadle.encoding import encode
 from treadle.errors import LeaseLost, StorageUnavailable
 from treadle.execution.attempt import End
 from treadle.execution.own_threads import busy_thread, left_by, left_by_rollback
+from treadle.execution.retention import Retention
 from treadle.execution.runner import Attempt
 from treadle.graphs.checkpoints import Checkpoints
 from treadle.graphs.event_loops import GraphLoop
 from treadle.storage.contract.deliveries import Delivery
-from treadle.storage.contract.runs import Ending, Outcome, RunRecord
+from treadle.storage.contract.runs import CancelAction, Ending, Outcome, RunRecord
 from treadle.storage.contract.store import Storage
 from treadle.storage.contract.threads import ThreadState
 from treadle.tracebacks import own_traceback
@@ -28,29 +30,73 @@ WebhookFor = Callable[[RunRecord], Delivery | None]
 
 
 class Endings:
-    """Makes the endings of runs, and writes those of attempts."""
+    """Ends runs: those of attempts, those that never start, and those that are removed before their end."""
 
     def __init__(
         self,
         storage: Storage,
         checkpoints: Checkpoints,
         loop: GraphLoop,
+        retention: Retention,
         webhook_for: WebhookFor,
         clock: Callable[[], float],
     ) -> None:
         self._storage = storage
         self._checkpoints = checkpoints
         self._loop = loop
+        self._retention = retention
         self._webhook_for = webhook_for
         self._clock = clock
 
-    def of(self, run: RunRecord, outcome: Outcome, left: ThreadState | None) -> Ending:
+    async def conclude(self, attempt: Attempt, end: End) -> bool:
+        """Settle the run of an attempt or give it back, and end its log. Returns whether its claim was lost."""
+        run, events, ended = attempt.run, self._storage.events, None
+        if attempt.fate == "held" or end.outcome.status != "interrupted":
+            attempt.fate = "settling"
+            ended = await self._settle(attempt, end)
+        elif attempt.fate == "given back":
+            await self.give_back(run)
+        lost = ended is None and attempt.fate != "given back"
+        # The log ends only now: a client that sees the end of the stream must find the run settled.
+        if ended is not None and ended.outcome is not None:
+            self._retention.retire(ended, forget=attempt.action == "rollback")
+            _report(run, ended.outcome, end.error, monotonic() - attempt.started)
+        elif lost and await self._is_deleted(run):
+            events.drop(run.run_id)
+        else:
+            events.abandon(run.run_id)
+        return lost
+
+    async def give_back(self, run: RunRecord) -> None:
+        """Let another process begin the attempt again: at once, or after the lease if the store is unavailable."""
+        try:
+            await self._storage.runs.give_back(run.run_id, run.claim or "")
+        except StorageUnavailable as error:
+            log.error("a run cannot be given back", run_id=run.run_id, error=str(error))
+
+    async def cancel_pending(self, run: RunRecord, action: CancelAction, reason: str) -> bool:
+        """End a run before it starts, and delete it if that is a rollback. False if it is no longer pending."""
+        left = left_by_rollback(reason) if action == "rollback" else ThreadState()
+        ended = await self._storage.runs.cancel_pending(run.run_id, self._of(run, cancelled(reason), left))
+        if ended is None:
+            return False
+        self._retention.retire(ended, forget=action == "rollback")
+        if action == "rollback":
+            await self._storage.runs.remove(run.run_id)
+        return True
+
+    async def cut_off(self, run: RunRecord, reason: str) -> None:
+        """Delete a run that has not ended, as one that was rolled back."""
+        latest = await self._storage.runs.get(run.run_id) or run
+        ending = self._of(latest, cancelled(reason), left_by_rollback(reason))
+        await self._storage.runs.remove(run.run_id, ending)
+
+    def _of(self, run: RunRecord, outcome: Outcome, left: ThreadState) -> Ending:
         """The ending of a run that ends now with this outcome, and leaves this state in a kept thread."""
         at = self._clock()
-        left = None if run.temporary else left
-        return Ending(outcome, at, left, self._webhook_for(run.ended_with(outcome, at)))
+        return Ending(outcome, at, None if run.temporary else left, self._webhook_for(run.ended_with(outcome, at)))
 
-    async def settle(self, attempt: Attempt, end: End) -> RunRecord | None:
+    async def _settle(self, attempt: Attempt, end: End) -> RunRecord | None:
         """Write the outcome and return the ended run; None if another process has the run or has to begin it again.
 
         Retries until the store accepts the outcome, or the claim turns out to be lost.
@@ -62,7 +108,7 @@ class Endings:
         left = left_by_rollback(attempt.reason) if rolled_back else left_by(outcome, end.left)
         if not await self._storage.events.written(run.run_id):
             return None  # a later attempt tells what this one could not
-        ending = self.of(run, outcome, left)
+        ending = self._of(run, outcome, left)
         while True:
             try:
                 ended = await self._storage.runs.settle(run.run_id, run.claim or "", ending)
@@ -79,14 +125,7 @@ class Endings:
                 await self._forget(run, ending)
             return ended
 
-    async def give_back(self, run: RunRecord) -> None:
-        """Let another process begin the attempt again: at once, or after the lease if the store is unavailable."""
-        try:
-            await self._storage.runs.give_back(run.run_id, run.claim or "")
-        except StorageUnavailable as error:
-            log.error("a run cannot be given back", run_id=run.run_id, error=str(error))
-
-    async def is_deleted(self, run: RunRecord) -> bool:
+    async def _is_deleted(self, run: RunRecord) -> bool:
         """Whether another process deleted a run that was under way here. If so, delete its checkpoints."""
         try:
             if await self._storage.runs.get(run.run_id) is not None:
@@ -123,7 +162,7 @@ def cancelled(reason: str, outcome: Outcome | None = None) -> Outcome:
     return replace(outcome or Outcome("interrupted"), cancelled=error)
 
 
-def report(run: RunRecord, outcome: Outcome, error: BaseException | None, seconds: float) -> None:
+def _report(run: RunRecord, outcome: Outcome, error: BaseException | None, seconds: float) -> None:
     """Log the end of a run."""
     about = {"graph": run.graph_id, "run_id": run.run_id, "status": outcome.status, "ms": round(seconds * 1000, 1)}
     if error is None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import monotonic
 
 import structlog
 
 from treadle.errors import StorageUnavailable
-from treadle.execution.runner import Attempt
-from treadle.storage.contract.runs import CancelAction
+from treadle.execution.attempts import Attempts
 from treadle.storage.contract.store import Storage
 
 log = structlog.get_logger("treadle.runs")
@@ -23,20 +22,10 @@ AGAIN = 0.1
 class Leases:
     """Renews the leases of the attempts in this process, and receives cancel requests from other processes."""
 
-    def __init__(
-        self,
-        storage: Storage,
-        seconds: float,
-        attempts: Mapping[str, Attempt],
-        *,
-        cancel: Callable[[str, CancelAction, str], bool],
-        lose: Callable[[Attempt], None],
-    ) -> None:
+    def __init__(self, storage: Storage, attempts: Attempts, seconds: float) -> None:
         self._storage = storage
-        self._seconds = seconds
         self._attempts = attempts
-        self._cancel = cancel
-        self._lose = lose
+        self._seconds = seconds
         self._confirmed = monotonic()
 
     async def renew_forever(self) -> None:
@@ -53,8 +42,8 @@ class Leases:
             except (StorageUnavailable, TimeoutError) as error:
                 log.error("leases cannot be renewed", error=str(error) or "the run store does not answer")
                 if monotonic() - self._confirmed >= last_call:
-                    for attempt in list(self._attempts.values()):
-                        self._lose(attempt)
+                    for attempt in self._attempts:
+                        self._attempts.lose(attempt)
 
     async def listen_forever(self, wake: Callable[[], None]) -> None:
         """React to changes by other processes. Calls `wake` each time, since a run may be due."""
@@ -67,7 +56,7 @@ class Leases:
             wake()
 
     async def _look_after(self, *, extend: bool) -> None:
-        claims = {run_id: attempt.run.claim or "" for run_id, attempt in self._attempts.items()}
+        claims = {attempt.run.run_id: attempt.run.claim or "" for attempt in self._attempts}
         if not claims:
             return
         held = await self._storage.runs.renew(claims, extend=extend)
@@ -79,6 +68,6 @@ class Leases:
             request = held.get(run_id)
             if run_id not in held:
                 if not attempt.reason:
-                    self._lose(attempt)
+                    self._attempts.lose(attempt)
             elif request is not None and (not attempt.reason or request.action != attempt.action):
-                self._cancel(run_id, request.action, request.reason)
+                self._attempts.cancel(run_id, request.action, request.reason)

@@ -10,37 +10,27 @@ from time import monotonic
 from typing import Literal
 
 from treadle.encoding import encode, failure
-from treadle.execution.attempt import End, Execution, Wait
+from treadle.execution.attempt import End, Execution
+from treadle.execution.backpressure import Backpressure, Credit, Wait
 from treadle.graphs.event_loops import GraphLoop, GraphLoops, Handoff
 from treadle.storage.contract.runs import CancelAction, Outcome, RunRecord
-
-# Bytes of events that a graph may be ahead of the event log before it has to wait.
-IN_FLIGHT = 1024 * 1024
-
 
 Fate = Literal["held", "settling", "lost", "given back"]
 
 
 @dataclass(eq=False, slots=True, repr=False)
 class Attempt:
-    """A claimed run under way. Task, gate and `sent` belong to the graph's loop, the rest to the server's."""
+    """A claimed run under way. `task` and `cancelled` belong to the graph's loop, the rest to the server's."""
 
     run: RunRecord
     graph_loop: GraphLoop
+    credit: Credit
     task: asyncio.Task[End] | None = None
     cancelled: bool = False
     action: CancelAction = "interrupt"
     reason: str = ""
     fate: Fate = "held"
     """Why the attempt ends when it is cancelled. It stays `held` if a client cancelled the run."""
-    sent: int = 0
-    """Bytes of events that the graph has produced."""
-    appended: int = 0
-    """Bytes of events that are in the event log."""
-    accepted: int = 0
-    """Bytes of events for which the event log has room: the graph may be IN_FLIGHT bytes ahead of it."""
-    gate: asyncio.Future[None] | None = None
-    waits_for_room: bool = False
     ending: bool = False
     """Whether its run is being settled or given back."""
     started: float = field(default_factory=monotonic)
@@ -48,38 +38,36 @@ class Attempt:
     """Set when the run has been settled."""
 
     def __repr__(self) -> str:
-        waits = " waits for room" if self.waits_for_room else ""
-        return f"<Attempt {self.run.attempt} at {self.run.run_id} {self.fate}{waits}>"
+        return f"<Attempt {self.run.attempt} at {self.run.run_id} {self.fate}>"
 
 
 _Item = tuple[Attempt, str, bytes] | tuple[Attempt, None, End]
 
 
 class Runner:
-    """Executes attempts on the graphs' loops; the callbacks are called on the loop that made the runner.
+    """Executes attempts on the graphs' loops, and brings their events and ends back to the loop that made the runner.
 
-    For each attempt `on_events` is called any number of times, in order, and then `on_end` exactly once, however the
-    attempt ends.
+    `on_end` is called there exactly once for each attempt, after its last event, however the attempt ends.
     """
 
     def __init__(
         self,
         execution: Execution,
         loops: GraphLoops,
-        *,
-        on_events: Callable[[Attempt, list[tuple[str, bytes]]], None],
+        backpressure: Backpressure,
         on_end: Callable[[Attempt, End], None],
     ) -> None:
         self._execution = execution
         self._loops = loops
-        self._on_events = on_events
+        self._backpressure = backpressure
         self._on_end = on_end
         self._to_graphs: dict[GraphLoop, Handoff[Attempt]] = {}
         self._from_graphs: Handoff[_Item] = Handoff(asyncio.get_running_loop(), self._take)
 
     def run(self, record: RunRecord) -> Attempt:
         """Begin an attempt at a claimed run."""
-        attempt = Attempt(record, self._loops.take())
+        graph_loop = self._loops.take()
+        attempt = Attempt(record, graph_loop, Credit(record.run_id, graph_loop.loop))
         handoff = self._to_graphs.get(attempt.graph_loop)
         if handoff is None:
             handoff = self._to_graphs[attempt.graph_loop] = Handoff(attempt.graph_loop.loop, self._begin)
@@ -89,12 +77,6 @@ class Runner:
     def cancel(self, attempt: Attempt) -> None:
         """Cancel an attempt: its awaiting node gets the cancellation."""
         attempt.graph_loop.loop.call_soon_threadsafe(_cancel, attempt)
-
-    def accept(self, attempt: Attempt) -> None:
-        """Give the graph credit for the events that were appended: the event log has room."""
-        attempt.accepted = attempt.appended
-        if attempt.gate is not None:
-            attempt.graph_loop.loop.call_soon_threadsafe(_open, attempt.gate)
 
     # On the loop of the attempt's graph.
 
@@ -109,8 +91,7 @@ class Runner:
     async def _execute(self, attempt: Attempt) -> End:
         def emit(name: str, data: bytes) -> Wait | None:
             self._from_graphs.put((attempt, name, data))
-            attempt.sent += len(data)
-            return None if attempt.sent - attempt.accepted <= IN_FLIGHT else partial(self._credit, attempt)
+            return attempt.credit.spend(len(data))
 
         return await self._execution(attempt.run, emit)
 
@@ -124,14 +105,6 @@ class Runner:
             end = task.result()
         self._from_graphs.put((attempt, None, end))
 
-    async def _credit(self, attempt: Attempt) -> None:
-        """Wait until the event log has room again, because its followers have caught up."""
-        while attempt.sent - attempt.accepted > IN_FLIGHT:
-            attempt.gate = attempt.graph_loop.loop.create_future()
-            if attempt.sent - attempt.accepted > IN_FLIGHT:  # not accepted just before there was a gate to open
-                await attempt.gate
-        attempt.gate = None
-
     # On the loop that made the runner.
 
     def _take(self, items: list[_Item]) -> None:
@@ -142,16 +115,11 @@ class Runner:
                 events.setdefault(attempt, []).append((item[1], item[2]))
                 continue
             if attempt in events:
-                self._on_events(attempt, events.pop(attempt))
+                self._backpressure.append(attempt.credit, events.pop(attempt))
             self._loops.give_back(attempt.graph_loop)
             self._on_end(attempt, item[2])
         for attempt, ready in events.items():
-            self._on_events(attempt, ready)
-
-
-def _open(gate: asyncio.Future[None]) -> None:
-    if not gate.done():
-        gate.set_result(None)
+            self._backpressure.append(attempt.credit, ready)
 
 
 def _cancel(attempt: Attempt) -> None:

@@ -93,7 +93,7 @@ class GraphLoops:
         if graph_loop is not self.home:
             self._free.append(graph_loop)
 
-    async def watch_forever(self, busy: Callable[[], bool]) -> None:
+    async def watch_forever(self, busy: Callable[[], int]) -> None:
         """Warn once of each loop that a graph has blocked for a while. Runs on another loop, as long as it is busy."""
         while True:
             await asyncio.sleep(WATCH_PERIOD)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from uuid import UUID
 
-from uuid_utils import uuid4
-
 from treadle.errors import RunNotFound, ShuttingDown
+from treadle.execution.attempts import Attempts
 from treadle.execution.endings import Endings, cancelled
-from treadle.execution.own_threads import kept_threads, left_by_rollback
+from treadle.execution.own_threads import kept_threads
 from treadle.execution.worker import Worker
 from treadle.storage.contract.deliveries import Delivery
 from treadle.storage.contract.events import END, FROM_NOW, Follower
 from treadle.storage.contract.runs import ENDED, CancelAction, CancelRequest, IdempotentRequest, RunRecord, Status
 from treadle.storage.contract.store import Storage
-from treadle.storage.contract.threads import ThreadState
 
 # Seconds that a run of another process, which was told to end, is waited for before it is forgotten all the same.
 LINGERING = 5.0
@@ -28,18 +26,12 @@ class Runs:
     """The life of runs over a storage and a worker. A run ends in exactly one terminal state."""
 
     def __init__(
-        self,
-        storage: Storage,
-        worker: Worker,
-        endings: Endings,
-        clock: Callable[[], float],
-        *,
-        thread_ttl: float | None,
+        self, storage: Storage, worker: Worker, attempts: Attempts, endings: Endings, *, thread_ttl: float | None
     ) -> None:
         self._storage = storage
         self._worker = worker
+        self._attempts = attempts
         self._endings = endings
-        self._clock = clock
         self._thread_ttl = thread_ttl
         self._closing = False
 
@@ -50,7 +42,7 @@ class Runs:
 
     async def until_over(self, thread_id: str) -> None:
         """Wait until no run of the thread is under way in this process, deleted runs included."""
-        await self._worker.until_over(thread_id)
+        await self._attempts.until_over(thread_id)
 
     def close(self) -> None:
         """Refuse new runs from now on, with ShuttingDown (503), and start none that waits."""
@@ -61,19 +53,16 @@ class Runs:
         """Do not wait for runs to end when the worker stops."""
         self._worker.skip_grace()
 
-    async def create(self, records: Sequence[RunRecord], once: IdempotentRequest | None = None) -> None:
+    async def create(self, runs: Sequence[RunRecord], once: IdempotentRequest | None = None) -> None:
         """Commit new pending runs, all or none, and see to their start.
 
         Raises KeyTaken, and creates none, if the key of `once` stands for an earlier request.
         """
         self._check_open()
-        if len(records) == 1 and self._may_start(records[0]):
-            await self._start(self._claimed(records[0]), once=once)
-        else:
-            for record in records:
-                self._storage.events.expect(record)
-            await self._add(records, once)
-            self._worker.wake(min(record.due for record in records))
+        if len(runs) == 1:
+            runs = [self._worker.admit(runs[0])]
+        with self._adding(runs):
+            await self._storage.runs.add(runs, kept_threads(runs, self._thread_ttl), once)
 
     async def create_and_follow(self, run: RunRecord, after: int, once: IdempotentRequest | None = None) -> Follower:
         """Create one run and follow it from the event after `after`: 0 for all of them, END for none.
@@ -81,54 +70,34 @@ class Runs:
         Raises KeyTaken, and creates none, if the key of `once` stands for an earlier request.
         """
         self._check_open()
-        if self._may_start(run):
-            return await self._start(self._claimed(run), after, once)
-        # The process that will run it has to write its events to the store.
-        run = replace(run, shared=after != END)
-        follower = self._follow_from_the_start(run, after)
-        await self._add([run], once, follower)
-        self._worker.wake(run.due)
+        run = self._worker.admit(run)
+        if run.claim is None:  # the process that will run it has to write its events to the store
+            run = replace(run, shared=after != END)
+        with self._adding([run]), ExitStack() as undo:
+            # Before the run is added: then nothing can fail any more that its client would take for a refusal.
+            follower = self._storage.events.follow(run.run_id, after)
+            undo.callback(follower.close)
+            await self._storage.runs.add([run], kept_threads([run], self._thread_ttl), once)
+            undo.pop_all()
         return follower
 
     def _check_open(self) -> None:
         if self._closing:
             raise ShuttingDown
 
-    def _may_start(self, run: RunRecord) -> bool:
-        """Whether the run may start at once; then a slot is reserved for it."""
-        return run.due <= self._clock() and self._worker.reserve()
-
-    def _claimed(self, run: RunRecord) -> RunRecord:
-        """No queue hop for a run that may start at once: it is committed already claimed, by this process."""
-        now = self._clock()
-        return replace(run, status="running", claim=str(uuid4()), attempt=1, started_at=now, updated_at=now)
-
-    async def _start(self, run: RunRecord, after: int = END, once: IdempotentRequest | None = None) -> Follower:
+    @contextmanager
+    def _adding(self, runs: Sequence[RunRecord]) -> Iterator[None]:
+        """While new runs are committed: start them afterwards, or leave nothing of them if that fails."""
         try:
-            follower = self._follow_from_the_start(run, after)
-            await self._add([run], once, follower)
-        except BaseException:  # whatever it is, a cut connection too: the slot must not be lost
-            self._worker.release()
+            for run in runs:
+                self._storage.events.expect(run)
+            yield
+        except BaseException:  # whatever it is, a cut connection too: a slot must not be lost
+            for run in runs:
+                self._storage.events.drop(run.run_id)
+            self._worker.withdraw(runs)
             raise
-        self._worker.start_reserved(run)
-        return follower
-
-    def _follow_from_the_start(self, run: RunRecord, after: int) -> Follower:
-        """Before the run is added: then nothing can fail any more that its client would take for a refusal."""
-        self._storage.events.expect(run)
-        return self._storage.events.follow(run.run_id, after)
-
-    async def _add(
-        self, records: Sequence[RunRecord], once: IdempotentRequest | None, follower: Follower | None = None
-    ) -> None:
-        try:
-            await self._storage.runs.add(records, kept_threads(records, self._thread_ttl), once)
-        except BaseException:  # whatever it is, a cut connection too: nobody will follow what is not there
-            if follower is not None:
-                follower.close()
-            for record in records:
-                self._storage.events.drop(record.run_id)
-            raise
+        self._worker.start_runs(runs)
 
     async def get(self, run_id: str) -> RunRecord:
         """The run. Raises RunNotFound (404) if it is unknown or its retention has ended."""
@@ -162,14 +131,13 @@ class Runs:
         """Forget the run at once; one that has not ended is cancelled, and its followers end when it has."""
         reason = "the run was deleted"
         unfinished = await self.cancel(run.run_id, "rollback", reason) or run.status not in ENDED
-        if unfinished and not self._worker.holds(run.run_id):
+        if unfinished and not self._attempts.holds(run.run_id):
             await self._until_over_elsewhere(run)
-        ending = None
         if unfinished:
-            latest = await self._storage.runs.get(run.run_id) or run
-            ending = self._endings.of(latest, cancelled(reason), left_by_rollback(reason))
-        await self._storage.runs.remove(run.run_id, ending)
-        if not self._worker.holds(run.run_id):
+            await self._endings.cut_off(run, reason)
+        else:
+            await self._storage.runs.remove(run.run_id)
+        if not self._attempts.holds(run.run_id):
             self._storage.events.drop(run.run_id)
 
     async def _until_over_elsewhere(self, run: RunRecord) -> None:
@@ -195,17 +163,11 @@ class Runs:
 
     async def cancel(self, run_id: str, action: CancelAction, reason: str) -> bool:
         """End a pending run, or cancel a running one so that its awaiting node learns of it; False if it has ended."""
-        run, ended = await self._storage.runs.get(run_id), None
-        if run is not None and run.ended_at is None:
-            left = left_by_rollback(reason) if action == "rollback" else ThreadState()
-            ended = await self._storage.runs.cancel_pending(run_id, self._endings.of(run, cancelled(reason), left))
-        if ended is None:
-            if self._worker.holds(run_id):
-                return self._worker.cancel(run_id, action, reason)
-            told = await self._storage.runs.request_cancel(run_id, CancelRequest(action, reason))
-            # It may have been about to start here, its commit just made.
-            return self._worker.cancel(run_id, action, reason) if self._worker.holds(run_id) else told
-        self._worker.retire(ended, forget=action == "rollback")
-        if action == "rollback":
-            await self._storage.runs.remove(run_id)
-        return True
+        run = await self._storage.runs.get(run_id)
+        if run is not None and run.ended_at is None and await self._endings.cancel_pending(run, action, reason):
+            return True
+        if self._attempts.holds(run_id):
+            return self._attempts.cancel(run_id, action, reason)
+        told = await self._storage.runs.request_cancel(run_id, CancelRequest(action, reason))
+        # It may have been about to start here, its commit just made.
+        return self._attempts.cancel(run_id, action, reason) if self._attempts.holds(run_id) else told
