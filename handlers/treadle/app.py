@@ -45,7 +45,7 @@ from treadle.outbox.policy import WebhookPolicy, read_policy
 from treadle.outbox.resolving import Resolve, SystemResolver
 from treadle.outbox.sending import Sender
 from treadle.outbox.signing import Signer
-from treadle.runs.idempotency import Creation
+from treadle.runs.creation import Creation
 from treadle.runs.lifecycle import Runs
 from treadle.runs.webhooks import owing
 from treadle.settings import Settings
@@ -86,7 +86,6 @@ class Services:
     threads: Threads
     feedback: FeedbackBook
     assistants: Assistants
-    addresses: Addresses
     storage: Storage
     checkpoints: Checkpoints
     worker: Worker
@@ -121,13 +120,13 @@ async def services(
     engine = _engine(storage, execution, settings, clock)
     runs = Runs(storage, engine.worker, engine.attempts, engine.endings, thread_ttl=settings.thread_ttl)
     threads = Threads(storage, runs, checkpoints, engine.loops.home, deployment, clock)
+    assistants = Assistants(graphs, clock())
     running = Services(
         runs,
-        Creation(storage, runs, clock, settings.idempotency_ttl, settings.resumable_ttl),
+        Creation(storage, runs, assistants, addresses.locate, clock, settings.idempotency_ttl, settings.resumable_ttl),
         threads,
         FeedbackBook(storage.feedback, links, clock),
-        Assistants(graphs, clock()),
-        addresses,
+        assistants,
         storage,
         checkpoints,
         engine.worker,
@@ -204,13 +203,7 @@ def application(services: Services) -> Starlette:
     contract = Contract.load()
     bound = bindings(
         StatelessRunHandlers(
-            services.runs,
-            services.creation,
-            services.assistants,
-            services.addresses,
-            deployment,
-            settings.public_url,
-            heartbeat=settings.heartbeat,
+            services.runs, services.creation, deployment, settings.public_url, heartbeat=settings.heartbeat
         ),
         RunHandlers(services.runs, services.threads, services.feedback, deployment, heartbeat=settings.heartbeat),
         CancelHandlers(services.runs, heartbeat=settings.heartbeat),

@@ -18,7 +18,8 @@ from treadle.graphs.config import read_config
 from treadle.graphs.loading import Graphs
 from treadle.logs import configure_logs
 from treadle.printing import Printing, SignOfLife
-from treadle.runs.request import Caller, new_run
+from treadle.runs.creation import CreateRequest
+from treadle.runs.request import Caller, RunRequest
 from treadle.runs.views import wait_body
 from treadle.settings import Settings
 from treadle.storage.contract.events import END
@@ -61,11 +62,11 @@ async def _run(
 async def _follow(running: Services, document: dict[str, Any], after: int, printing: Printing) -> RunRecord:
     """The run at its end; its events from the one after `after` were printed as they came."""
     judge(Contract.load().validator(op.create_run.body_pointer or ""), document)
-    body = op.create_run.load_body(document)
-    assistant = running.assistants.find(document["assistant_id"])
-    run = new_run(body, document, assistant, Caller(received_at=time.time()))
-    follower = await running.runs.create_and_follow(run, after)
-    life = SignOfLife(f"running {assistant.graph_id}")
+    asked = RunRequest(op.create_run.load_body(document), document)
+    caller = Caller(received_at=time.time())
+    followed = await running.creation.follow(CreateRequest(op.create_run.name, document, [asked], caller), after)
+    run, follower = followed.run, followed.follower
+    life = SignOfLife(f"running {run.graph_id}")
     with closing(printing):
         while not follower.ended:
             with nullcontext() if printing.inside_a_line else life.while_waiting():

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Awaitable, Callable
-from typing import Any
+from dataclasses import dataclass, replace
 
 import structlog
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import Command, Send
-from typing_extensions import is_typeddict
 
 from treadle.background import RETRY_PERIOD
-from treadle.encoding import encode, failure
+from treadle.encoding import encode
 from treadle.errors import AttemptsExhausted, StorageUnavailable
 from treadle.execution.backpressure import Wait
 from treadle.execution.config import Deployment, run_config
+from treadle.execution.graph_input import graph_context, graph_input
 from treadle.execution.log_context import bind_run
+from treadle.execution.results import Results
 from treadle.execution.stream_modes import StreamModes, langgraph_modes, stream_chunks
 from treadle.graphs.checkpoints import Checkpoints, left_in_thread
 from treadle.graphs.loading import AnyPregel
@@ -33,7 +32,7 @@ LOOK_BACK = 10.0
 log = structlog.get_logger("treadle.runs")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class End:
     """The result of an attempt."""
 
@@ -44,7 +43,7 @@ class End:
     """The state that a kept run left in its thread, as far as it could be read."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Execution:
     """Runs the graphs of runs. Used on the graphs' event loops only."""
 
@@ -70,16 +69,16 @@ class Execution:
                     await attempt.run_graph()
             finally:  # beyond the limit: a graph that ended in time has not timed out because its state is slow to read
                 await attempt.look_back()
-            return End(await attempt.with_links(attempt.outcome("success")), None, attempt.left)
+            return End(await attempt.succeed(), None, attempt.left)
         except asyncio.CancelledError:
-            return End(attempt.interrupted(), None, attempt.left)
+            return End(attempt.results.interrupted(), None, attempt.left)
         except BaseException as error:  # the one place where a graph's exceptions end, SystemExit included
             status: Status = "timeout" if limit.expired() and isinstance(error, TimeoutError) else "error"
             return End(attempt.fail(status, error), error, attempt.left)
 
 
 class _Attempt:
-    """The state of one attempt: the last values and the interrupts seen so far."""
+    """One attempt: it runs the graph, and sends an event for each of its chunks."""
 
     def __init__(self, execution: Execution, run: RunRecord, emit: Emit) -> None:
         self._execution = execution
@@ -87,12 +86,8 @@ class _Attempt:
         self._emit_event = emit
         self._modes = StreamModes(run.kwargs["stream_mode"])
         self._sends_values = "values" in run.kwargs["stream_mode"]
-        self._values: Any = None
-        self._values_json: bytes | None = None
-        self._interrupts: list[Any] = []
-        self._error: bytes | None = None
-        self._first_event_at: float | None = None
         self._kept: AnyPregel | None = None
+        self.results = Results()
         self.left: ThreadState | None = None
 
     async def run_graph(self) -> None:
@@ -127,14 +122,14 @@ class _Attempt:
         run, kwargs = self._run, self._run.kwargs
         chunks = stream_chunks(
             graph,
-            _input(kwargs),
+            graph_input(kwargs),
             config,
             events="events" in kwargs["stream_mode"],
             subgraphs=kwargs["subgraphs"],
             stream_mode=langgraph_modes(kwargs["stream_mode"]),
             # As `invoke` has it: by default LangGraph streams all channels, those of the graph's private state too.
             output_keys=graph.output_channels,
-            context=_context(graph, kwargs["context"]),
+            context=graph_context(graph, kwargs["context"]),
             interrupt_before=kwargs["interrupt_before"],
             interrupt_after=kwargs["interrupt_after"],
             # Without a checkpointer there is nothing to make durable, and LangGraph warns or fails.
@@ -142,7 +137,10 @@ class _Attempt:
         )
         async for namespace, mode, value in chunks:
             if mode == "values" and not namespace:
-                await self._take_values(value)
+                json = encode(value) if self._sends_values else None
+                self.results.take(value, json)
+                if json is not None:
+                    await self._emit("values", json)
             else:
                 for name, payload in self._modes.events(namespace, mode, value):
                     await self._emit(name, encode(payload))
@@ -151,106 +149,34 @@ class _Attempt:
         """Read the state that a kept run left in its thread, after any kind of end."""
         if self._kept is None:
             return
-        self.left = ThreadState(values=self._values_json or b"{}")
+        self.left = ThreadState(values=self.results.values or b"{}")
         try:
             async with asyncio.timeout(LOOK_BACK):
                 self.left = await left_in_thread(self._kept, self._run.thread_id)
         except Exception as error:  # the author's own reducers and values are at work here
             log.warning("the state of a thread cannot be read", run_id=self._run.run_id, error=repr(error))
 
-    async def _take_values(self, value: Any) -> None:
-        """Remember the graph's output, and send it if `values` was asked for: encoded once either way."""
-        json = encode(value) if self._sends_values else None
-        if isinstance(value, dict) and "__interrupt__" in value:
-            self._interrupts.extend(value["__interrupt__"])
-            state = {key: item for key, item in value.items() if key != "__interrupt__"}
-            if state:
-                self._values, self._values_json = state, None
-        else:
-            self._values, self._values_json = value, json
-        if json is not None:
-            await self._emit("values", json)
-
     async def _emit(self, name: str, data: bytes) -> None:
-        if self._first_event_at is None:
-            self._first_event_at = self._execution.clock()
+        if self.results.first_event_at is None:
+            self.results.first_event_at = self._execution.clock()
         wait = self._emit_event(name, data)
         if wait is not None:
             await wait()
 
-    async def with_links(self, outcome: Outcome) -> Outcome:
-        """The outcome with the links for feedback on it, after telling the run's followers."""
+    async def succeed(self) -> Outcome:
+        """The outcome of a graph that ended by itself, with the links for feedback, which its followers get as well."""
+        outcome = self.results.outcome("success")
         if not self._run.kwargs["feedback_keys"]:
             return outcome
         feedback = encode(await self._execution.feedback_links(self._run))
         self._emit_event("feedback", feedback)
-        return dataclasses.replace(outcome, feedback=feedback)
+        return replace(outcome, feedback=feedback)
 
     def fail(self, status: Status, error: BaseException) -> Outcome:
         """The outcome of an attempt that ended in `error`, after telling its followers.
 
         It does not wait for them: one that has stopped reading must not keep the run from ending.
         """
-        self._error = encode(failure(error))
-        self._emit_event("error", self._error)
-        return self._so_far(status)
-
-    def interrupted(self) -> Outcome:
-        """The outcome of a cancelled attempt, even if its values cannot be encoded."""
-        try:
-            return self.outcome("interrupted")
-        except Exception:  # a value that cannot be encoded: the graph's own code raised
-            return self._so_far("interrupted")
-
-    def outcome(self, status: Status) -> Outcome:
-        """The outcome of the attempt, with `status`."""
-        if self._values_json is None and self._values is not None:
-            self._values_json = encode(self._values)
-        return self._so_far(status)
-
-    def _so_far(self, status: Status) -> Outcome:
-        return Outcome(
-            status=status,
-            values=self._values_json,
-            error=self._error,
-            interrupts=self._encoded_interrupts(),
-            first_event_at=self._first_event_at,
-        )
-
-    def _encoded_interrupts(self) -> bytes | None:
-        try:
-            return encode(self._interrupts) if self._interrupts else None
-        except Exception:  # an author's value: how the run ended is told all the same
-            return None
-
-
-def _input(kwargs: dict[str, Any]) -> Any:
-    """The input of the graph: a command takes precedence over an input (recorded)."""
-    return graph_command(kwargs["command"]) if kwargs["command"] else kwargs["input"]
-
-
-def graph_command(command: dict[str, Any]) -> Command[Any]:
-    """LangGraph's Command for the API's: JSON has no tuples, which LangGraph wants for the pairs of an update."""
-    goto, update = command.get("goto"), command.get("update")
-    return Command(
-        update=[tuple(pair) if isinstance(pair, list) else pair for pair in update]
-        if isinstance(update, list)
-        else update,
-        resume=command.get("resume"),
-        goto=[_destination(item) for item in (goto if isinstance(goto, list) else [goto] if goto else [])],
-    )
-
-
-def _destination(item: Any) -> str | Send:
-    return Send(item["node"], item["input"]) if isinstance(item, dict) else item
-
-
-def _context(graph: AnyPregel, context: dict[str, Any]) -> Any:
-    """The run's context for the graph's schema: a dataclass takes the keys that it has, a TypedDict takes all keys."""
-    schema = graph.context_schema
-    if not context:
-        return None if schema is None or is_typeddict(schema) else {}
-    if schema is not None and dataclasses.is_dataclass(schema):
-        names = {field.name for field in dataclasses.fields(schema)}
-        return {key: value for key, value in context.items() if key in names}
-    return context  # pydantic drops unknown keys by itself
+        outcome = self.results.failed(status, error)
+        self._emit_event("error", outcome.error or b"{}")
+        return outcome

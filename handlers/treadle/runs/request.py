@@ -63,19 +63,34 @@ _LAST_MOMENT = 253402300799.0
 class Caller:
     """Facts about a request outside its body."""
 
+    name: str = ""
+    """The name of the API key that it came with; empty where none is needed."""
     request_id: str | None = None
     trace: str | None = None
     received_at: float = 0.0
     size: int = 0
+    """Bytes of the body for each of its runs."""
     base_url: str | None = None
-    """Where it found the server, for a run that will have links to it."""
+    """URL under which it reached the server, for links to it."""
 
 
-def new_run(body: CreateRunBody, document: Json, assistant: Assistant, caller: Caller) -> RunRecord:
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """One run that a client asks for."""
+
+    body: CreateRunBody
+    document: Json
+    """The body as it came: JSON that the server does not look into reaches the graph unchanged."""
+    place: str = ""
+    """Where a batch has it, such as `[2].`: what errors put before the name of a field."""
+
+
+def new_run(request: RunRequest, assistant: Assistant, caller: Caller) -> RunRecord:
     """The pending run that a create request asks for.
 
     Raises InvalidRequest (422) or ContradictoryRequest (400), naming the field.
     """
+    body, document = request.body, request.document
     _refuse(document)
     after = document.get("after_seconds") or 0
     due = _due(caller.received_at, after)
@@ -93,7 +108,7 @@ def new_run(body: CreateRunBody, document: Json, assistant: Assistant, caller: C
         updated_at=due,
         due=due,
         size=caller.size,
-        base_url=caller.base_url,
+        base_url=caller.base_url if body.feedback_keys else None,
     )
 
 

@@ -24,8 +24,8 @@ from treadle.errors import (
     ThreadConflict,
     ThreadNotFound,
 )
-from treadle.execution.attempt import graph_command
 from treadle.execution.config import Deployment, graph_config
+from treadle.execution.graph_input import graph_command
 from treadle.execution.own_threads import busy_thread
 from treadle.graphs.checkpoints import Checkpoints, left_in_thread
 from treadle.graphs.event_loops import GraphLoop
