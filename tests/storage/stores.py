@@ -15,7 +15,7 @@ from treadle.settings import Settings
 from treadle.storage import open_storage
 from treadle.storage.contract.deliveries import Delivery
 from treadle.storage.contract.events import Event, Follower
-from treadle.storage.contract.runs import Ending, Outcome, RunRecord
+from treadle.storage.contract.runs import Ending, Outcome, RunKwargs, RunRecord
 from treadle.storage.contract.store import Storage
 from treadle.storage.contract.threads import ThreadState
 from treadle.storage.sqlite.database import Database
@@ -28,9 +28,9 @@ SHARED = BACKENDS[1:]
 LEASE = 15.0
 RUN_TTL = 60.0
 RESUMABLE_TTL = 30.0
-TEMPORARY = {"temporary": True, "resumable": False}
-RESUMABLE = {"temporary": True, "resumable": True}
-KEPT = {"temporary": False, "resumable": False}
+TEMPORARY = RunKwargs()
+RESUMABLE = RunKwargs(resumable=True)
+KEPT = RunKwargs(temporary=False)
 DONE = Outcome("success")
 
 
@@ -89,7 +89,7 @@ async def claim_one(storage: Storage) -> RunRecord:
     return run
 
 
-async def begin(storage: Storage, run_id: str, kwargs: dict[str, Any] = TEMPORARY) -> RunRecord:
+async def begin(storage: Storage, run_id: str, kwargs: RunKwargs = TEMPORARY) -> RunRecord:
     """Add a run as its own process does that runs it at once."""
     run = claimed(run_id, kwargs=kwargs)
     storage.events.open(run)

@@ -10,6 +10,7 @@ import pytest
 from tests.storage.stores import (
     KEPT,
     RUN_TTL,
+    TEMPORARY,
     Clock,
     begin,
     claim_one,
@@ -78,7 +79,7 @@ async def test_nothing_is_said_of_a_run_that_is_not_there(storage: Storage, cloc
 
 async def test_it_is_forgotten_with_the_run(storage: Storage, clock: Clock) -> None:
     for run_id in ("removed", "expired", "kept"):
-        run = await begin(storage, run_id, KEPT if run_id == "kept" else {"temporary": True, "resumable": False})
+        run = await begin(storage, run_id, KEPT if run_id == "kept" else TEMPORARY)
         await end(storage, run)
         await storage.feedback.add(run_id, said(), MOST)
     await storage.runs.remove("removed")

@@ -6,13 +6,14 @@ import pytest
 
 from tests.storage.stores import begin, end, record
 from treadle.storage.contract.events import END
+from treadle.storage.contract.runs import RunKwargs
 from treadle.storage.contract.store import Storage
 
 pytestmark = pytest.mark.anyio
 
 
 def test_a_run_shows_its_state_and_nothing_of_its_input() -> None:
-    run = record("a", kwargs={"input": {"secret": "x" * 10_000}})
+    run = record("a", kwargs=RunKwargs(input={"secret": "x" * 10_000}))
     assert repr(run) == "<RunRecord a graph='graph' pending attempt=0>"
 
 

@@ -108,7 +108,7 @@ async def test_an_outcome_is_kept_for_its_ttl(storage: Storage, clock: Clock) ->
 
 
 async def test_a_kept_run_does_not_expire(storage: Storage, clock: Clock) -> None:
-    await storage.runs.add([record("a", kwargs={"temporary": False, "resumable": False})])
+    await storage.runs.add([record("a", kwargs=KEPT)])
     run = await claim_one(storage)
     await storage.runs.settle("a", run.claim or "", ending())
     clock.now += 10**6

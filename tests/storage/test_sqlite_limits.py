@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ async def pragma(storage: Storage, text: str) -> int:
 async def test_a_full_disk_is_said_with_503_and_nothing_is_half_written(sqlite: Storage, path: Path) -> None:
     await sqlite.runs.add([claimed("a", kwargs=RESUMABLE)])
     await pragma(sqlite, f"max_page_count = {await pragma(sqlite, 'page_count') + 4}")
-    big = {"input": "x" * 100_000, **RESUMABLE}
+    big = replace(RESUMABLE, input="x" * 100_000)
     with pytest.raises(StorageUnavailable, match="disk is full") as refused:
         await sqlite.runs.add([record("small"), record("big", kwargs=big)], [thread()])
     assert refused.value.status == 503
@@ -65,7 +66,7 @@ async def test_a_full_disk_is_said_with_503_and_nothing_is_half_written(sqlite: 
 
 async def test_a_full_disk_fails_what_needs_room_and_nothing_that_waits_beside_it(sqlite: Storage) -> None:
     await pragma(sqlite, f"max_page_count = {await pragma(sqlite, 'page_count') + 4}")
-    big = {"input": "x" * 100_000, **KEPT}
+    big = replace(KEPT, input="x" * 100_000)
     results = await asyncio.gather(
         *(sqlite.runs.add([record(str(number), kwargs=big if number == 5 else KEPT)]) for number in range(10)),
         return_exceptions=True,
@@ -112,7 +113,7 @@ async def test_events_that_never_found_room_are_not_said_to_be_written(sqlite: S
 async def test_the_events_of_an_ended_run_go_after_their_time_and_before_the_run(
     sqlite: Storage, path: Path, clock: Clock
 ) -> None:
-    for kwargs, run_id in ((RESUMABLE, "temporary"), ({**RESUMABLE, "temporary": False}, "kept")):
+    for kwargs, run_id in ((RESUMABLE, "temporary"), (replace(RESUMABLE, temporary=False), "kept")):
         run = await begin(sqlite, run_id, kwargs)
         sqlite.events.append(run_id, [("x", b"1")])
         await end(sqlite, run)
@@ -127,7 +128,7 @@ async def test_the_events_of_an_ended_run_go_after_their_time_and_before_the_run
 
 async def test_the_events_of_any_number_of_runs_go_in_one_sweep(sqlite: Storage, path: Path, clock: Clock) -> None:
     for number in range(120):
-        run = await begin(sqlite, str(number), {**RESUMABLE, "temporary": False})
+        run = await begin(sqlite, str(number), replace(RESUMABLE, temporary=False))
         sqlite.events.append(run.run_id, [("x", b"1")])
         await end(sqlite, run)
     clock.now += RESUMABLE_TTL
@@ -196,7 +197,7 @@ ODD: dict[str, Any] = {
 
 async def test_what_a_run_was_asked_comes_back_exactly(path: Path, clock: Clock) -> None:
     run = record(
-        "run 🦜", thread_id="thread \x00", kwargs={**KEPT, "input": ODD}, metadata=ODD, multitask_strategy=ODD["text"]
+        "run 🦜", thread_id="thread \x00", kwargs=replace(KEPT, input=ODD), metadata=ODD, multitask_strategy=ODD["text"]
     )
     kept = thread(run.thread_id, metadata=ODD, config={"configurable": ODD}, graph_config=ODD)
     with closing(store(f"sqlite:///{path}", clock)) as storage:
@@ -206,7 +207,7 @@ async def test_what_a_run_was_asked_comes_back_exactly(path: Path, clock: Clock)
         assert found is not None and thread_found == kept
         assert (found.kwargs, found.metadata, found.thread_id) == (run.kwargs, run.metadata, run.thread_id)
         assert found.multitask_strategy == run.multitask_strategy
-        assert [type(number) for number in found.kwargs["input"]["big"]] == [int] * 4
+        assert [type(number) for number in found.kwargs.input["big"]] == [int] * 4
         assert [each.run_id for each in await storage.runs.find(thread_id="thread \x00")] == ["run 🦜"]
 
 

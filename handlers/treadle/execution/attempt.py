@@ -84,8 +84,8 @@ class _Attempt:
         self._execution = execution
         self._run = run
         self._emit_event = emit
-        self._modes = StreamModes(run.kwargs["stream_mode"])
-        self._sends_values = "values" in run.kwargs["stream_mode"]
+        self._modes = StreamModes(run.kwargs.stream_mode)
+        self._sends_values = "values" in run.kwargs.stream_mode
         self._kept: AnyPregel | None = None
         self.results = Results()
         self.left: ThreadState | None = None
@@ -124,16 +124,16 @@ class _Attempt:
             graph,
             graph_input(kwargs),
             config,
-            events="events" in kwargs["stream_mode"],
-            subgraphs=kwargs["subgraphs"],
-            stream_mode=langgraph_modes(kwargs["stream_mode"]),
+            events="events" in kwargs.stream_mode,
+            subgraphs=kwargs.subgraphs,
+            stream_mode=langgraph_modes(kwargs.stream_mode),
             # As `invoke` has it: by default LangGraph streams all channels, those of the graph's private state too.
             output_keys=graph.output_channels,
-            context=graph_context(graph, kwargs["context"]),
-            interrupt_before=kwargs["interrupt_before"],
-            interrupt_after=kwargs["interrupt_after"],
+            context=graph_context(graph, kwargs.context),
+            interrupt_before=kwargs.interrupt_before,
+            interrupt_after=kwargs.interrupt_after,
             # Without a checkpointer there is nothing to make durable, and LangGraph warns or fails.
-            durability=None if run.temporary else kwargs["durability"],
+            durability=None if run.temporary else kwargs.durability,
         )
         async for namespace, mode, value in chunks:
             if mode == "values" and not namespace:
@@ -166,7 +166,7 @@ class _Attempt:
     async def succeed(self) -> Outcome:
         """The outcome of a graph that ended by itself, with the links for feedback, which its followers get as well."""
         outcome = self.results.outcome("success")
-        if not self._run.kwargs["feedback_keys"]:
+        if not self._run.kwargs.feedback_keys:
             return outcome
         feedback = encode(await self._execution.feedback_links(self._run))
         self._emit_event("feedback", feedback)

@@ -39,7 +39,7 @@ class Deployment:
 
 def run_config(run: RunRecord, deployment: Deployment) -> RunnableConfig:
     """The config with which the graph of this attempt is called."""
-    config = graph_config(run.kwargs["config"], deployment, attempt=run.attempt)
+    config = graph_config(run.kwargs.config, deployment, attempt=run.attempt)
     config["run_id"] = UUID(run.run_id)  # traces, events and links for feedback have the id that the client knows
     return config
 

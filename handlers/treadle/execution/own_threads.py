@@ -13,13 +13,13 @@ from treadle.storage.contract.threads import ThreadRecord, ThreadState
 
 def busy_thread(run: RunRecord) -> ThreadRecord:
     """The thread of a run that has not ended, kept or temporary. It is made with the run, for its graph."""
-    created_at: float = run.kwargs["config"]["configurable"]["__request_start_time_ms__"] / 1000
+    created_at: float = run.kwargs.config["configurable"]["__request_start_time_ms__"] / 1000
     return ThreadRecord(
         thread_id=run.thread_id,
         graph_id=run.graph_id,
         metadata={"graph_id": run.graph_id, "assistant_id": run.assistant_id, **_given(run.metadata)},
         config={"configurable": {}},
-        graph_config=run.kwargs["config"],
+        graph_config=run.kwargs.config,
         created_at=created_at,
         updated_at=created_at,
         state_updated_at=created_at,

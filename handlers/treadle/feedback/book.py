@@ -17,6 +17,15 @@ MOST = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Rating:
+    """What one entry says; None: nothing."""
+
+    score: float | bool | None = None
+    value: Any = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """One entry."""
 
@@ -49,17 +58,17 @@ class FeedbackBook:
             raise FeedbackFull
         return key
 
-    async def preview(self, run_id: str, token: str, said: dict[str, Any]) -> Recorded:
+    async def preview(self, run_id: str, token: str, rating: Rating) -> Recorded:
         """The entry that `record` would make. Raises the same errors; the receipt is empty."""
         key = await self.asked(run_id, token)
-        return Recorded(key, _entry(Feedback(key, _content(said), self._clock())), "")
+        return Recorded(key, _entry(Feedback(key, _content(rating), self._clock())), "")
 
-    async def record(self, run_id: str, token: str, said: dict[str, Any]) -> Recorded:
-        """Record an entry with `score`, `value` and `comment`, null if absent, and return it.
+    async def record(self, run_id: str, token: str, rating: Rating) -> Recorded:
+        """Record an entry, and return it.
 
         Raises FeedbackForbidden (403), RunNotFound (404) or FeedbackFull (409).
         """
-        given = Feedback(self.key(run_id, token), _content(said), self._clock())
+        given = Feedback(self.key(run_id, token), _content(rating), self._clock())
         number = await self._store.add(run_id, given, MOST)
         return Recorded(given.key, _entry(given), self._links.receipt(token, number))
 
@@ -87,6 +96,6 @@ def _entry(given: Feedback) -> dict[str, Any]:
     return {**parse(given.content), "created_at": timestamp(given.created_at)}
 
 
-def _content(said: dict[str, Any]) -> bytes:
+def _content(rating: Rating) -> bytes:
     """The stored content of an entry, as JSON."""
-    return encode({name: said.get(name) for name in ("score", "value", "comment")})
+    return encode({"score": rating.score, "value": rating.value, "comment": rating.comment})

@@ -49,7 +49,7 @@ class FeedbackLinks:
     async def of(self, run: RunRecord) -> dict[str, str]:
         """The URL for feedback under each key of a run that has keys: LangSmith's if it has the trace, or our own."""
         # As clients will see them: each once, and NUL as it leaves.
-        keys = list(dict.fromkeys(parse(encode(run.kwargs["feedback_keys"]))))
+        keys = list(dict.fromkeys(parse(encode(run.kwargs.feedback_keys))))
         if takes_feedback() and monotonic() >= self._alone_until:
             try:
                 async with asyncio.timeout(PATIENCE):

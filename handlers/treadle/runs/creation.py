@@ -97,7 +97,7 @@ class Creation:
         if earlier is None:
             (run,) = await self._new(request)
             if once is not None and after != END:  # the request may be repeated, and then needs the events again
-                run = replace(run, kwargs={**run.kwargs, "resumable": True})
+                run = replace(run, kwargs=replace(run.kwargs, resumable=True))
             try:
                 return Followed(run, await self.runs.create_and_follow(run, after, once), repeated=False)
             except KeyTaken as taken:
@@ -126,7 +126,7 @@ class Creation:
                 await asyncio.sleep(0)  # others have their turn as well
             try:
                 run = new_run(asked, self.assistants.find(asked.body.assistant_id), request.caller)
-                webhook = run.kwargs["webhook"]
+                webhook = run.kwargs.webhook
                 if webhook and webhook not in located:
                     await self.locate(webhook)
                     located.add(webhook)

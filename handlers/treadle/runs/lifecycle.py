@@ -115,7 +115,7 @@ class Runs:
 
     async def deliveries(self, run: RunRecord) -> list[Delivery]:
         """The webhook deliveries of the run, ended ones included."""
-        return await self._storage.deliveries.of_run(run.run_id) if run.kwargs.get("webhook") else []
+        return await self._storage.deliveries.of_run(run.run_id) if run.kwargs.webhook else []
 
     async def of_thread(self, thread_id: str, *, status: Status | None = None) -> list[RunRecord]:
         """The runs of a thread, the newest first; an ended run of a temporary thread has gone with it."""

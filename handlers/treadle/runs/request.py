@@ -17,7 +17,7 @@ from treadle.errors import ContradictoryRequest, InvalidRequest
 from treadle.execution.config import CONTEXT_PROVIDED, NOT_FORWARDED
 from treadle.execution.tracing import TRACE_EXAMPLE, TRACE_PROJECT
 from treadle.graphs.assistants import Assistant
-from treadle.storage.contract.runs import RunRecord
+from treadle.storage.contract.runs import RunKwargs, RunRecord
 from treadle_api.operations import CreateRunBody
 
 Json = dict[str, Any]
@@ -91,9 +91,8 @@ def new_run(request: RunRequest, assistant: Assistant, caller: Caller) -> RunRec
     Raises InvalidRequest (422) or ContradictoryRequest (400), naming the field.
     """
     body, document = request.body, request.document
-    _refuse(document)
-    after = document.get("after_seconds") or 0
-    due = _due(caller.received_at, after)
+    _refuse(body, document)
+    due = _due(caller.received_at, body.after_seconds or 0)
     run_id, thread_id = str(uuid7()), str(uuid7())
     metadata = _metadata(document, assistant)
     return RunRecord(
@@ -121,7 +120,7 @@ def unknown_fields(document: Json, known: Collection[str]) -> list[str]:
     return names + [f"config.{name}" for name in document.get("config") or () if name in NOT_FORWARDED]
 
 
-def _refuse(document: Json) -> None:
+def _refuse(body: CreateRunBody, document: Json) -> None:
     config = document.get("config") or {}
     keyed = {"config": config, "config.configurable": config.get("configurable"), "context": document.get("context")}
     if isinstance(checkpoint := document.get("checkpoint"), dict):
@@ -129,8 +128,7 @@ def _refuse(document: Json) -> None:
     for field, mapping in keyed.items():
         if any("\0" in key for key in mapping or ()):
             raise InvalidRequest(f"{field}: a key must not contain NUL")
-    command = document.get("command")
-    if command and command.get("resume"):
+    if body.command is not None and body.command.resume:
         raise ContradictoryRequest("command.resume: a stateless run has no thread to resume; run it on a thread")
 
 
@@ -157,37 +155,39 @@ def _kwargs(
     caller: Caller,
     ids: tuple[str, str],
     metadata: Json,
-) -> Json:
-    modes = document.get("stream_mode") or ["values"]
+) -> RunKwargs:
+    modes = body.stream_mode or ["values"]
     config = document.get("config") or {}
     configurable, context = _merge_context(config.get("configurable") or {}, document.get("context") or {})
-    steering = {**_checkpoint(document), **_tracer(document)}
-    checkpoint_during = document.get("checkpoint_during", True)
-    return {
-        "input": document.get("input"),
-        "command": document.get("command"),
-        "config": {
+    durability = body.durability
+    if "durability" not in body.model_fields_set and not body.checkpoint_during:
+        durability = "exit"
+    return RunKwargs(
+        input=document.get("input"),
+        command=document.get("command"),
+        config={
             **config,
             "configurable": {
                 **configurable,
-                **steering,
+                **_checkpoint(document),
+                **_tracer(document),
                 **({CONTEXT_PROVIDED: True} if document.get("context") else {}),
-                **_server_configurable(document, configurable, assistant, caller, ids),
+                **_server_configurable(body, configurable, assistant, caller, ids),
             },
             "metadata": dict(metadata),
         },
-        "context": context,
-        "stream_mode": [modes] if isinstance(modes, str) else modes,
-        "interrupt_before": document.get("interrupt_before"),
-        "interrupt_after": document.get("interrupt_after"),
-        "webhook": document.get("webhook"),
-        "feedback_keys": document.get("feedback_keys") or None,
-        "temporary": body.on_completion != "keep",
-        "subgraphs": bool(document.get("stream_subgraphs", False)),
-        "resumable": bool(document.get("stream_resumable", False)),
-        "checkpoint_during": checkpoint_during,
-        "durability": document.get("durability") or ("async" if checkpoint_during else "exit"),
-    }
+        context=context,
+        stream_mode=[modes] if isinstance(modes, str) else list(modes),
+        interrupt_before=document.get("interrupt_before"),
+        interrupt_after=document.get("interrupt_after"),
+        webhook=body.webhook,
+        feedback_keys=body.feedback_keys or None,
+        temporary=body.on_completion == "delete",
+        subgraphs=body.stream_subgraphs,
+        resumable=body.stream_resumable,
+        checkpoint_during=body.checkpoint_during,
+        durability=durability,
+    )
 
 
 def _merge_context(configurable: Json, context: Json) -> tuple[Json, Json]:
@@ -231,7 +231,7 @@ def _is_reserved(key: str) -> bool:
 
 
 def _server_configurable(
-    document: Json, configurable: Json, assistant: Assistant, caller: Caller, ids: tuple[str, str]
+    body: CreateRunBody, configurable: Json, assistant: Assistant, caller: Caller, ids: tuple[str, str]
 ) -> Json:
     run_id, thread_id = ids
     return {
@@ -241,7 +241,7 @@ def _server_configurable(
         "langgraph_request_id": caller.request_id or str(uuid4()),
         **({"langsmith-trace": caller.trace} if caller.trace else {}),
         "__request_start_time_ms__": int(caller.received_at * 1000),
-        "__after_seconds__": document.get("after_seconds") or 0,
+        "__after_seconds__": body.after_seconds or 0,
         "run_id": run_id,
         "thread_id": thread_id,
         "graph_id": assistant.graph_id,

@@ -17,16 +17,13 @@ Json = dict[str, Any]
 
 def run_view(run: RunRecord, deployment: Deployment) -> Run:
     """The API's Run, keys in the recorded order. A claimed run shows the additions of its attempt."""
-    kwargs = run.kwargs
+    kwargs = run.kwargs.to_json()
     if run.attempt:
-        config = kwargs["config"]
-        kwargs = {
-            **kwargs,
-            "config": {
-                **config,
-                "configurable": {**config["configurable"], "__pregel_node_finished": None},
-                "metadata": {**config["metadata"], **deployment.metadata(run.attempt)},
-            },
+        config = run.kwargs.config
+        kwargs["config"] = {
+            **config,
+            "configurable": {**config["configurable"], "__pregel_node_finished": None},
+            "metadata": {**config["metadata"], **deployment.metadata(run.attempt)},
         }
     return {
         "run_id": run.run_id,
@@ -94,7 +91,7 @@ def run_timings(run: RunRecord) -> dict[str, float | None]:
 
 def wait_body(run: RunRecord) -> bytes:
     """The JSON that a wait or a join of this ended run answers (recorded): state, `__interrupt__` or `__error__`."""
-    outcome, modes = run.outcome, run.kwargs["stream_mode"]
+    outcome, modes = run.outcome, run.kwargs.stream_mode
     if outcome is None:
         return b"{}"
     if outcome.error is not None:

@@ -18,7 +18,7 @@ def owing(deployment: Deployment) -> WebhookFor:
     """A function that makes the webhook delivery of an ended run, if it has a `webhook`."""
 
     def owe(ended: RunRecord) -> Delivery | None:
-        url = ended.kwargs.get("webhook")
+        url = ended.kwargs.webhook
         if not url:
             return None
         return Delivery(

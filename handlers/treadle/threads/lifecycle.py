@@ -34,6 +34,7 @@ from treadle.runs.lifecycle import Runs
 from treadle.storage.contract.store import Storage
 from treadle.storage.contract.threads import ThreadRecord, ThreadState
 from treadle.threads.views import NO_STATE, selected, snapshot_view
+from treadle_api.models import ThreadCreateSupersteps, ThreadSuperstepUpdate
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -82,7 +83,7 @@ class Threads:
             with suppress(asyncio.CancelledError):
                 await self._sweeper
 
-    async def create(self, record: ThreadRecord, supersteps: Sequence[Json] = ()) -> ThreadRecord:
+    async def create(self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps] = ()) -> ThreadRecord:
         """Commit a new thread, with the state that `supersteps` make.
 
         Raises ThreadConflict (409) if its id is taken, InvalidRequest (422) for updates that its graph does not take,
@@ -100,7 +101,7 @@ class Threads:
             del self._creating[thread_id]
             over.set_result(None)
 
-    async def _create(self, record: ThreadRecord, supersteps: Sequence[Json]) -> ThreadRecord:
+    async def _create(self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps]) -> ThreadRecord:
         thread_id = record.thread_id
         await self._sweep()  # an expired thread must not occupy the id
         if await self.find(thread_id) is not None:
@@ -216,7 +217,7 @@ class Threads:
         config = record.graph_config and graph_config(record.graph_config, self._deployment, attempt=1)
         return self._checkpoints.open(record.graph_id or "", config or _checkpoint_config(record.thread_id))
 
-    async def _write(self, record: ThreadRecord, supersteps: Sequence[Json]) -> ThreadState:
+    async def _write(self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps]) -> ThreadState:
         """Write the supersteps as checkpoints, all or none. On the graphs' loop."""
         if record.graph_id is None:
             raise InvalidRequest("supersteps: name the graph that they are for in metadata.graph_id")
@@ -277,11 +278,12 @@ def _checkpoint_config(thread_id: str, checkpoint: Json | None = None) -> Runnab
     return {"configurable": {**named, "thread_id": thread_id}}
 
 
-def _superstep(step: Json) -> list[StateUpdate]:
-    return [_update(update) for update in step["updates"]]
+def _superstep(step: ThreadCreateSupersteps) -> list[StateUpdate]:
+    return [_update(update) for update in step.updates]
 
 
-def _update(update: Json) -> StateUpdate:
-    command = update.get("command")
-    values: Any = graph_command(command) if command is not None else update.get("values")
-    return StateUpdate(values=values, as_node=update["as_node"])
+def _update(update: ThreadSuperstepUpdate) -> StateUpdate:
+    values: Any = update.values
+    if update.command is not None:
+        values = graph_command(update.command.model_dump(exclude_unset=True))
+    return StateUpdate(values=values, as_node=update.as_node)

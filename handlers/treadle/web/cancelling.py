@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import treadle_api.operations as op
 from treadle.encoding import read_uuid
@@ -42,15 +42,14 @@ class CancelHandlers:
 
     async def cancel_runs(self, call: Call[op.CancelRunsBody, op.CancelRunsParameters]) -> Reply[op.CancelRunsResult]:
         """Cancel runs by status, of every thread, or by the ids of one thread's; 404 if the ids name none to cancel."""
-        document, action = call.document, call.parameters.action
+        body, action = call.body, call.parameters.action
         reason = REQUESTED_FOR_MANY.format(action=action)
-        if "status" in document:
-            status: Literal["pending", "running"] | None = None if document["status"] == "all" else document["status"]
-            for run in await self._runs.unfinished(status):
+        if body.status is not None:
+            for run in await self._runs.unfinished(None if body.status == "all" else body.status):
                 await self._runs.cancel(run.run_id, action, reason)
             return Empty(204)
-        thread_id = str(read_uuid("thread_id", document["thread_id"]))
-        run_ids = [str(read_uuid("run_ids", run_id)) for run_id in document["run_ids"]]
+        thread_id = str(read_uuid("thread_id", body.thread_id or ""))
+        run_ids = [str(read_uuid("run_ids", run_id)) for run_id in body.run_ids or ()]
         named = [run for run in [await self._found(thread_id, run_id) for run_id in run_ids] if run is not None]
         if not any([await self._runs.cancel(run.run_id, action, reason) for run in named]):
             raise RunNotFound("No runs found to cancel")

@@ -11,7 +11,7 @@ from starlette.types import Scope
 import treadle_api.operations as op
 from treadle.encoding import decode
 from treadle.errors import FeedbackForbidden, InvalidRequest
-from treadle.feedback.book import FeedbackBook, Recorded
+from treadle.feedback.book import FeedbackBook, Rating, Recorded
 from treadle.web.binding import Call
 from treadle.web.feedback_pages import HEADERS, FeedbackPages
 from treadle.web.negotiation import prefers_html
@@ -44,12 +44,12 @@ class FeedbackHandlers:
         if given.receipt is not None:
             return self._answer(call.scope, await self._feedback.found(run_id, token, given.receipt))
         score = SPELLED[given.score] if isinstance(given.score, str) else given.score
-        said = {"score": score, "value": given.value, "comment": given.comment}
-        if any(each is not None for each in said.values()):
+        rating = Rating(score, given.value, given.comment)
+        if rating != Rating():
             # A HEAD records nothing: it learns what a GET would be told.
             records = call.scope["method"] != "HEAD"
             record = self._feedback.record if records else self._feedback.preview
-            return self._answer(call.scope, await record(run_id, token, said), new=records)
+            return self._answer(call.scope, await record(run_id, token, rating), new=records)
         if prefers_html(call.scope):
             return self._pages.question(await self._feedback.asked(run_id, token))
         raise InvalidRequest("score, value, comment: give at least one of them in the query")
@@ -58,7 +58,8 @@ class FeedbackHandlers:
         self, call: Call[op.GiveFeedbackBody, op.GiveFeedbackParameters]
     ) -> Reply[op.GiveFeedbackResult]:
         """Record the entry in the body."""
-        recorded = await self._feedback.record(str(call.parameters.run_id), call.parameters.token, call.document)
+        rating = Rating(call.body.score, call.body.value, call.body.comment)
+        recorded = await self._feedback.record(str(call.parameters.run_id), call.parameters.token, rating)
         return self._answer(call.scope, recorded, new=True)
 
     def failure(self, scope: Scope, status: int, detail: str, headers: Mapping[str, str]) -> Reply[Any]:

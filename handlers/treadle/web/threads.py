@@ -11,6 +11,7 @@ from treadle.threads.request import new_thread
 from treadle.threads.views import thread_view
 from treadle.web.binding import Call
 from treadle.web.replies import Empty, Encoded, Json, Reply, ignored_header
+from treadle_api.models import CheckpointConfig
 
 
 class ThreadHandlers:
@@ -25,12 +26,12 @@ class ThreadHandlers:
         self, call: Call[op.CreateThreadBody, op.CreateThreadParameters]
     ) -> Reply[op.CreateThreadResult]:
         """Answer with the new thread, or with the one that has its id already if `if_exists` is `do_nothing`."""
-        thread = new_thread(call.document, call.received_at, self._graph_ids, self._thread_ttl)
+        thread = new_thread(call.body, call.received_at, self._graph_ids, self._thread_ttl)
         try:
-            thread = await self._threads.create(thread, call.document.get("supersteps") or ())
+            thread = await self._threads.create(thread, call.body.supersteps or ())
         except ThreadConflict:
             existing = await self._threads.find(thread.thread_id)
-            if existing is None or call.document.get("if_exists") != "do_nothing":
+            if existing is None or call.body.if_exists == "raise":
                 raise
             thread = existing
         return Json(thread_view(thread, with_ttl=True), headers=ignored_header(call.unknown))
@@ -75,12 +76,12 @@ class ThreadHandlers:
         self, call: Call[op.SearchThreadStateBody, op.SearchThreadStateParameters]
     ) -> Reply[op.SearchThreadStateResult]:
         """Answer with the state at a checkpoint that the body names, which may be one of a subgraph."""
-        document: dict[str, Any] = call.document
+        body = call.body
         state = await self._threads.state(
             str(call.parameters.thread_id),
-            checkpoint=document["checkpoint"],
-            subgraphs=bool(document.get("subgraphs")),
-            select=document.get("select"),
+            checkpoint=_address(body.checkpoint),
+            subgraphs=bool(body.subgraphs),
+            select=body.select,
         )
         return Encoded(state, headers=ignored_header(call.unknown))
 
@@ -97,16 +98,27 @@ class ThreadHandlers:
         self, call: Call[op.SearchThreadHistoryBody, op.SearchThreadHistoryParameters]
     ) -> Reply[op.SearchThreadHistoryResult]:
         """As `list_thread_history`, with filters in the body."""
-        document: dict[str, Any] = call.document
-        before = document.get("before")
-        if isinstance(before, dict) and isinstance(before.get("configurable"), dict):
-            before = before["configurable"]  # one SDK has a config where the others have an address
+        body = call.body
         states = await self._threads.history(
             str(call.parameters.thread_id),
-            limit=document.get("limit", 1),
-            before={"checkpoint_id": before} if isinstance(before, str) else before,
-            metadata=document.get("metadata"),
-            checkpoint=document.get("checkpoint"),
-            select=document.get("select"),
+            limit=body.limit,
+            before={"checkpoint_id": body.before} if isinstance(body.before, str) else _address(body.before),
+            metadata=body.metadata,
+            checkpoint=_address(body.checkpoint),
+            select=body.select,
         )
         return Encoded(states, headers=ignored_header(call.unknown))
+
+
+def _address(checkpoint: CheckpointConfig | None) -> dict[str, Any] | None:
+    """The address of a checkpoint, without what is not given."""
+    if checkpoint is None:
+        return None
+    config = (checkpoint.model_extra or {}).get("configurable")
+    if isinstance(config, dict):  # one SDK has a config where the others have an address
+        return config
+    return {
+        "checkpoint_ns": checkpoint.checkpoint_ns,
+        "checkpoint_id": checkpoint.checkpoint_id,
+        "checkpoint_map": checkpoint.checkpoint_map,
+    }

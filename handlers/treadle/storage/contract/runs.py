@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from treadle.errors import TreadleError
@@ -34,16 +34,48 @@ class Outcome:
     """The URL for feedback under each key, as JSON: the same ones that the stream of the run sent."""
 
 
+@dataclass(frozen=True)
+class RunKwargs:
+    """What a run was asked to do. Names and order are those of the API's `kwargs`."""
+
+    input: Any = None
+    command: dict[str, Any] | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    """The request's config with the server's own keys: what graph and thread are made with."""
+    context: dict[str, Any] = field(default_factory=dict)
+    stream_mode: list[str] = field(default_factory=lambda: ["values"])
+    interrupt_before: Any = None
+    interrupt_after: Any = None
+    webhook: str | None = None
+    feedback_keys: list[str] | None = None
+    temporary: bool = True
+    """Whether the thread is deleted with the run (`on_completion: delete`)."""
+    subgraphs: bool = False
+    resumable: bool = False
+    """Whether its events can be replayed (`stream_resumable`)."""
+    checkpoint_during: bool = True
+    durability: Literal["sync", "async", "exit"] = "async"
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name, as a new object."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> RunKwargs:
+        """The record that `to_json` of this version or an older one gave."""
+        return cls(**{name: stored[name] for name in cls.__dataclass_fields__ if name in stored})
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class RunRecord:
-    """A run as it is stored. The API shows `kwargs` under that name, and execution reads it."""
+    """A run as it is stored."""
 
     run_id: str
     thread_id: str
     assistant_id: str
     graph_id: str
     metadata: dict[str, Any]
-    kwargs: dict[str, Any]
+    kwargs: RunKwargs
     multitask_strategy: Any
     created_at: float
     due: float
@@ -67,8 +99,8 @@ class RunRecord:
 
     @property
     def temporary(self) -> bool:
-        """Whether its thread is deleted with it (`on_completion: delete`)."""
-        return bool(self.kwargs["temporary"])
+        """Whether its thread is deleted with it."""
+        return self.kwargs.temporary
 
     @property
     def thread_is_gone(self) -> bool:
@@ -77,8 +109,8 @@ class RunRecord:
 
     @property
     def resumable(self) -> bool:
-        """Whether its events can be replayed (`stream_resumable`)."""
-        return bool(self.kwargs["resumable"])
+        """Whether its events can be replayed."""
+        return self.kwargs.resumable
 
     def ended_with(self, outcome: Outcome, at: float) -> RunRecord:
         """This run after it ended at that time."""

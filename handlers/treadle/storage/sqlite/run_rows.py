@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from treadle.encoding import parse
-from treadle.storage.contract.runs import CancelRequest, Outcome, RunRecord
+from treadle.storage.contract.runs import CancelRequest, Outcome, RunKwargs, RunRecord
 from treadle.storage.sqlite.database import Row
 
 COLUMNS = (
@@ -38,7 +38,7 @@ def record_of(row: Row) -> RunRecord:
         assistant_id=assistant_id,
         graph_id=graph_id,
         metadata=document["metadata"],
-        kwargs=document["kwargs"],
+        kwargs=RunKwargs.from_json(document["kwargs"]),
         multitask_strategy=document["multitask_strategy"],
         created_at=created_at,
         due=due,

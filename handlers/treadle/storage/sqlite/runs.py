@@ -216,7 +216,7 @@ class SqliteRunStore(RunStore):
     def _added(self, record: RunRecord, now: float) -> Row:
         request = {
             "metadata": record.metadata,
-            "kwargs": record.kwargs,
+            "kwargs": record.kwargs.to_json(),
             "multitask_strategy": record.multitask_strategy,
         }
         if record.base_url is not None:
