@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 
 from benchmarks.figures import figure
-from tests.storage.stores import Clock, claim_one, database, ending, record, store
+from tests.storage.stores import Clock, claim_one, database, ending, opened, record
 from tests.storage.test_sqlite_speed import END_ALL, EXPIRE_SOME, FILL, REQUEST
 from treadle.storage.contract.store import Storage
 
@@ -18,7 +17,7 @@ MANY = 100_000
 
 async def measure(folder: Path) -> list[str]:
     """Writes beside a sweep of one in a hundred, and claims out of few and of many."""
-    with closing(store(f"sqlite:///{folder}/sweep.db", Clock())) as storage:
+    async with opened(f"sqlite:///{folder}/sweep.db", Clock()) as storage:
         alone = [await _write(storage) for _ in range(200)]
         await database(storage).write(_expiring)
         sweeping = asyncio.ensure_future(storage.runs.sweep())
@@ -26,7 +25,7 @@ async def measure(folder: Path) -> list[str]:
         while not sweeping.done():
             beside.append(await _write(storage))
         await sweeping
-    with closing(store(f"sqlite:///{folder}/claim.db", Clock())) as storage:
+    async with opened(f"sqlite:///{folder}/claim.db", Clock()) as storage:
         await storage.runs.add([record(f"few {number}", due=100.0) for number in range(200)])
         few = [await _claim(storage) for _ in range(200)]
         await database(storage).write(lambda connection: connection.execute(FILL, (MANY, REQUEST)))

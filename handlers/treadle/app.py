@@ -113,7 +113,7 @@ async def services(
     policy = read_policy(graphs.config.path, graphs.config.webhooks, os.environ)
     # Names that creates ask for, and those of the outbox, do not wait for one another.
     addresses, called = (Addresses(policy, resolve or SystemResolver()) for _ in range(2))
-    storage = open_storage(settings, graphs.ids, clock)
+    storage = await open_storage(settings, graphs.ids, clock)
     checkpoints = Checkpoints(graphs, open_savers(storage.checkpoints))
     links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
     execution = Execution(checkpoints, deployment, links.of, settings.run_timeout, settings.attempts, clock)
@@ -147,7 +147,7 @@ async def services(
         await threads.stop()
         await checkpoints.savers.close()
         engine.loops.stop()
-        storage.close()
+        await storage.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.stores import BACKENDS, SHARED, Clock, store
+from tests.storage.stores import BACKENDS, SHARED, Clock, opened
 from treadle.storage.contract.store import Storage
 
 
@@ -23,17 +23,15 @@ def scheme(uri: str) -> str:
 @pytest.fixture(params=BACKENDS, ids=scheme)
 async def storage(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Storage]:
     """A store of any kind."""
-    opened = store(request.param.format(folder=tmp_path), clock)
-    yield opened
-    opened.close()
+    async with opened(request.param.format(folder=tmp_path), clock) as storage:
+        yield storage
 
 
 @pytest.fixture(params=SHARED, ids=scheme)
 async def leased(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Storage]:
     """A store that several processes may share."""
-    opened = store(request.param.format(folder=tmp_path), clock)
-    yield opened
-    opened.close()
+    async with opened(request.param.format(folder=tmp_path), clock) as storage:
+        yield storage
 
 
 @pytest.fixture
@@ -45,6 +43,5 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def sqlite(path: Path, clock: Clock) -> AsyncIterator[Storage]:
     """A store in that file."""
-    opened = store(f"sqlite:///{path}", clock)
-    yield opened
-    opened.close()
+    async with opened(f"sqlite:///{path}", clock) as storage:
+        yield storage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Clock:
         return self.now
 
 
-def store(
+async def store(
     uri: str,
     clock: Callable[[], float],
     graph_ids: Sequence[str] = ("graph",),
@@ -52,18 +52,26 @@ def store(
 ) -> Storage:
     """The store that `uri` names, with times and sizes that tests can reach."""
     chosen = {"lease": LEASE, "run_ttl": RUN_TTL, "resumable_ttl": RESUMABLE_TTL, "event_buffer_bytes": 1000}
-    return open_storage(Settings(database_uri=uri, **{**chosen, **changes}), graph_ids, clock)
+    return await open_storage(Settings(database_uri=uri, **{**chosen, **changes}), graph_ids, clock)
 
 
 @asynccontextmanager
-async def processes(path: Path, clock: Callable[[], float], number: int = 2) -> AsyncIterator[list[Storage]]:
-    """One file as several processes see it: each opens it for itself."""
-    opened = [store(f"sqlite:///{path}", clock) for _ in range(number)]
+async def opened(uri: str, clock: Callable[[], float], *arguments: Any, **changes: Any) -> AsyncIterator[Storage]:
+    """As `store`, closed at the end of the block."""
+    storage = await store(uri, clock, *arguments, **changes)
     try:
-        yield opened
+        yield storage
     finally:
-        for each in opened:
-            each.close()
+        await storage.close()
+
+
+@asynccontextmanager
+async def processes(
+    uri: str, clock: Callable[[], float], number: int = 2, **changes: Any
+) -> AsyncIterator[list[Storage]]:
+    """One store as several processes see it: each opens it for itself."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(opened(uri, clock, **changes)) for _ in range(number)]
 
 
 def record(run_id: str, due: float = 1000.0, **changes: Any) -> RunRecord:
@@ -92,7 +100,7 @@ async def claim_one(storage: Storage) -> RunRecord:
 async def begin(storage: Storage, run_id: str, kwargs: RunKwargs = TEMPORARY) -> RunRecord:
     """Add a run as its own process does that runs it at once."""
     run = claimed(run_id, kwargs=kwargs)
-    storage.events.open(run)
+    storage.events.expect(run)
     await storage.runs.add([run])
     return run
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from tests.storage.stores import (
     count,
     database,
     ending,
+    opened,
     record,
     store,
     until,
@@ -48,9 +48,9 @@ def owing(run_id: str, outcome: Outcome = DONE, *, at: float = 1000.0, host: str
 @pytest.fixture(params=BACKENDS, ids=lambda uri: uri.partition(":")[0])
 async def leased(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Storage]:
     """A store of any kind, whose deliveries are claimed for CLAIM_SECONDS."""
-    opened = store(request.param.format(folder=tmp_path), clock, webhook_timeout=10.0)
+    opened = await store(request.param.format(folder=tmp_path), clock, webhook_timeout=10.0)
     yield opened
-    opened.close()
+    await opened.close()
 
 
 async def settled(storage: Storage, run_id: str = "run", *, at: float = 1000.0, **changes: Any) -> RunRecord:
@@ -187,15 +187,14 @@ async def test_what_is_owed_is_told(leased: Storage) -> None:
 async def test_size_is_kept_to_whatever_is_owed(tmp_path: Path, clock: Clock) -> None:
     """Runs that owe are no part of what is counted, and are counted as soon as they do not."""
     for uri in BACKENDS:
-        opened = store(uri.format(folder=tmp_path), clock, run_retention_bytes=0)
-        with closing(opened):
+        async with opened(uri.format(folder=tmp_path), clock, run_retention_bytes=0) as storage:
             for number in range(3):
-                await settled(opened, str(number))
-            assert (await opened.runs.sweep())[0] == []
-            for delivery in await opened.deliveries.claim(2):
-                await opened.deliveries.report(delivery, TAKEN, "delivered")
-            assert sorted((await opened.runs.sweep())[0]) == ["0", "1"]
-            assert [run.run_id for run in await opened.runs.find()] == ["2"]
+                await settled(storage, str(number))
+            assert (await storage.runs.sweep())[0] == []
+            for delivery in await storage.deliveries.claim(2):
+                await storage.deliveries.report(delivery, TAKEN, "delivered")
+            assert sorted((await storage.runs.sweep())[0]) == ["0", "1"]
+            assert [run.run_id for run in await storage.runs.find()] == ["2"]
 
 
 # Several processes
@@ -204,10 +203,10 @@ async def test_size_is_kept_to_whatever_is_owed(tmp_path: Path, clock: Clock) ->
 async def test_exactly_one_process_gets_each_and_another_one_takes_over(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "runs.db"
     uri = f"sqlite:///{path}"
-    with (
-        closing(store(uri, clock)) as one,
-        closing(store(uri, clock)) as other,
-        closing(store(uri, clock, ["another graph"])) as stranger,
+    async with (
+        opened(uri, clock) as one,
+        opened(uri, clock) as other,
+        opened(uri, clock, ["another graph"]) as stranger,
     ):
         for number in range(20):
             await settled(one, str(number))
@@ -228,15 +227,15 @@ async def test_exactly_one_process_gets_each_and_another_one_takes_over(tmp_path
 
 async def test_what_a_killed_process_had_claimed_is_free_for_the_next_one(tmp_path: Path, clock: Clock) -> None:
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
-    with closing(store(uri, clock)) as before:
+    async with opened(uri, clock) as before:
         await settled(before)
         first = await claim_one(before)
-    with closing(store(uri, clock)) as after:
+    async with opened(uri, clock) as after:
         assert replace(await claim_one(after), claim=None) == replace(first, claim=None)
 
 
 async def test_a_claim_whose_caller_has_gone_is_free_again(tmp_path: Path, clock: Clock) -> None:
-    with closing(store(f"sqlite:///{tmp_path / 'runs.db'}", clock)) as storage:
+    async with opened(f"sqlite:///{tmp_path / 'runs.db'}", clock) as storage:
         await settled(storage)
         claiming = asyncio.create_task(storage.deliveries.claim(1))
         await asyncio.sleep(0)
@@ -247,7 +246,7 @@ async def test_a_claim_whose_caller_has_gone_is_free_again(tmp_path: Path, clock
 
 async def test_nothing_stays_in_the_file_of_what_is_over(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "runs.db"
-    with closing(store(f"sqlite:///{path}", clock)) as storage:
+    async with opened(f"sqlite:///{path}", clock) as storage:
         for number in range(30):
             await settled(storage, str(number))
             if number % 3 == 0:

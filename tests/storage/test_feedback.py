@@ -92,7 +92,7 @@ async def test_it_is_forgotten_with_the_run(storage: Storage, clock: Clock) -> N
 @pytest.mark.parametrize("uri", ["memory://", "sqlite:///{folder}/runs.db"])
 async def test_it_counts_as_a_part_of_the_run(tmp_path: Path, clock: Clock, uri: str, ended_first: bool) -> None:
     """Runs of which much is said do not outgrow the store."""
-    storage = store(uri.format(folder=tmp_path), clock, run_retention_bytes=100_000)
+    storage = await store(uri.format(folder=tmp_path), clock, run_retention_bytes=100_000)
     for number in range(10):
         run = await begin(storage, f"r{number}")
         if ended_first:
@@ -110,11 +110,11 @@ async def test_it_counts_as_a_part_of_the_run(tmp_path: Path, clock: Clock, uri:
     if uri != "memory://":
         assert count(tmp_path / "runs.db", "ended_bytes FROM totals") == 0
         assert count(tmp_path / "runs.db", "count(*) FROM feedback") == 0
-    storage.close()
+    await storage.close()
 
 
 async def test_entries_that_outgrow_the_store_take_their_run_with_them(clock: Clock) -> None:
-    storage = store("memory://", clock, run_retention_bytes=20_000)
+    storage = await store("memory://", clock, run_retention_bytes=20_000)
     await end(storage, await begin(storage, "r"))
     with pytest.raises(RunNotFound):
         await storage.feedback.add("r", said(content=b"x" * 30_000), MOST)
@@ -136,24 +136,25 @@ async def test_whoever_claims_a_run_learns_where_its_client_found_the_server(sto
 
 
 async def test_the_secret_is_one_for_all_processes_of_a_file_and_after_a_restart(path: Path, clock: Clock) -> None:
-    async with processes(path, clock, 3) as opened:
-        secrets = {each.feedback.secret for each in opened}
-    async with processes(path, clock, 1) as [again]:
+    async with processes(f"sqlite:///{path}", clock, 3) as stores:
+        secrets = {each.feedback.secret for each in stores}
+    async with processes(f"sqlite:///{path}", clock, 1) as [again]:
         assert secrets == {again.feedback.secret}
     assert len(again.feedback.secret) == 32
 
 
 async def test_the_secret_is_no_other_stores(tmp_path: Path, clock: Clock) -> None:
     stores = [
-        store(uri, clock) for uri in ("memory://", "memory://", f"sqlite:///{tmp_path}/a", f"sqlite:///{tmp_path}/b")
+        await store(uri, clock)
+        for uri in ("memory://", "memory://", f"sqlite:///{tmp_path}/a", f"sqlite:///{tmp_path}/b")
     ]
     assert len({each.feedback.secret for each in stores}) == 4
     for each in stores:
-        each.close()
+        await each.close()
 
 
 async def test_what_one_process_is_told_another_one_reads(path: Path, clock: Clock) -> None:
-    async with processes(path, clock) as [one, other]:
+    async with processes(f"sqlite:///{path}", clock) as [one, other]:
         await end(one, await begin(one, "r"))
         await other.feedback.add("r", said(), MOST)
         assert await one.feedback.of_run("r") == [said()]

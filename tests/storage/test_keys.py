@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.storage.stores import BACKENDS, KEPT, RUN_TTL, Clock, claimed, count, ending, processes, record, store
+from tests.storage.stores import BACKENDS, KEPT, RUN_TTL, Clock, claimed, count, ending, opened, processes, record
 from tests.storage.test_deliveries import FAILED, owing
 from tests.storage.test_threads import thread
 from treadle.storage.contract.runs import IdempotentRequest, KeyTaken, Outcome
@@ -61,7 +60,7 @@ async def test_of_many_at_the_same_instant_one_is_the_first(storage: Storage) ->
 
 
 async def test_of_many_in_several_processes_one_is_the_first(path: Path, clock: Clock) -> None:
-    async with processes(path, clock, 3) as stores:
+    async with processes(f"sqlite:///{path}", clock, 3) as stores:
         keys = [once(f"key {number % 10}") for number in range(300)]
         work = [is_first(stores[number % 3], key, f"run {number}") for number, key in enumerate(keys)]
         assert sum(await asyncio.gather(*work)) == 10
@@ -82,9 +81,9 @@ async def test_a_request_that_is_refused_takes_no_key(leased: Storage) -> None:
 
 
 async def test_a_key_outlives_the_process(path: Path, clock: Clock) -> None:
-    with closing(store(f"sqlite:///{path}", clock)) as storage:
+    async with opened(f"sqlite:///{path}", clock) as storage:
         await storage.runs.add([record("a")], once=once())
-    with closing(store(f"sqlite:///{path}", clock)) as storage:
+    async with opened(f"sqlite:///{path}", clock) as storage:
         assert not await is_first(storage, once(), "b")
 
 
@@ -140,7 +139,7 @@ async def test_runs_with_and_without_keys_make_room_in_the_order_of_their_ends(
     backend: str, clock: Clock, tmp_path: Path
 ) -> None:
     big = Outcome("success", values=b"x" * 40_000)
-    with closing(store(backend.format(folder=tmp_path), clock, run_retention_bytes=100_000)) as storage:
+    async with opened(backend.format(folder=tmp_path), clock, run_retention_bytes=100_000) as storage:
         for number, name in enumerate("abcdef"):
             request = once(name, expires_at=clock.now + DAY) if number % 2 == 0 else None
             await storage.runs.add([claimed(name)], once=request)
@@ -173,7 +172,7 @@ async def test_keys_are_swept_some_at_a_time(sqlite: Storage, path: Path, clock:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_a_run_that_owed_something_is_kept_as_long_as_its_key(backend: str, clock: Clock, tmp_path: Path) -> None:
-    with closing(store(backend.format(folder=tmp_path), clock)) as storage:
+    async with opened(backend.format(folder=tmp_path), clock) as storage:
         await storage.runs.add([claimed("a")], once=once())
         await storage.runs.settle("a", "token", owing("a"))
         [delivery] = await storage.deliveries.claim(1)

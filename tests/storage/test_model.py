@@ -70,14 +70,12 @@ class RunStoreMachine(RuleBasedStateMachine):
         folder = Path(self.opened.enter_context(TemporaryDirectory()))
         self.shared = self.backend in SHARED
 
-        async def opened() -> Storage:
-            return store(self.backend.format(folder=folder), self.clock)
-
         for _ in range(1 + self.shared):
-            self.stores.append(self.runner.run(opened()))
-            self.opened.callback(self.stores[-1].close)
+            self.stores.append(self.do(store(self.backend.format(folder=folder), self.clock)))
 
     def teardown(self) -> None:
+        for each in self.stores:
+            self.do(each.close())
         self.opened.close()
 
     def runs(self, process: int) -> Any:

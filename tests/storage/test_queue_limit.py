@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
-from tests.storage.stores import BACKENDS, Clock, claimed, count, ending, processes, record, store
+from tests.storage.stores import BACKENDS, Clock, claimed, count, ending, opened, processes, record
 from treadle.errors import InvalidRequest, QueueFull
 from treadle.storage.contract.runs import Outcome
 from treadle.storage.contract.store import Storage
@@ -16,17 +17,16 @@ from treadle.storage.contract.store import Storage
 pytestmark = pytest.mark.anyio
 
 
-def limited(uri: str, folder: Path, clock: Clock, most: int = 3) -> Storage:
+def limited(uri: str, folder: Path, clock: Clock, most: int = 3) -> AbstractAsyncContextManager[Storage]:
     """A store in which `most` runs may wait."""
-    return store(uri.format(folder=folder), clock, max_queued=most)
+    return opened(uri.format(folder=folder), clock, max_queued=most)
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda uri: uri.partition(":")[0])
 async def three(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Storage]:
     """A store in which three runs may wait."""
-    opened = limited(request.param, tmp_path, clock)
-    yield opened
-    opened.close()
+    async with limited(request.param, tmp_path, clock) as three:
+        yield three
 
 
 async def fits(storage: Storage, *ids: str) -> bool:
@@ -91,20 +91,18 @@ async def test_a_run_that_is_given_back_waits_again(three: Storage) -> None:
 
 @pytest.mark.parametrize("uri", BACKENDS)
 async def test_zero_is_no_limit(uri: str, tmp_path: Path, clock: Clock) -> None:
-    storage = limited(uri, tmp_path, clock, most=0)
-    await storage.runs.add([record(f"{number}") for number in range(500)])
-    storage.close()
+    async with limited(uri, tmp_path, clock, most=0) as storage:
+        await storage.runs.add([record(f"{number}") for number in range(500)])
 
 
 async def test_it_is_exact_between_processes_that_add_at_once(path: Path, clock: Clock) -> None:
-    async with processes(path, clock, number=4) as unlimited:
+    async with processes(f"sqlite:///{path}", clock, number=4) as unlimited:
         await unlimited[0].runs.add([record("first")])
-    stores = [limited("sqlite:///{folder}/runs.db", path.parent, clock, most=20) for _ in range(4)]
-    adding = [stores[number % 4].runs.add([record(f"{number} {each}") for each in range(3)]) for number in range(40)]
-    results = await asyncio.gather(*adding, return_exceptions=True)
+    async with processes(f"sqlite:///{path}", clock, number=4, max_queued=20) as stores:
+        runs = [[record(f"{number} {each}") for each in range(3)] for number in range(40)]
+        adding = [stores[number % 4].runs.add(some) for number, some in enumerate(runs)]
+        results = await asyncio.gather(*adding, return_exceptions=True)
     refused = [result for result in results if isinstance(result, BaseException)]
     assert {type(error) for error in refused} == {QueueFull}
     assert len(results) - len(refused) == 6  # and one run from before
     assert count(path, "count(*) FROM runs") == count(path, "pending FROM queue") == 19
-    for each in stores:
-        each.close()

@@ -19,7 +19,7 @@ def test_a_run_shows_its_state_and_nothing_of_its_input() -> None:
 
 async def test_a_follower_shows_how_far_it_is(storage: Storage) -> None:
     run = await begin(storage, "a")
-    reader, at_end = storage.events.follow("a", 0), storage.events.follow("a", END)
+    reader, at_end = await storage.events.follow("a", 0), await storage.events.follow("a", END)
     storage.events.append("a", [("x", b"1"), ("y", b"2")])
     await storage.events.written("a")
     await reader.next()

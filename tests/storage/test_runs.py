@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from tests.storage.stores import (
     claim_one,
     claimed,
     ending,
+    opened,
     record,
     store,
     until,
@@ -118,8 +118,7 @@ async def test_a_kept_run_does_not_expire(storage: Storage, clock: Clock) -> Non
 
 @pytest.mark.parametrize("backend", BACKENDS)
 async def test_ended_runs_beyond_the_retention_leave_oldest_first(backend: str, clock: Clock, tmp_path: Path) -> None:
-    storage = store(backend.format(folder=tmp_path), clock, run_retention_bytes=100_000)
-    with closing(storage):
+    async with opened(backend.format(folder=tmp_path), clock, run_retention_bytes=100_000) as storage:
         for name in "abc":
             await storage.runs.add([claimed(name)])
             await storage.runs.settle(name, "token", ending(Outcome("success", values=b"x" * 40_000)))
@@ -132,8 +131,7 @@ async def test_ended_runs_beyond_the_retention_leave_oldest_first(backend: str, 
 async def test_a_retention_of_nothing_keeps_kept_and_unfinished_runs(
     backend: str, clock: Clock, tmp_path: Path
 ) -> None:
-    storage = store(backend.format(folder=tmp_path), clock, run_retention_bytes=0)
-    with closing(storage):
+    async with opened(backend.format(folder=tmp_path), clock, run_retention_bytes=0) as storage:
         await storage.runs.add([claimed("gone"), claimed("kept", kwargs=KEPT), claimed("running"), record("pending")])
         for name in ("gone", "kept"):
             await storage.runs.settle(name, "token", ending(Outcome("success", values=b"x" * 1000)))
@@ -246,4 +244,4 @@ async def test_a_claim_is_confirmed_as_long_as_it_holds(storage: Storage) -> Non
 
 async def test_a_store_of_an_unknown_kind_is_refused(clock: Clock) -> None:
     with pytest.raises(ConfigError, match="DATABASE_URI='redis://x'"):
-        store("redis://x", clock)
+        await store("redis://x", clock)

@@ -7,13 +7,13 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.storage.stores import Clock, claim_one, ending, record, store
+from tests.storage.stores import Clock, claim_one, ending, opened, record, store
 from tests.storage.test_threads import thread
 from treadle.errors import ConfigError
 from treadle.storage.contract.store import Storage
@@ -28,14 +28,21 @@ VALUES (?, 'thread', 'assistant', 'graph', ?, 1, 0, 0, 10, 900, 900, ?, ?, ?, ?,
 REQUEST = b'{"metadata":{"a":1},"kwargs":{"temporary":true,"resumable":false},"multitask_strategy":null}'
 
 
-def open_file(path: Path) -> Storage:
-    return store(f"sqlite:///{path}", Clock())
+def file(path: Path) -> AbstractAsyncContextManager[Storage]:
+    """The store in a file."""
+    return opened(f"sqlite:///{path}", Clock())
 
 
-def refusal(path: Path) -> str:
+async def open_file(path: Path) -> None:
+    """Open the store in a file, and close it again."""
+    async with file(path):
+        pass
+
+
+async def refusal(path: Path) -> str:
     """How the file is refused: in one line that names it."""
     with pytest.raises(ConfigError) as refused:
-        open_file(path).close()
+        await open_file(path)
     text = str(refused.value)
     assert "\n" not in text and str(path) in text
     assert "; " in text, "what to do comes after a semicolon"
@@ -50,7 +57,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def made(path: Path) -> Path:
     """A run store with a run."""
-    with closing(open_file(path)) as storage:
+    async with file(path) as storage:
         await storage.runs.add([record("a")])
     return path
 
@@ -67,11 +74,11 @@ async def test_a_file_of_the_first_schema_is_brought_up_to_date_with_its_runs(tm
         connection.execute(OLD_RUN, ("running", REQUEST, "running", 1, "token", 2000.0))
         connection.commit()
     for _ in range(2):  # the second time there is nothing to do
-        with closing(open_file(path)) as storage:
+        async with file(path) as storage:
             found = await storage.runs.find()
             assert [run.run_id for run in found] == ["running", "waiting"]
             assert found[1].metadata == {"a": 1}
-    with closing(open_file(path)) as storage:
+    async with file(path) as storage:
         assert await storage.threads.add(thread())
         runs = await storage.runs.claim(10)  # the first process is gone: its run begins again
         assert {run.run_id: run.attempt for run in runs} == {"waiting": 1, "running": 2}
@@ -87,7 +94,7 @@ async def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path) 
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 0")  # so that the tables of the first script are there already
         before = connection.execute("SELECT name FROM sqlite_schema").fetchall()
-    assert "table runs already exists; move it away" in refusal(path)
+    assert "table runs already exists; move it away" in await refusal(path)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == before
         assert connection.execute("PRAGMA user_version").fetchone() == (0,)
@@ -100,7 +107,7 @@ async def test_a_file_of_another_program_is_left_alone(tmp_path: Path, mark: str
         connection.execute(mark)
         connection.commit()
         before = connection.execute("SELECT name FROM sqlite_schema").fetchall()
-    assert "belongs to another program; name another file in DATABASE_URI" in refusal(path)
+    assert "belongs to another program; name another file in DATABASE_URI" in await refusal(path)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == before
         assert connection.execute("PRAGMA user_version").fetchone() == (0,)
@@ -110,15 +117,15 @@ async def test_a_file_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
     path = await made(tmp_path / "runs.db")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    assert "written by a newer Treadle (schema 99); upgrade" in refusal(path)
+    assert "written by a newer Treadle (schema 99); upgrade" in await refusal(path)
 
 
 async def test_what_is_no_run_store_is_refused(tmp_path: Path) -> None:
     text, folder = tmp_path / "text.db", tmp_path / "folder.db"
     text.write_text("once upon a time\n" * 1000)
     folder.mkdir()
-    assert "file is not a database; move it away" in refusal(text)
-    assert "see that it is a file" in refusal(folder)
+    assert "file is not a database; move it away" in await refusal(text)
+    assert "see that it is a file" in await refusal(folder)
     assert text.read_text() == "once upon a time\n" * 1000
 
 
@@ -134,7 +141,7 @@ async def test_what_is_no_run_store_is_refused(tmp_path: Path) -> None:
 async def test_a_corrupt_file_is_refused(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     path = await made(tmp_path / "runs.db")
     path.write_bytes(damage(path.read_bytes()))
-    assert "malformed; move it away" in refusal(path)
+    assert "malformed; move it away" in await refusal(path)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -144,8 +151,8 @@ async def test_a_file_that_somebody_else_has_locked_is_refused(tmp_path: Path) -
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             for statement in lock.split("; "):
                 connection.execute(statement)
-            assert "locked; stop the program that has it locked" in refusal(path)
-    with closing(open_file(path)) as storage:
+            assert "locked; stop the program that has it locked" in await refusal(path)
+    async with file(path) as storage:
         assert (await claim_one(storage)).run_id == "a"
 
 
@@ -154,7 +161,7 @@ async def test_a_file_that_is_locked_for_a_moment_is_waited_for(tmp_path: Path) 
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         asyncio.get_running_loop().run_in_executor(None, _release, connection)
-        with closing(open_file(path)) as storage:
+        async with file(path) as storage:
             assert (await claim_one(storage)).run_id == "a"
 
 
@@ -182,7 +189,7 @@ def guarded() -> Iterator[Path]:
 async def test_a_file_that_may_not_be_written_is_refused(guarded: Path) -> None:
     path = await made(guarded / "runs.db")
     path.chmod(0o444)
-    assert "readonly database; see that file and folder may be written" in refusal(path)
+    assert "readonly database; see that file and folder may be written" in await refusal(path)
 
 
 async def test_a_file_in_a_folder_that_may_not_be_written_is_refused(guarded: Path) -> None:
@@ -192,7 +199,7 @@ async def test_a_file_in_a_folder_that_may_not_be_written_is_refused(guarded: Pa
     folder.chmod(0o555)
     try:
         for name in (path, folder / "new.db"):
-            assert "may be written" in refusal(name)
+            assert "may be written" in await refusal(name)
     finally:
         folder.chmod(0o755)
 
@@ -201,19 +208,19 @@ async def test_a_lock_that_may_not_be_written_is_refused(guarded: Path) -> None:
     path = await made(guarded / "runs.db")
     path.with_name("runs.db.lock").chmod(0o444)
     with pytest.raises(ConfigError, match=r"runs\.db\.lock: cannot be opened: Permission denied; see"):
-        open_file(path)
+        await open_file(path)
 
 
 @pytest.mark.parametrize("uri", ["sqlite:", "sqlite://", "sqlite:///", "sqlite://runs.db", "sqlite:///:memory:"])
 async def test_an_address_without_a_file_is_refused(uri: str) -> None:
     with pytest.raises(ConfigError, match=r"name a file, such as sqlite:///\.treadle/runs\.db; or use memory://"):
-        store(uri, Clock())
+        await store(uri, Clock())
 
 
 async def test_folders_on_the_way_to_the_file_are_made_unless_a_file_is_in_the_way(tmp_path: Path) -> None:
     await made(tmp_path / "one" / "two" / "runs.db")
     with pytest.raises(ConfigError, match=r"runs\.db: cannot be made: .*; name another in DATABASE_URI"):
-        open_file(tmp_path / "one" / "two" / "runs.db" / "runs.db")
+        await open_file(tmp_path / "one" / "two" / "runs.db" / "runs.db")
 
 
 async def test_processes_that_make_the_file_at_the_same_moment_all_have_it(tmp_path: Path) -> None:
@@ -221,14 +228,14 @@ async def test_processes_that_make_the_file_at_the_same_moment_all_have_it(tmp_p
 
     def come(number: int) -> str:
         async def add() -> None:
-            with closing(open_file(tmp_path / "runs.db")) as storage:
+            async with file(tmp_path / "runs.db") as storage:
                 await storage.runs.add([record(f"run {number}")])
 
         asyncio.run(add())
         return f"run {number}"
 
     added = await asyncio.gather(*(asyncio.to_thread(come, number) for number in range(6)))
-    with closing(open_file(tmp_path / "runs.db")) as storage:
+    async with file(tmp_path / "runs.db") as storage:
         assert sorted(run.run_id for run in await storage.runs.find()) == sorted(added)
 
 
@@ -237,7 +244,7 @@ async def test_the_default_folder_keeps_itself_out_of_a_repository(tmp_path: Pat
     ignored = tmp_path / ".treadle" / ".gitignore"
     assert "*" in ignored.read_text().splitlines()
     ignored.write_text("an author's own\n")
-    open_file(tmp_path / ".treadle" / "runs.db").close()
+    await open_file(tmp_path / ".treadle" / "runs.db")
     assert ignored.read_text() == "an author's own\n"
 
 

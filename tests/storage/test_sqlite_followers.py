@@ -18,7 +18,6 @@ from tests.storage.stores import (
     claim_one,
     claimed,
     count,
-    database,
     end,
     ending,
     numbers,
@@ -36,11 +35,11 @@ pytestmark = pytest.mark.anyio
 async def test_events_of_a_resumable_run_are_followed_from_any_cursor_elsewhere(
     path: Path, clock: Clock, after: int | None, expected: list[int]
 ) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         run = await begin(one, "a", RESUMABLE)
         one.events.append("a", [("x", b"1"), ("y", b"2"), ("z", b"3")])
         await one.runs.renew({"a": "token"}, extend=True)  # committed after the events
-        follower, at_end = other.events.follow("a", after), other.events.follow("a", END)
+        follower, at_end = await other.events.follow("a", after), await other.events.follow("a", END)
         waiting = asyncio.ensure_future(all_seen(at_end))
         one.events.append("a", [("w", b"4")])
         assert await numbers(follower, len(expected)) == expected
@@ -48,15 +47,15 @@ async def test_events_of_a_resumable_run_are_followed_from_any_cursor_elsewhere(
         await end(one, run)
         assert (await all_seen(follower), await waiting) == ([], [])
         assert not follower.broken
-        assert [event.seq for event in await all_seen(other.events.follow("a", 1))] == [2, 3, 4]
+        assert [event.seq for event in await all_seen(await other.events.follow("a", 1))] == [2, 3, 4]
 
 
 async def test_other_events_are_followed_elsewhere_from_when_somebody_asks(path: Path, clock: Clock) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         run = await begin(one, "a")
-        here = one.events.follow("a", 0)
+        here = await one.events.follow("a", 0)
         one.events.append("a", [("x", b"1")])
-        follower = other.events.follow("a", None)
+        follower = await other.events.follow("a", None)
 
         async def appended_and_seen() -> bool:
             one.events.append("a", [("y", b"2")])
@@ -78,11 +77,11 @@ async def test_other_events_are_followed_elsewhere_from_when_somebody_asks(path:
 async def test_a_run_that_is_shared_from_the_start_is_followed_elsewhere_from_its_first_event(
     path: Path, clock: Clock
 ) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
-        follower = one.events.follow("a", 0)
+        follower = await one.events.follow("a", 0)
         run = await claim_one(other)
-        other.events.open(run)
+        await other.events.open(run)
         other.events.append("a", [("x", b"1"), ("y", b"2")])
         assert [event.seq for event in await seen(follower)] == [1, 2]
         await end(other, run)
@@ -90,34 +89,34 @@ async def test_a_run_that_is_shared_from_the_start_is_followed_elsewhere_from_it
 
 
 async def test_whoever_asks_between_the_claim_and_the_start_misses_nothing(path: Path, clock: Clock) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         await one.runs.add([record("a")])
         run = await claim_one(one)
-        follower = other.events.follow("a", 0)
+        follower = await other.events.follow("a", 0)
         await other.runs.renew({}, extend=True)  # committed after the wish
         async with asyncio.timeout(DEADLINE):
             await one.changes.next()  # which is noticed before the run is open
             await asyncio.sleep(0.1)
-        one.events.open(run)
+        await one.events.open(run)
         one.events.append("a", [("x", b"1")])
         assert await numbers(follower, 1) == [1]
 
 
 async def test_a_follower_goes_on_elsewhere_when_a_run_changes_hands(path: Path, clock: Clock) -> None:
-    async with processes(path, clock, number=3) as (one, other, third):
+    async with processes(f"sqlite:///{path}", clock, number=3) as (one, other, third):
         await begin(one, "a", RESUMABLE)
-        here, elsewhere = one.events.follow("a", 0), third.events.follow("a", 0)
+        here, elsewhere = await one.events.follow("a", 0), await third.events.follow("a", 0)
         one.events.append("a", [("x", b"1"), ("y", b"2")])
         assert await numbers(elsewhere, 2) == [1, 2]
         clock.now += 15
         run = await claim_one(other)
-        other.events.open(run)
+        await other.events.open(run)
         other.events.append("a", [("z", b"3")])
         one.events.append("a", [("late", b"nobody sees it")])
         one.events.abandon("a")
         assert [event.name for event in await all_seen(here)] == ["x", "y"]
         assert here.broken
-        again = one.events.follow("a", 2)
+        again = await one.events.follow("a", 2)
         await end(other, run)
         assert [event.name for event in await all_seen(elsewhere)] == ["z"]
         assert [event.name for event in await all_seen(again)] == ["z"]
@@ -126,37 +125,37 @@ async def test_a_follower_goes_on_elsewhere_when_a_run_changes_hands(path: Path,
 async def test_a_process_that_claims_its_own_lost_run_writes_the_events_of_the_new_attempt(
     path: Path, clock: Clock
 ) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         await begin(one, "a", RESUMABLE)
-        before = one.events.follow("a", 0)
+        before = await one.events.follow("a", 0)
         one.events.append("a", [("x", b"1")])
         clock.now += 15
         run = await claim_one(one)
-        one.events.open(run)
+        await one.events.open(run)
         one.events.append("a", [("y", b"2")])
         assert [event.name for event in await all_seen(before)] == ["x"] and before.broken
         await end(one, run)
-        assert [event.name for event in await all_seen(other.events.follow("a", 0))] == ["x", "y"]
+        assert [event.name for event in await all_seen(await other.events.follow("a", 0))] == ["x", "y"]
 
 
 async def test_a_late_writer_does_not_trim_the_events_of_its_successor(path: Path, clock: Clock) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         await begin(one, "a", RESUMABLE)
         clock.now += 15
         run = await claim_one(other)
-        other.events.open(run)
+        await other.events.open(run)
         other.events.append("a", [("x", b"1"), ("y", b"2")])
         for _ in range(20):
             one.events.append("a", [("late", b"x" * 200)])
         await one.runs.renew({}, extend=True)
         await end(other, run)
-        assert [event.name for event in await all_seen(other.events.follow("a", 0))] == ["x", "y"]
+        assert [event.name for event in await all_seen(await other.events.follow("a", 0))] == ["x", "y"]
 
 
 async def test_a_thousand_can_wait_elsewhere_for_runs_that_come_and_go(path: Path, clock: Clock) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         await one.runs.add([claimed(str(number)) for number in range(1000)])
-        followers = [other.events.follow(str(number), END) for number in range(1000)]
+        followers = [await other.events.follow(str(number), END) for number in range(1000)]
         waiting = [asyncio.ensure_future(follower.next()) for follower in followers]
         await asyncio.sleep(0.2)
         for number in range(200):
@@ -171,14 +170,14 @@ async def test_a_thousand_can_wait_elsewhere_for_runs_that_come_and_go(path: Pat
 async def test_a_replay_in_the_process_of_the_next_attempt_begins_with_the_first_one(
     path: Path, clock: Clock, after: int
 ) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         await begin(one, "a", RESUMABLE)
         one.events.append("a", [("x", b"1"), ("y", b"2")])
         await one.events.written("a")
         clock.now += LEASE
         run = await claim_one(other)
-        other.events.open(run)
-        follower = other.events.follow("a", after)
+        await other.events.open(run)
+        follower = await other.events.follow("a", after)
         other.events.append("a", [("z", b"3")])
         await other.events.written("a")
         assert await numbers(follower, 3 - after) == list(range(after + 1, 4))
@@ -188,7 +187,7 @@ async def test_a_replay_in_the_process_of_the_next_attempt_begins_with_the_first
 
 
 async def test_events_under_a_lost_claim_hold_nobody_up(path: Path, clock: Clock) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         await begin(one, "a", RESUMABLE)
         clock.now += LEASE
         await claim_one(other)
@@ -201,17 +200,18 @@ async def test_events_under_a_lost_claim_hold_nobody_up(path: Path, clock: Clock
 
 
 async def test_the_events_of_an_ended_run_stay_while_somebody_elsewhere_reads_them(path: Path, clock: Clock) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
-        follower = other.events.follow("a", 0)
+        follower = await other.events.follow("a", 0)
         await other.runs.renew({}, extend=True)  # committed after the word that it reads
         run = await claim_one(one)
-        one.events.open(run)
+        await one.events.open(run)
         one.events.append("a", [("x", b"1")] * 5)
         await end(one, run)
         await other.runs.renew({}, extend=True)  # committed after the follower was entered
         clock.now += RUN_TTL
-        database(other).write_soon(other.events._followers._stay)  # type: ignore[attr-defined]
+        elsewhere = other.events._elsewhere  # type: ignore[attr-defined]
+        elsewhere._rows.stay(elsewhere._process)
         await other.runs.renew({}, extend=True)
         await one.runs.sweep()
         assert [event.seq for event in await all_seen(follower)] == [1, 2, 3, 4, 5]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from tests.storage.stores import (
     database,
     end,
     ending,
+    opened,
     record,
     seen,
     store,
@@ -80,7 +80,7 @@ async def test_a_full_disk_fails_what_needs_room_and_nothing_that_waits_beside_i
 
 async def test_events_that_find_no_room_are_written_in_their_place_once_there_is_some(sqlite: Storage) -> None:
     run = await begin(sqlite, "a", RESUMABLE)
-    here, at_end = sqlite.events.follow("a", 0), sqlite.events.follow("a", END)
+    here, at_end = await sqlite.events.follow("a", 0), await sqlite.events.follow("a", END)
     sqlite.events.append("a", [("x", b"1")])
     await pragma(sqlite, f"max_page_count = {await pragma(sqlite, 'page_count') + 4}")
     sqlite.events.append("a", [("big", b"x" * 100_000)])
@@ -95,7 +95,7 @@ async def test_events_that_find_no_room_are_written_in_their_place_once_there_is
     everything = [("x", 1), ("big", 2), ("y", 3)]
     assert [(event.name, event.seq) for event in await all_seen(here)] == everything[1:]
     assert await all_seen(at_end) == []
-    replayed = [(event.name, event.seq) for event in await all_seen(sqlite.events.follow("a", 0))]
+    replayed = [(event.name, event.seq) for event in await all_seen(await sqlite.events.follow("a", 0))]
     assert replayed and replayed == everything[-len(replayed) :]  # as much as fits the buffer
 
 
@@ -123,7 +123,7 @@ async def test_the_events_of_an_ended_run_go_after_their_time_and_before_the_run
     assert count(path, "count(*) FROM events") == count(path, "count(*) FROM event_expiry") == 0
     for run_id in ("temporary", "kept"):
         assert await sqlite.runs.get(run_id) is not None
-        assert await all_seen(sqlite.events.follow(run_id, 0)) == []
+        assert await all_seen(await sqlite.events.follow(run_id, 0)) == []
 
 
 async def test_the_events_of_any_number_of_runs_go_in_one_sweep(sqlite: Storage, path: Path, clock: Clock) -> None:
@@ -142,8 +142,8 @@ async def live(storage: Storage, clock: Clock, generation: int) -> None:
     runs = [record(f"{generation} {number}", kwargs=kinds[number % 2]) for number in range(30)]
     await storage.runs.add(runs)
     for run in await storage.runs.claim(20):
-        storage.events.open(run)
-        storage.events.follow(run.run_id, 0).close()
+        await storage.events.open(run)
+        (await storage.events.follow(run.run_id, 0)).close()
         storage.events.append(run.run_id, [("values", b"x" * 300)] * 10)
         if run.run_id.endswith("3"):
             await storage.runs.remove(run.run_id)
@@ -169,7 +169,7 @@ async def test_nothing_grows_however_many_runs_come_and_go(sqlite: Storage, path
 
 
 async def test_the_total_of_what_ended_runs_take_is_exact(path: Path, clock: Clock) -> None:
-    with closing(store(f"sqlite:///{path}", clock, run_retention_bytes=50_000)) as storage:
+    async with opened(f"sqlite:///{path}", clock, run_retention_bytes=50_000) as storage:
         for number in range(100):
             name = f"run {number}"
             kwargs = KEPT if number % 3 == 0 else RESUMABLE
@@ -200,9 +200,9 @@ async def test_what_a_run_was_asked_comes_back_exactly(path: Path, clock: Clock)
         "run 🦜", thread_id="thread \x00", kwargs=replace(KEPT, input=ODD), metadata=ODD, multitask_strategy=ODD["text"]
     )
     kept = thread(run.thread_id, metadata=ODD, config={"configurable": ODD}, graph_config=ODD)
-    with closing(store(f"sqlite:///{path}", clock)) as storage:
+    async with opened(f"sqlite:///{path}", clock) as storage:
         await storage.runs.add([run], [kept])
-    with closing(store(f"sqlite:///{path}", clock)) as storage:
+    async with opened(f"sqlite:///{path}", clock) as storage:
         found, thread_found = await storage.runs.get("run 🦜"), await storage.threads.get("thread \x00")
         assert found is not None and thread_found == kept
         assert (found.kwargs, found.metadata, found.thread_id) == (run.kwargs, run.metadata, run.thread_id)
@@ -215,26 +215,26 @@ async def test_outcomes_and_events_come_back_byte_for_byte(path: Path, clock: Cl
     parts = (bytes(range(256)), b"", b"\x00", "🦜".encode())
     outcome = Outcome("error", *parts, 1000.123456789)
     events = [Event(number, f"values|node:🦜\x00{number}", part) for number, part in enumerate(parts, 1)]
-    with closing(store(f"sqlite:///{path}", clock)) as storage:
+    async with opened(f"sqlite:///{path}", clock) as storage:
         run = await begin(storage, "a", RESUMABLE)
         storage.events.append("a", [(event.name, event.data) for event in events])
         await end(storage, run, outcome)
-    with closing(store(f"sqlite:///{path}", clock)) as storage:
+    async with opened(f"sqlite:///{path}", clock) as storage:
         found = await storage.runs.get("a")
         assert found is not None and found.outcome == outcome
-        assert await all_seen(storage.events.follow("a", 0)) == events
+        assert await all_seen(await storage.events.follow("a", 0)) == events
 
 
 async def test_closing_writes_what_was_submitted_before(path: Path, clock: Clock) -> None:
-    storage = store(f"sqlite:///{path}", clock)
+    storage = await store(f"sqlite:///{path}", clock)
     await storage.runs.add([claimed("a", kwargs=RESUMABLE)])
     run = await storage.runs.get("a")
     assert run is not None
-    storage.events.open(run)
+    await storage.events.open(run)
     adding = [asyncio.ensure_future(storage.runs.add([record(f"run {number}")])) for number in range(1000)]
     await asyncio.sleep(0)
     storage.events.append("a", [("x", str(number).encode()) for number in range(100)])
-    storage.close()
+    await storage.close()
     assert count(path, "count(*) FROM runs") == 1001
     assert count(path, "max(seq) FROM events") == 100
     await asyncio.gather(*adding)  # and whoever waited is told
@@ -242,10 +242,10 @@ async def test_closing_writes_what_was_submitted_before(path: Path, clock: Clock
 
 async def test_a_closed_store_refuses_at_once(sqlite: Storage) -> None:
     await sqlite.runs.add([record("a")])
-    sqlite.close()
+    await sqlite.close()
     calls = (sqlite.runs.add([record("b")]), sqlite.runs.claim(1), sqlite.runs.get("a"), sqlite.runs.sweep())
     async with asyncio.timeout(DEADLINE):
         for call in calls:
             with pytest.raises(StorageUnavailable):
                 await call
-    sqlite.close()
+    await sqlite.close()

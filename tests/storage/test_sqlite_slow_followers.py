@@ -21,18 +21,18 @@ from tests.storage.stores import (
 )
 from treadle.storage.contract.events import END, Follower
 from treadle.storage.contract.store import Storage
-from treadle.storage.sqlite.events import STUCK
+from treadle.storage.events.shared import STUCK
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_slow_follower_elsewhere_holds_the_writer_up_and_misses_nothing(path: Path, clock: Clock) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
-        slow, at_end = other.events.follow("a", 0), other.events.follow("a", END)
+        slow, at_end = await other.events.follow("a", 0), await other.events.follow("a", END)
         await other.runs.renew({}, extend=True)  # committed after the word that it reads
         run = await claim_one(one)
-        one.events.open(run)
+        await one.events.open(run)
         appended = 0
 
         async def write() -> None:
@@ -61,15 +61,15 @@ async def test_a_slow_follower_elsewhere_holds_the_writer_up_and_misses_nothing(
 async def followed(one: Storage, other: Storage) -> Follower:
     """A reader through the other process of run `a`, which this one executes."""
     await one.runs.add([record("a", shared=True)])
-    follower = other.events.follow("a", 0)
+    follower = await other.events.follow("a", 0)
     await other.runs.renew({}, extend=True)  # committed after the word that it reads
-    one.events.open(await claim_one(one))
+    await one.events.open(await claim_one(one))
     return follower
 
 
 @pytest.mark.parametrize("leaves", ["closes", "dies"])
 async def test_a_follower_elsewhere_that_has_gone_holds_nobody_up(path: Path, clock: Clock, leaves: str) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         follower = await followed(one, other)
         for _ in range(20):
             one.events.append("a", [("x", b"x" * 100)])
@@ -87,7 +87,7 @@ async def test_a_follower_elsewhere_that_has_gone_holds_nobody_up(path: Path, cl
 
 
 async def test_who_stood_still_while_events_were_forgotten_ends_broken(path: Path, clock: Clock) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         follower = await followed(one, other)
         one.events.append("a", [("x", b"1")])
         assert await numbers(follower, 1) == [1]
@@ -100,7 +100,7 @@ async def test_who_stood_still_while_events_were_forgotten_ends_broken(path: Pat
 
 
 async def test_who_reads_nothing_elsewhere_is_broken_off_after_several_calls(path: Path, clock: Clock) -> None:
-    async with processes(path, clock) as (one, other):
+    async with processes(f"sqlite:///{path}", clock) as (one, other):
         follower = await followed(one, other)
         one.events.append("a", [("x", b"x")])
         assert await numbers(follower, 1) == [1]
@@ -109,7 +109,7 @@ async def test_who_reads_nothing_elsewhere_is_broken_off_after_several_calls(pat
         await one.events.written("a")
         assert one.events.full("a")
         for _ in range(STUCK + 1):
-            one.events.shed("a")
+            await one.events.shed("a")
             assert one.events.full("a")
         async with asyncio.timeout(DEADLINE):
             await one.events.room("a")

@@ -5,22 +5,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Coroutine
-from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from tests.storage.stores import (
-    RESUMABLE,
-    RESUMABLE_TTL,
-    Clock,
-    begin,
-    count,
-    database,
-    end,
-    store,
-)
+from tests.storage.stores import RESUMABLE, RESUMABLE_TTL, Clock, begin, count, database, end, opened
 from treadle.storage.contract.store import Storage
 from treadle.storage.sqlite.runs import SQL, SqliteRunStore
 
@@ -71,7 +61,7 @@ async def test_a_sweep_of_many_among_many_more_lets_others_write_all_the_time(sq
 
 
 async def test_a_sweep_of_a_run_with_many_events_lets_others_write_all_the_time(path: Path, clock: Clock) -> None:
-    with closing(store(f"sqlite:///{path}", clock, event_buffer_bytes=2**24)) as sqlite:
+    async with opened(f"sqlite:///{path}", clock, event_buffer_bytes=2**24) as sqlite:
         run = await begin(sqlite, "a", RESUMABLE)
         for _ in range(20):
             sqlite.events.append("a", [("values", b"x" * 200)] * 1000)

@@ -61,22 +61,27 @@ class Attempts:
         return list(self._attempts)
 
     def begin(self, run: RunRecord) -> bool:
-        """Begin an attempt at a claimed run, in a slot that was taken for it.
+        """Begin an attempt at a claimed run whose log is open, in a slot that was taken for it.
 
         If that is not possible here and now, give run and slot back, and return False.
         """
         try:
-            self._storage.events.open(run)
             attempt = self._attempts[run.run_id] = self._runner.run(run)
         except Exception as error:  # there may be no more descriptors, threads or memory for its loop
-            log.error("an attempt cannot begin", run_id=run.run_id, error=repr(error))
-            self._storage.events.abandon(run.run_id)
-            self._slots.release()
-            self._spawn(self._return(run))
+            self._decline(run, error)
             return False
         if self._leaving:  # it was being committed when the others were told to end
             self._part_with(attempt)
         return True
+
+    async def take_over(self, run: RunRecord) -> bool:
+        """As `begin`, for a run that was claimed from the queue: open its log first."""
+        try:
+            await self._storage.events.open(run)
+        except Exception as error:  # the store may have become unavailable since the claim
+            self._decline(run, error)
+            return False
+        return self.begin(run)
 
     def cancel(self, run_id: str, action: CancelAction, reason: str) -> bool:
         """Cancel a run under way here; its awaiting node gets the cancellation.
@@ -118,6 +123,12 @@ class Attempts:
         """End the attempts that are left, since their nodes do not let themselves be cancelled."""
         for attempt in self:
             self._end(attempt, End(Outcome("interrupted")))
+
+    def _decline(self, run: RunRecord, error: Exception) -> None:
+        log.error("an attempt cannot begin", run_id=run.run_id, error=repr(error))
+        self._storage.events.abandon(run.run_id)
+        self._slots.release()
+        self._spawn(self._return(run))
 
     def _part_with(self, attempt: Attempt) -> None:
         if attempt.fate == "held" and self._storage.durable and not attempt.reason:

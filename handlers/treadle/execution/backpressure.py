@@ -92,7 +92,7 @@ class Backpressure:
             await asyncio.sleep(SHED_PERIOD)
             if not crowded():
                 continue
-            ended = sum(self._events.shed(credit.run_id) for credit in list(self._waiting))
+            ended = sum([await self._events.shed(credit.run_id) for credit in list(self._waiting)])
             if ended:
                 log.warning("clients that read nothing were broken off: runs wait for their slots", clients=ended)
 

@@ -66,5 +66,5 @@ class Claiming:
                 await self._endings.give_back(run)
                 continue
             self._slots.take()
-            begun += self._attempts.begin(run)
+            begun += await self._attempts.take_over(run)
         return begun == len(claimed)

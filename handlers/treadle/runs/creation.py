@@ -103,7 +103,7 @@ class Creation:
             except KeyTaken as taken:
                 earlier = taken.earlier
         (run,) = await self._created(once, earlier)
-        return Followed(run, self._follow_again(run, after if after == END else seen), repeated=True)
+        return Followed(run, await self._follow_again(run, after if after == END else seen), repeated=True)
 
     def _once(self, request: CreateRequest) -> IdempotentRequest | None:
         if request.idempotency_key is None:
@@ -151,14 +151,14 @@ class Creation:
             runs.append(run)
         return runs
 
-    def _follow_again(self, run: RunRecord, after: int) -> Follower:
+    async def _follow_again(self, run: RunRecord, after: int) -> Follower:
         if after == END:
-            return self.runs.await_end(run)
+            return await self.runs.await_end(run)
         if run.ended_at is not None and run.ended_at + self.resumable_ttl <= self.clock():
             outcome = f"GET /runs/{run.run_id} has its outcome"
             gone = f"the events of run {run.run_id} are no longer kept (RESUMABLE_STREAM_TTL_SECONDS)"
             raise OutcomeGone(f"Idempotency-Key: {gone}; {outcome}")
-        return self.runs.follow(run, after)
+        return await self.runs.follow(run, after)
 
 
 def fingerprint(operation: str, document: Any) -> str:

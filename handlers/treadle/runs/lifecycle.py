@@ -75,7 +75,7 @@ class Runs:
             run = replace(run, shared=after != END)
         with self._adding([run]), ExitStack() as undo:
             # Before the run is added: then nothing can fail any more that its client would take for a refusal.
-            follower = self._storage.events.follow(run.run_id, after)
+            follower = await self._storage.events.follow(run.run_id, after)
             undo.callback(follower.close)
             await self._storage.runs.add([run], kept_threads([run], self._thread_ttl), once)
             undo.pop_all()
@@ -142,7 +142,7 @@ class Runs:
 
     async def _until_over_elsewhere(self, run: RunRecord) -> None:
         """Wait up to LINGERING seconds for the process that runs it: the run must not write after its deletion."""
-        follower = self.await_end(run)
+        follower = await self.await_end(run)
         with suppress(TimeoutError), closing(follower):
             async with asyncio.timeout(LINGERING):
                 while not follower.ended:
@@ -153,13 +153,13 @@ class Runs:
         known = follower.final or await self._storage.runs.get(run.run_id)
         return known or replace(run, status="interrupted", outcome=cancelled("the run is no longer kept"))
 
-    def follow(self, run: RunRecord, after: int | None) -> Follower:
+    async def follow(self, run: RunRecord, after: int | None) -> Follower:
         """Follow the run's events after a sequence number, or FROM_NOW. Replay needs a resumable run."""
-        return self._storage.events.follow(run.run_id, after if run.resumable else FROM_NOW)
+        return await self._storage.events.follow(run.run_id, after if run.resumable else FROM_NOW)
 
-    def await_end(self, run: RunRecord) -> Follower:
+    async def await_end(self, run: RunRecord) -> Follower:
         """A follower that ends with the run and carries no events."""
-        return self._storage.events.follow(run.run_id, END)
+        return await self._storage.events.follow(run.run_id, END)
 
     async def cancel(self, run_id: str, action: CancelAction, reason: str) -> bool:
         """End a pending run, or cancel a running one so that its awaiting node learns of it; False if it has ended."""

@@ -9,7 +9,7 @@ from treadle.settings import Settings
 from treadle.storage.contract.store import Storage
 
 
-def open_storage(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
+async def open_storage(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
     """The storage that `settings.database_uri` names, for a process that has these graphs.
 
     Raises ConfigError for an unknown scheme.
@@ -17,9 +17,9 @@ def open_storage(settings: Settings, graph_ids: Sequence[str], clock: Callable[[
     if settings.backend == "memory":
         from treadle.storage.memory import open_memory
 
-        return open_memory(settings, clock)
+        return await open_memory(settings, clock)
     if settings.backend == "sqlite":
         from treadle.storage.sqlite import open_sqlite
 
-        return open_sqlite(settings, graph_ids, clock)
+        return await open_sqlite(settings, graph_ids, clock)
     raise ConfigError(f"DATABASE_URI={settings.database_uri!r}: no such kind of store; use sqlite:///PATH or memory://")

@@ -73,7 +73,7 @@ class CancelHandlers:
     async def _cancel(
         self, run: RunRecord, action: CancelAction, reason: str, location: str, *, wait: bool
     ) -> Reply[Any]:
-        follower = self._runs.await_end(run)
+        follower = await self._runs.await_end(run)
         if not await self._runs.cancel(run.run_id, action, reason.format(action=action)):
             follower.close()
             raise RunNotFound(f"Run {run.run_id} has ended or is being cancelled: there is nothing to cancel")

@@ -43,7 +43,7 @@ class RunHandlers:
     async def join_run(self, call: Call[op.JoinRunBody, op.JoinRunParameters]) -> Reply[op.JoinRunResult]:
         """Answer as `POST /runs/wait` would, whether the run has ended or not."""
         run = await self._runs.get(str(call.parameters.run_id))
-        return self._join(run, run_location(call.scope, run), call.parameters.cancel_on_disconnect)
+        return await self._join(run, run_location(call.scope, run), call.parameters.cancel_on_disconnect)
 
     async def join_run_stream(
         self, call: Call[op.JoinRunStreamBody, op.JoinRunStreamParameters]
@@ -51,7 +51,7 @@ class RunHandlers:
         """Answer with the run's events from now on, or after `Last-Event-ID` if the run is resumable."""
         parameters = call.parameters
         run = await self._runs.get(str(parameters.run_id))
-        return self._stream(
+        return await self._stream(
             run,
             run_location(call.scope, run),
             after=cursor(parameters.last_event_id),
@@ -73,7 +73,7 @@ class RunHandlers:
     ) -> Reply[op.JoinThreadRunResult]:
         """As `join_run`; the outcome stays when a temporary thread has gone."""
         run = await self._runs.get_of_thread(call.parameters.thread_id, call.parameters.run_id)
-        return self._join(run, thread_run_location(call.scope, run), call.parameters.cancel_on_disconnect)
+        return await self._join(run, thread_run_location(call.scope, run), call.parameters.cancel_on_disconnect)
 
     async def join_thread_run_stream(
         self, call: Call[op.JoinThreadRunStreamBody, op.JoinThreadRunStreamParameters]
@@ -81,7 +81,7 @@ class RunHandlers:
         """As `join_run_stream`; a resumable run can be replayed when a temporary thread has gone."""
         parameters = call.parameters
         run = await self._runs.get_of_thread(parameters.thread_id, parameters.run_id)
-        return self._stream(
+        return await self._stream(
             run,
             thread_run_location(call.scope, run),
             after=cursor(parameters.last_event_id),
@@ -102,8 +102,8 @@ class RunHandlers:
         listed = [{key: value for key, value in view.items() if keys is None or key in keys} for view in views]
         return Json(cast(list[results.ListedRun], listed))
 
-    def _join(self, run: RunRecord, location: str, cancel_on_disconnect: bool) -> Reply[Any]:
-        follower = self._runs.await_end(run)
+    async def _join(self, run: RunRecord, location: str, cancel_on_disconnect: bool) -> Reply[Any]:
+        follower = await self._runs.await_end(run)
 
         async def body() -> bytes:
             return wait_body(await self._runs.ended(run, follower))
@@ -116,7 +116,7 @@ class RunHandlers:
             on_disconnect=self._cancel(run) if cancel_on_disconnect else None,
         )
 
-    def _stream(
+    async def _stream(
         self,
         run: RunRecord,
         location: str,
@@ -126,7 +126,7 @@ class RunHandlers:
         cancel_on_disconnect: bool,
     ) -> Reply[Any]:
         return EventStream(
-            self._runs.follow(run, after),
+            await self._runs.follow(run, after),
             with_ids=run.resumable,
             period=self._heartbeat,
             headers={"content-location": location, "location": f"{location}/stream"},

@@ -60,11 +60,14 @@ class EventLog(ABC):
 
     @abstractmethod
     def expect(self, run: RunRecord) -> None:
-        """Allow a run that is about to be added to be followed."""
+        """Allow a run that is about to be added to be followed. If it is claimed, its attempt begins here."""
 
     @abstractmethod
-    def open(self, run: RunRecord) -> None:
-        """Begin an attempt at the run in this process. Only events of a resumable run can be replayed."""
+    async def open(self, run: RunRecord) -> None:
+        """Begin an attempt at a run that was claimed from the queue. No effect on one that was expected claimed.
+
+        Only events of a resumable run can be replayed.
+        """
 
     @abstractmethod
     def append(self, run_id: str, events: Sequence[tuple[str, bytes]]) -> None:
@@ -90,7 +93,7 @@ class EventLog(ABC):
         """End all followers as `broken`, because this process ends."""
 
     @abstractmethod
-    def follow(self, run_id: str, after: int | None) -> Follower:
+    async def follow(self, run_id: str, after: int | None) -> Follower:
         """Follow the run from the event after number `after`, or FROM_NOW, or only to its END.
 
         For a run that is unknown or has ended, the follower ends after the events that are kept.
@@ -105,7 +108,7 @@ class EventLog(ABC):
         """Whether the writer has to wait for `room` before it appends more."""
 
     @abstractmethod
-    def shed(self, run_id: str) -> int:
+    async def shed(self, run_id: str) -> int:
         """End followers that block the writer and have read nothing since the last call; return their number.
 
         A follower in another process, whose progress is seen in larger steps, is ended after several such calls.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from treadle.storage.contract.deliveries import DeliveryStore
 from treadle.storage.contract.events import EventLog
@@ -35,7 +36,7 @@ class Storage:
     checkpoints: Path | None
     """The file for the checkpoints of kept threads; None: they are in memory."""
     durable: bool
-    close: Callable[[], None]
+    close: Callable[[], Coroutine[Any, Any, None]]
     """Writes what is waiting, and closes files and connections."""
 
     def __repr__(self) -> str:

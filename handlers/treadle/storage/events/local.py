@@ -28,13 +28,14 @@ class MemoryEventLog(EventLog):
     def expect(self, run: RunRecord) -> None:
         self._runs[run.run_id] = _RunEvents(run.resumable, self._budget)
 
-    def open(self, run: RunRecord) -> None:
+    async def open(self, run: RunRecord) -> None:
         if run.run_id not in self._runs:
             self.expect(run)
 
     def open_at(self, run: RunRecord, first: int) -> None:
         """As `open`, for a run whose first event here is not its first one."""
-        self.open(run)
+        if run.run_id not in self._runs:
+            self.expect(run)
         self._runs[run.run_id].first = first
 
     def last(self, run_id: str) -> int:
@@ -74,7 +75,7 @@ class MemoryEventLog(EventLog):
         for run_id in list(self._runs):
             self.abandon(run_id)
 
-    def follow(self, run_id: str, after: int | None) -> Follower:
+    async def follow(self, run_id: str, after: int | None) -> Follower:
         return _MemoryFollower(self._runs.get(run_id) or _RunEvents.nothing(), after)
 
     async def room(self, run_id: str) -> None:
@@ -87,7 +88,7 @@ class MemoryEventLog(EventLog):
         run = self._runs.get(run_id)
         return run is not None and run.full()
 
-    def shed(self, run_id: str) -> int:
+    async def shed(self, run_id: str) -> int:
         run = self._runs.get(run_id)
         return run.shed() if run is not None and run.full() else 0
 

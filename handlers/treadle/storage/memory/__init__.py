@@ -26,7 +26,11 @@ class NoChanges(Changes):
         await asyncio.Event().wait()
 
 
-def open_memory(settings: Settings, clock: Callable[[], float]) -> Storage:
+async def _close() -> None:
+    """There is nothing to write, and nothing to close."""
+
+
+async def open_memory(settings: Settings, clock: Callable[[], float]) -> Storage:
     """A storage that ends with this process."""
     threads = MemoryThreadStore(clock)
     retention_bytes = MEMORY_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes
@@ -51,5 +55,5 @@ def open_memory(settings: Settings, clock: Callable[[], float]) -> Storage:
         NoChanges(),
         checkpoints=None,
         durable=False,
-        close=lambda: None,
+        close=_close,
     )

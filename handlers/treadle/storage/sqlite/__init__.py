@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 from treadle.errors import ConfigError
 from treadle.settings import Settings
+from treadle.storage.contract.events import EventLog
 from treadle.storage.contract.queue_limit import QueueLimit
 from treadle.storage.contract.store import Storage
+from treadle.storage.events.shared import SharedEventLog
+from treadle.storage.sqlite.changes import SqliteChanges
 from treadle.storage.sqlite.database import Database
 from treadle.storage.sqlite.deliveries import SQL as DELIVERIES
 from treadle.storage.sqlite.deliveries import SqliteDeliveryStore
-from treadle.storage.sqlite.events import SqliteEventLog
-from treadle.storage.sqlite.feedback import SqliteFeedbackStore
-from treadle.storage.sqlite.following import Followers, SqliteChanges
+from treadle.storage.sqlite.event_rows import SqliteEventRows
+from treadle.storage.sqlite.feedback import SqliteFeedbackStore, read_secret
 from treadle.storage.sqlite.ownership import Ownership
 from treadle.storage.sqlite.runs import SQL, SqliteRunStore
 from treadle.storage.sqlite.threads import SqliteThreadStore
@@ -28,29 +31,13 @@ DELIVERY_MARGIN = 15.0
 """Seconds by which the claim of a delivery outlasts the time that an attempt may take."""
 
 
-def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
+async def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
     """The storage in the file of `sqlite:///PATH`, made if it is not there. Raises ConfigError."""
     path = sqlite_path(settings.database_uri)
-    try:
-        _make_folder(path.parent)
-    except OSError as error:
-        raise ConfigError(f"{path.parent}: cannot be made: {error.strerror}; name another in DATABASE_URI") from None
-    database = Database(path, synchronous=settings.sqlite_sync)
-    with ExitStack() as opened:
-        opened.callback(database.close)
-        ownership = Ownership(path)
-        opened.callback(ownership.release)
-        if ownership.alone:
-            # No live process owns runs that are marked running: their next attempts may begin at once.
-            database.write_now(SQL["abandon"])
-            database.write_now(DELIVERIES["abandon"])
-        ownership.share()
-        feedback = SqliteFeedbackStore(database, clock)
-        opened.pop_all()
+    database, ownership, secret = _open(path, settings.sqlite_sync)
     changes = SqliteChanges(database)
     lease = settings.webhook_timeout + DELIVERY_MARGIN
     deliveries = SqliteDeliveryStore(database, clock, graph_ids, lease=lease, ttl=settings.run_ttl)
-    changes.watch(deliveries.changed.set)
     runs = SqliteRunStore(
         database,
         clock,
@@ -63,28 +50,49 @@ def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[]
         queue_limit=QueueLimit(settings.max_queued),
         retention_bytes=FILE_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes,
     )
-
-    def close() -> None:
-        events.close_all()
-        changes.stop()
-        database.close()
-        ownership.release()
-
-    followers = Followers(database, changes, clock, settings.lease)
-    events = SqliteEventLog(database, followers, settings.event_buffer_bytes, clock)
-    changes.watch(events.share_what_is_wanted)
-    threads = SqliteThreadStore(database, clock)
+    events = SharedEventLog(
+        SqliteEventRows(database, clock, settings.lease), settings.event_buffer_bytes, settings.lease
+    )
+    changes.watch(deliveries.look)
+    changes.watch(events.look)
     return Storage(
         runs,
-        threads,
+        SqliteThreadStore(database, clock),
         deliveries,
-        feedback,
+        SqliteFeedbackStore(database, clock, secret),
         events,
         changes,
         checkpoints=path.with_name("checkpoints.db"),
         durable=True,
-        close=close,
+        close=partial(_close, events, changes, database, ownership),
     )
+
+
+def _open(path: Path, synchronous: str) -> tuple[Database, Ownership, bytes]:
+    """The file, and the secret in it. Runs and deliveries that no live process owns are free at once."""
+    try:
+        _make_folder(path.parent)
+    except OSError as error:
+        raise ConfigError(f"{path.parent}: cannot be made: {error.strerror}; name another in DATABASE_URI") from None
+    database = Database(path, synchronous=synchronous)
+    with ExitStack() as opened:
+        opened.callback(database.close)
+        ownership = Ownership(path)
+        opened.callback(ownership.release)
+        if ownership.alone:
+            database.write_now(SQL["abandon"])
+            database.write_now(DELIVERIES["abandon"])
+        ownership.share()
+        secret = read_secret(database)
+        opened.pop_all()
+    return database, ownership, secret
+
+
+async def _close(events: EventLog, changes: SqliteChanges, database: Database, ownership: Ownership) -> None:
+    events.close_all()
+    changes.stop()
+    database.close()
+    ownership.release()
 
 
 def _make_folder(folder: Path) -> None:

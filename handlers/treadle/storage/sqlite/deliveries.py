@@ -32,6 +32,10 @@ class SqliteDeliveryStore(DeliveryStore):
         self._lease = lease
         self._ttl = ttl
 
+    async def look(self) -> None:
+        """Another process may have added a delivery."""
+        self.changed.set()
+
     async def claim(self, limit: int, without: Collection[str] = ()) -> list[Delivery]:
         now, busy = self._clock(), orjson.dumps(list(without))
         # Looked for before the write lock is taken: most of the time there is nothing.

@@ -16,18 +16,12 @@ ROW_BYTES = 150
 
 
 class SqliteFeedbackStore(FeedbackStore):
-    """The table `feedback`. Triggers see that it counts as a part of its run, and goes with it.
+    """The table `feedback`. Triggers see that it counts as a part of its run, and goes with it."""
 
-    Raises ConfigError if the file cannot be read or written.
-    """
-
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float], secret: bytes) -> None:
         self._database = database
         self._clock = clock
-        if not database.read(SQL["secret"]):
-            # Of two processes that open a new file, the first one makes the secret of both.
-            database.write_now(SQL["make_secret"].format(secret=token_hex(32)))
-        self.secret = database.read(SQL["secret"])[0][0]
+        self.secret = secret
 
     async def add(self, run_id: str, given: Feedback, most: int) -> int:
         now = self._clock()
@@ -55,3 +49,12 @@ class SqliteFeedbackStore(FeedbackStore):
 
     async def of_run(self, run_id: str) -> list[Feedback]:
         return [Feedback(*row) for row in self._database.read(SQL["of_run"], run_id)]
+
+
+def read_secret(database: Database) -> bytes:
+    """The secret of the file, made if there is none. Raises ConfigError if the file cannot be read or written."""
+    if not database.read(SQL["secret"]):
+        # Of two processes that open a new file, the first one makes the secret of both.
+        database.write_now(SQL["make_secret"].format(secret=token_hex(32)))
+    secret: bytes = database.read(SQL["secret"])[0][0]
+    return secret

@@ -1,0 +1,88 @@
+"""What a store that several processes share supplies for events: rows of events, and of their readers' cursors."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from treadle.storage.contract.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A follower in one process, as the process that writes the events knows it."""
+
+    run_id: str
+    process: str
+    number: int
+
+
+class EventRows(ABC):
+    """Row verbs over which `SharedEventLog` is written.
+
+    A run is *shared* when its events are written to the store. Reads and `add` raise StorageUnavailable (503). A verb
+    that returns a future begins at once: the store carries it out before what it is asked later. Except for `add`, the
+    future need not be awaited.
+    """
+
+    # For the process that writes the events.
+
+    @abstractmethod
+    async def begun(self, run_id: str) -> tuple[bool, int] | None:
+        """Whether the run is shared, and the number of its last event (0: none); None if the run is unknown."""
+
+    @abstractmethod
+    async def shared(self) -> Sequence[str]:
+        """The ids of the running runs that are shared."""
+
+    @abstractmethod
+    def add(self, run_id: str, claim: str, last: int, events: Sequence[tuple[str, bytes]]) -> asyncio.Future[bool]:
+        """Commit events, all or none, with the numbers after `last`. False if the run has another claim."""
+
+    @abstractmethod
+    def trim(self, run_id: str, claim: str, floor: int) -> asyncio.Future[None]:
+        """Delete the events up to number `floor`. No effect if the run has another claim."""
+
+    @abstractmethod
+    async def slowest(self, run_id: str) -> int | None:
+        """The smallest cursor of the readers whose process lives; None without readers."""
+
+    @abstractmethod
+    def shed(self, run_id: str, cursor: float) -> asyncio.Future[None]:
+        """Forget the readers at this cursor or before it."""
+
+    # For the processes of the readers.
+
+    @abstractmethod
+    async def after(self, run_id: str, cursor: int) -> list[Event]:
+        """The next page of the events after `cursor`, in order."""
+
+    @abstractmethod
+    async def last(self, run_id: str) -> int:
+        """The number of the last event; 0 without events."""
+
+    @abstractmethod
+    async def has_ended(self, run_id: str) -> bool:
+        """Whether the run has ended or is unknown. All of its events are readable by then."""
+
+    @abstractmethod
+    async def states(self, run_ids: Sequence[str]) -> Mapping[str, Hashable]:
+        """A value for each run that differs when its status or its last event has changed."""
+
+    @abstractmethod
+    def enter(self, reader: Reader, cursor: int) -> asyncio.Future[None]:
+        """Make the run shared, and note that the reader has read up to `cursor`."""
+
+    @abstractmethod
+    async def is_entered(self, reader: Reader) -> bool:
+        """Whether the reader is noted."""
+
+    @abstractmethod
+    def stay(self, process: str) -> asyncio.Future[None]:
+        """The process lives: renew the leases of its readers."""
+
+    @abstractmethod
+    def leave(self, reader: Reader) -> asyncio.Future[None]:
+        """Forget the reader."""
