@@ -34,6 +34,12 @@ async def leased(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -
         yield storage
 
 
+@pytest.fixture(params=SHARED, ids=scheme)
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a store that several processes may share, and that has nothing in it."""
+    return str(request.param).format(folder=tmp_path)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where a test may have a SQLite file."""

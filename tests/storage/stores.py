@@ -151,3 +151,8 @@ def count(path: Path, what: str) -> Any:
     """The first column of the first row, read from outside."""
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute(f"SELECT {what}").fetchone()[0]
+
+
+def rows(uri: str, table: str) -> int:
+    """The number of rows in a table of a shared store, read from outside."""
+    return int(count(Path(uri.removeprefix("sqlite:///")), f"count(*) FROM {table}"))

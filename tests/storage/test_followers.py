@@ -1,9 +1,8 @@
-"""Runs in an SQLite file that are followed from another process than the one that executes them."""
+"""Runs of a shared store that are followed from another process than the one that executes them."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -17,12 +16,12 @@ from tests.storage.stores import (
     begin,
     claim_one,
     claimed,
-    count,
     end,
     ending,
     numbers,
     processes,
     record,
+    rows,
     seen,
     until,
 )
@@ -33,9 +32,9 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize(("after", "expected"), [(0, [1, 2, 3, 4]), (2, [3, 4]), (3, [4]), (None, [4]), (99, [4])])
 async def test_events_of_a_resumable_run_are_followed_from_any_cursor_elsewhere(
-    path: Path, clock: Clock, after: int | None, expected: list[int]
+    shared: str, clock: Clock, after: int | None, expected: list[int]
 ) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+    async with processes(shared, clock) as (one, other):
         run = await begin(one, "a", RESUMABLE)
         one.events.append("a", [("x", b"1"), ("y", b"2"), ("z", b"3")])
         await one.runs.renew({"a": "token"}, extend=True)  # committed after the events
@@ -50,8 +49,8 @@ async def test_events_of_a_resumable_run_are_followed_from_any_cursor_elsewhere(
         assert [event.seq for event in await all_seen(await other.events.follow("a", 1))] == [2, 3, 4]
 
 
-async def test_other_events_are_followed_elsewhere_from_when_somebody_asks(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_other_events_are_followed_elsewhere_from_when_somebody_asks(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock) as (one, other):
         run = await begin(one, "a")
         here = await one.events.follow("a", 0)
         one.events.append("a", [("x", b"1")])
@@ -75,9 +74,9 @@ async def test_other_events_are_followed_elsewhere_from_when_somebody_asks(path:
 
 
 async def test_a_run_that_is_shared_from_the_start_is_followed_elsewhere_from_its_first_event(
-    path: Path, clock: Clock
+    shared: str, clock: Clock
 ) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+    async with processes(shared, clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
         follower = await one.events.follow("a", 0)
         run = await claim_one(other)
@@ -88,8 +87,8 @@ async def test_a_run_that_is_shared_from_the_start_is_followed_elsewhere_from_it
         assert (await all_seen(follower), follower.broken) == ([], False)
 
 
-async def test_whoever_asks_between_the_claim_and_the_start_misses_nothing(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_whoever_asks_between_the_claim_and_the_start_misses_nothing(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock) as (one, other):
         await one.runs.add([record("a")])
         run = await claim_one(one)
         follower = await other.events.follow("a", 0)
@@ -102,8 +101,8 @@ async def test_whoever_asks_between_the_claim_and_the_start_misses_nothing(path:
         assert await numbers(follower, 1) == [1]
 
 
-async def test_a_follower_goes_on_elsewhere_when_a_run_changes_hands(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock, number=3) as (one, other, third):
+async def test_a_follower_goes_on_elsewhere_when_a_run_changes_hands(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock, number=3) as (one, other, third):
         await begin(one, "a", RESUMABLE)
         here, elsewhere = await one.events.follow("a", 0), await third.events.follow("a", 0)
         one.events.append("a", [("x", b"1"), ("y", b"2")])
@@ -123,9 +122,9 @@ async def test_a_follower_goes_on_elsewhere_when_a_run_changes_hands(path: Path,
 
 
 async def test_a_process_that_claims_its_own_lost_run_writes_the_events_of_the_new_attempt(
-    path: Path, clock: Clock
+    shared: str, clock: Clock
 ) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+    async with processes(shared, clock) as (one, other):
         await begin(one, "a", RESUMABLE)
         before = await one.events.follow("a", 0)
         one.events.append("a", [("x", b"1")])
@@ -138,8 +137,8 @@ async def test_a_process_that_claims_its_own_lost_run_writes_the_events_of_the_n
         assert [event.name for event in await all_seen(await other.events.follow("a", 0))] == ["x", "y"]
 
 
-async def test_a_late_writer_does_not_trim_the_events_of_its_successor(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_a_late_writer_does_not_trim_the_events_of_its_successor(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock) as (one, other):
         await begin(one, "a", RESUMABLE)
         clock.now += 15
         run = await claim_one(other)
@@ -152,8 +151,8 @@ async def test_a_late_writer_does_not_trim_the_events_of_its_successor(path: Pat
         assert [event.name for event in await all_seen(await other.events.follow("a", 0))] == ["x", "y"]
 
 
-async def test_a_thousand_can_wait_elsewhere_for_runs_that_come_and_go(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_a_thousand_can_wait_elsewhere_for_runs_that_come_and_go(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock) as (one, other):
         await one.runs.add([claimed(str(number)) for number in range(1000)])
         followers = [await other.events.follow(str(number), END) for number in range(1000)]
         waiting = [asyncio.ensure_future(follower.next()) for follower in followers]
@@ -168,9 +167,9 @@ async def test_a_thousand_can_wait_elsewhere_for_runs_that_come_and_go(path: Pat
 
 @pytest.mark.parametrize("after", [0, 1, 2])
 async def test_a_replay_in_the_process_of_the_next_attempt_begins_with_the_first_one(
-    path: Path, clock: Clock, after: int
+    shared: str, clock: Clock, after: int
 ) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+    async with processes(shared, clock) as (one, other):
         await begin(one, "a", RESUMABLE)
         one.events.append("a", [("x", b"1"), ("y", b"2")])
         await one.events.written("a")
@@ -186,8 +185,8 @@ async def test_a_replay_in_the_process_of_the_next_attempt_begins_with_the_first
         assert ([event.seq for event in await all_seen(follower)], follower.broken) == ([4], False)
 
 
-async def test_events_under_a_lost_claim_hold_nobody_up(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_events_under_a_lost_claim_hold_nobody_up(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock) as (one, other):
         await begin(one, "a", RESUMABLE)
         clock.now += LEASE
         await claim_one(other)
@@ -199,8 +198,8 @@ async def test_events_under_a_lost_claim_hold_nobody_up(path: Path, clock: Clock
         assert not one.events.full("a")
 
 
-async def test_the_events_of_an_ended_run_stay_while_somebody_elsewhere_reads_them(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_the_events_of_an_ended_run_stay_while_somebody_elsewhere_reads_them(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
         follower = await other.events.follow("a", 0)
         await other.runs.renew({}, extend=True)  # committed after the word that it reads
@@ -217,4 +216,4 @@ async def test_the_events_of_an_ended_run_stay_while_somebody_elsewhere_reads_th
         assert [event.seq for event in await all_seen(follower)] == [1, 2, 3, 4, 5]
         await other.runs.renew({}, extend=True)
         await one.runs.sweep()
-        assert count(path, "count(*) FROM events") == count(path, "count(*) FROM runs") == 0
+        assert rows(shared, "events") == rows(shared, "runs") == 0

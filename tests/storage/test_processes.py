@@ -1,10 +1,9 @@
-"""One SQLite file that several processes have open: what one does, the others see."""
+"""One store that several processes have open: what one does, the others see."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -27,8 +26,8 @@ async def quiet(storage: Storage) -> None:
                 await storage.changes.next()
 
 
-async def test_what_one_adds_another_claims_and_ends(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_what_one_adds_another_claims_and_ends(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock) as (one, other):
         await one.runs.add([record("a")])
         run = await claim_one(other)
         assert await one.runs.claim(1) == []
@@ -37,8 +36,8 @@ async def test_what_one_adds_another_claims_and_ends(path: Path, clock: Clock) -
         assert await one.runs.get("a") == ended
 
 
-async def test_each_run_goes_to_exactly_one_claimer_of_all_processes(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock, number=4) as stores:
+async def test_each_run_goes_to_exactly_one_claimer_of_all_processes(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock, number=4) as stores:
         for batch in range(5):
             ids = {f"{batch} {number}" for number in range(100)}
             await stores[batch % 4].runs.add([record(run_id) for run_id in ids])
@@ -46,8 +45,8 @@ async def test_each_run_goes_to_exactly_one_claimer_of_all_processes(path: Path,
             assert sorted(run.run_id for claims in taken for run in claims) == sorted(ids)
 
 
-async def test_a_run_is_settled_once_by_whoever_holds_it_last(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_a_run_is_settled_once_by_whoever_holds_it_last(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock) as (one, other):
         await one.runs.add([claimed("a")])
         clock.now += 15
         run = await claim_one(other)
@@ -61,8 +60,8 @@ async def test_a_run_is_settled_once_by_whoever_holds_it_last(path: Path, clock:
         assert found is not None and (found.status, found.attempt) == ("success", 2)
 
 
-async def test_a_change_wakes_every_process(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock, number=3) as (one, *others):
+async def test_a_change_wakes_every_process(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock, number=3) as (one, *others):
         await one.runs.add([claimed("run"), record("pending")])
         changes = (
             lambda: one.runs.add([record("new")]),
@@ -78,8 +77,8 @@ async def test_a_change_wakes_every_process(path: Path, clock: Clock) -> None:
                 await asyncio.gather(*(other.changes.next() for other in others))
 
 
-async def test_a_cancellation_from_another_process_is_there_when_its_change_is(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_a_cancellation_from_another_process_is_there_when_its_change_is(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock) as (one, other):
         await one.runs.add([claimed("a")])
         request = CancelRequest("rollback", "forget it")
         assert await other.runs.request_cancel("a", request)
@@ -91,25 +90,24 @@ async def test_a_cancellation_from_another_process_is_there_when_its_change_is(p
         await until(told)
 
 
-async def test_what_a_process_left_running_begins_again_when_it_was_the_last(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock, number=1) as (one,):
+async def test_what_a_process_left_running_begins_again_when_it_was_the_last(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock, number=1) as (one,):
         await one.runs.add([claimed("a")])
-    async with processes(f"sqlite:///{path}", clock, number=1) as (one,):
+    async with processes(shared, clock, number=1) as (one,):
         run = await claim_one(one)
         assert (run.run_id, run.attempt) == ("a", 2)
 
 
-async def test_what_others_are_running_goes_on_when_a_process_comes(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock, number=1) as (one,):
+async def test_what_others_are_running_goes_on_when_a_process_comes(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock, number=1) as (one,):
         await one.runs.add([claimed("a")])
-        async with processes(f"sqlite:///{path}", clock, number=1) as (late,):
+        async with processes(shared, clock, number=1) as (late,):
             assert await late.runs.claim(1) == []
         assert await one.runs.renew({"a": "token"}, extend=False) == {"a": None}
 
 
-async def test_a_process_claims_runs_of_its_own_graphs_only(path: Path, clock: Clock) -> None:
-    uri = f"sqlite:///{path}"
-    async with opened(uri, clock, ["old", "both"]) as one, opened(uri, clock, ["both", "new", "x"]) as other:
+async def test_a_process_claims_runs_of_its_own_graphs_only(shared: str, clock: Clock) -> None:
+    async with opened(shared, clock, ["old", "both"]) as one, opened(shared, clock, ["both", "new", "x"]) as other:
         runs = [record(f"{graph} {n}", graph_id=graph, due=990.0 + n) for n in range(3) for graph in ("both", "new")]
         await one.runs.add([*runs, claimed("new 3", graph_id="new"), record("gone", graph_id="gone", due=1.0)])
         assert await one.runs.next_due() == 990

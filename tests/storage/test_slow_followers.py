@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -13,11 +12,11 @@ from tests.storage.stores import (
     Clock,
     all_seen,
     claim_one,
-    count,
     end,
     numbers,
     processes,
     record,
+    rows,
 )
 from treadle.storage.contract.events import END, Follower
 from treadle.storage.contract.store import Storage
@@ -26,8 +25,8 @@ from treadle.storage.events.shared import STUCK
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_slow_follower_elsewhere_holds_the_writer_up_and_misses_nothing(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_a_slow_follower_elsewhere_holds_the_writer_up_and_misses_nothing(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
         slow, at_end = await other.events.follow("a", 0), await other.events.follow("a", END)
         await other.runs.renew({}, extend=True)  # committed after the word that it reads
@@ -55,7 +54,7 @@ async def test_a_slow_follower_elsewhere_holds_the_writer_up_and_misses_nothing(
         assert not slow.broken and await all_seen(at_end) == []
         await one.runs.renew({}, extend=True)  # committed after all that was written before
         await other.runs.renew({}, extend=True)
-        assert count(path, "count(*) FROM readers") == 0
+        assert rows(shared, "readers") == 0
 
 
 async def followed(one: Storage, other: Storage) -> Follower:
@@ -68,8 +67,8 @@ async def followed(one: Storage, other: Storage) -> Follower:
 
 
 @pytest.mark.parametrize("leaves", ["closes", "dies"])
-async def test_a_follower_elsewhere_that_has_gone_holds_nobody_up(path: Path, clock: Clock, leaves: str) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_a_follower_elsewhere_that_has_gone_holds_nobody_up(shared: str, clock: Clock, leaves: str) -> None:
+    async with processes(shared, clock) as (one, other):
         follower = await followed(one, other)
         for _ in range(20):
             one.events.append("a", [("x", b"x" * 100)])
@@ -83,11 +82,11 @@ async def test_a_follower_elsewhere_that_has_gone_holds_nobody_up(path: Path, cl
             await one.events.room("a")
         assert not one.events.full("a")
         await one.runs.sweep()
-        assert count(path, "count(*) FROM readers") == 0
+        assert rows(shared, "readers") == 0
 
 
-async def test_who_stood_still_while_events_were_forgotten_ends_broken(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_who_stood_still_while_events_were_forgotten_ends_broken(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock) as (one, other):
         follower = await followed(one, other)
         one.events.append("a", [("x", b"1")])
         assert await numbers(follower, 1) == [1]
@@ -99,8 +98,8 @@ async def test_who_stood_still_while_events_were_forgotten_ends_broken(path: Pat
         assert (await all_seen(follower), follower.broken) == ([], True)
 
 
-async def test_who_reads_nothing_elsewhere_is_broken_off_after_several_calls(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock) as (one, other):
+async def test_who_reads_nothing_elsewhere_is_broken_off_after_several_calls(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock) as (one, other):
         follower = await followed(one, other)
         one.events.append("a", [("x", b"x")])
         assert await numbers(follower, 1) == [1]
