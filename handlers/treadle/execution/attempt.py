@@ -110,7 +110,7 @@ class _Attempt:
         run, allowed = self._run, self._execution.attempts
         while not run.temporary:
             try:
-                await self._execution.checkpoints.delete(run.thread_id)
+                await self._execution.checkpoints.delete(run.thread_id, run_id=run.run_id)
                 break
             except StorageUnavailable as error:
                 log.error("a run cannot begin anew; trying again", run_id=run.run_id, error=str(error))

@@ -13,7 +13,7 @@ from treadle.background import RETRY_PERIOD
 from treadle.encoding import encode
 from treadle.errors import LeaseLost, StorageUnavailable
 from treadle.execution.attempt import End
-from treadle.execution.own_threads import busy_thread, left_by, left_by_rollback
+from treadle.execution.own_threads import left_by, left_by_rollback
 from treadle.execution.retention import Retention
 from treadle.execution.runner import Attempt
 from treadle.graphs.checkpoints import Checkpoints
@@ -145,15 +145,9 @@ class Endings:
             log.error("a run that was rolled back cannot be forgotten", run_id=run.run_id, error=str(error))
 
     async def _delete_written(self, run: RunRecord) -> None:
-        """Delete the checkpoints of a kept run: its thread has nothing else, unless it is another one by its id.
-
-        Raises StorageUnavailable if that fails.
-        """
-        if run.temporary:
-            return
-        thread = await self._storage.threads.get(run.thread_id)
-        if thread is None or thread.created_at == busy_thread(run).created_at:
-            await self._loop.call(lambda: self._checkpoints.delete(run.thread_id))
+        """Delete the checkpoints that a run wrote in its kept thread. Raises StorageUnavailable."""
+        if not run.temporary:
+            await self._loop.call(lambda: self._checkpoints.delete(run.thread_id, run_id=run.run_id))
 
 
 def cancelled(reason: str, outcome: Outcome | None = None) -> Outcome:

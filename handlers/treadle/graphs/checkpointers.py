@@ -17,6 +17,16 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 Saver = BaseCheckpointSaver[Any]
+# LangGraph puts the run's id, which is in its config, into the metadata of each checkpoint.
+_OF_RUN = """
+thread_id = ?1 AND CASE WHEN json_valid(CAST(metadata AS TEXT))
+    THEN json_extract(CAST(metadata AS TEXT), '$.run_id') END = ?2
+"""
+_DELETE_OF_RUN = (
+    "DELETE FROM writes WHERE thread_id = ?1 AND (checkpoint_ns, checkpoint_id) IN "
+    f"(SELECT checkpoint_ns, checkpoint_id FROM checkpoints WHERE {_OF_RUN})",
+    f"DELETE FROM checkpoints WHERE {_OF_RUN}",
+)
 
 
 class Savers(ABC):
@@ -25,6 +35,10 @@ class Savers(ABC):
     @abstractmethod
     async def here(self) -> Saver:
         """The checkpointer for graphs on the running loop."""
+
+    @abstractmethod
+    async def delete_of_run(self, thread_id: str, run_id: str) -> None:
+        """Delete the checkpoints that a run wrote in its thread; those of earlier runs stay."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -45,6 +59,9 @@ class MemorySavers(Savers):
     async def here(self) -> Saver:
         return self.saver
 
+    async def delete_of_run(self, thread_id: str, run_id: str) -> None:
+        self.saver.delete_of_run(thread_id, run_id)
+
     async def close(self) -> None:
         """Nothing was opened."""
 
@@ -61,6 +78,17 @@ class MemorySaver(InMemorySaver):
     def list(self, config: RunnableConfig | None, **options: Any) -> Iterator[CheckpointTuple]:
         return super().list(config, **options) if config is None or self._has(config) else iter(())
 
+    def delete_of_run(self, thread_id: str, run_id: str) -> None:
+        """Delete the checkpoints that a run wrote in its thread."""
+        namespaces = self.storage.get(thread_id, {})
+        for namespace, checkpoints in namespaces.items():
+            for checkpoint_id, (_, metadata, _) in list(checkpoints.items()):
+                if self.serde.loads_typed(metadata).get("run_id") == run_id:
+                    del checkpoints[checkpoint_id]
+                    self.writes.pop((thread_id, namespace, checkpoint_id), None)
+        if not any(namespaces.values()):
+            self.delete_thread(thread_id)  # with the values that no checkpoint has any more
+
     def _has(self, config: RunnableConfig) -> bool:
         configurable = config["configurable"]
         return configurable.get("checkpoint_ns", "") in self.storage.get(configurable["thread_id"], ())
@@ -73,12 +101,19 @@ class SqliteSavers(Savers):
         self.path = path
         self._opened: dict[asyncio.AbstractEventLoop, asyncio.Task[AsyncSqliteSaver]] = {}
 
-    async def here(self) -> Saver:
+    async def here(self) -> AsyncSqliteSaver:
         loop = asyncio.get_running_loop()
         opened = self._opened.get(loop)
         if opened is None or (opened.done() and (opened.cancelled() or opened.exception() is not None)):
             self._opened[loop] = loop.create_task(self._open())  # also after a failure: there may be room by now
         return await asyncio.shield(self._opened[loop])
+
+    async def delete_of_run(self, thread_id: str, run_id: str) -> None:
+        saver = await self.here()
+        async with saver.lock, saver.conn.cursor() as cursor:
+            for statement in _DELETE_OF_RUN:
+                await cursor.execute(statement, (thread_id, run_id))
+            await saver.conn.commit()
 
     async def close(self) -> None:
         for loop, opened in self._opened.items():

@@ -39,10 +39,13 @@ class Checkpoints:
         address: RunnableConfig = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
         return await (await self.savers.here()).aget_tuple(address) is not None
 
-    async def delete(self, thread_id: str) -> None:
-        """Forget all checkpoints of a thread. Raises StorageUnavailable (503)."""
+    async def delete(self, thread_id: str, *, run_id: str | None = None) -> None:
+        """Delete the checkpoints of a thread, or only those that one run wrote. Raises StorageUnavailable (503)."""
         try:
-            await (await self.savers.here()).adelete_thread(thread_id)
+            if run_id is None:
+                await (await self.savers.here()).adelete_thread(thread_id)
+            else:
+                await self.savers.delete_of_run(thread_id, run_id)
         except Exception as error:  # whatever the checkpointer and its driver raise
             raise StorageUnavailable(f"The checkpoints of thread {thread_id} cannot be deleted: {error}") from error
 
