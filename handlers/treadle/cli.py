@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
@@ -152,7 +154,7 @@ def run(
     from treadle.oneshot import run_once
     from treadle.printing import JsonLines, Lines, Readable
 
-    try:
+    with _told_in_one_line():
         asked = {"assistant_id": graph, "input": _input(given, input), **_objects(context, config_json)}
         if subgraphs and not stream_mode:
             raise InvalidRequest("--subgraphs: name the events to print with --stream-mode")
@@ -160,19 +162,24 @@ def run(
         _write_utf8()
         printing = (JsonLines if json else Readable if sys.stdout.isatty() else Lines)(sys.stdout)
         failure = run_once(config, asked, stream_mode or [], printing, log_level)
+    if failure is not None:
+        print(f"treadle: {failure}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    """What ends a run before its outcome becomes one line on standard error, and an exit code."""
+    try:
+        yield
     except TreadleError as error:
         _stop(error)
     except KeyboardInterrupt:
-        code = 130
+        raise typer.Exit(130) from None
     except BrokenPipeError:  # the reader has what it wanted
         raise
     except OSError as error:
         _stop(ConfigError(f"standard output cannot be written: {error.strerror}"))
-    else:
-        code = 0 if failure is None else 1
-        if failure is not None:
-            print(f"treadle: {failure}", file=sys.stderr)
-    raise typer.Exit(code)
 
 
 def _write_utf8() -> None:

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner
 
+from tests.cli.forked import Child, start
 from tests.live import DEADLINE, GRAPHS, until
 from treadle.cli import cli
 from treadle.logs import configure_logs
@@ -77,6 +78,24 @@ def treadle(
     *arguments: str | Path, given: str = "", env: dict[str, str] | None = None, cwd: Path | None = None
 ) -> Finished:
     """Run Treadle to its end in a process of its own."""
+    with ExitStack() as opened:
+        files = [opened.enter_context(tempfile.TemporaryFile()) for _ in range(3)]
+        files[0].write(given.encode())
+        files[0].seek(0)
+        process = start(*arguments, env=environment(**(env or {})), cwd=cwd, files=[file.fileno() for file in files])
+        try:
+            process.wait()
+        finally:
+            process.kill()
+        for file in files[1:]:
+            file.seek(0)
+        return Finished(process.wait(), *(file.read().decode() for file in files[1:]))
+
+
+def treadle_from_scratch(
+    *arguments: str | Path, given: str = "", env: dict[str, str] | None = None, cwd: Path | None = None
+) -> Finished:
+    """As `treadle`, with an interpreter that has imported nothing: for what decides how it imports."""
     process = subprocess.run(
         command(*arguments),
         input=given,
@@ -101,7 +120,7 @@ def invoke(*arguments: str | Path, given: str = "") -> Finished:
 class Serving:
     """A `treadle serve` that has said where it listens."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Child, log: Path) -> None:
         self.process = process
         self._log = log
         self.announcement: dict[str, Any] = until(self._announced)
@@ -128,19 +147,14 @@ def serve(*arguments: str | Path, config: Path = GRAPHS, **variables: str) -> It
     """`treadle serve` until the block is left."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
-        with log.open("wb") as stderr:
-            process = subprocess.Popen(
-                command("serve", config, *arguments),
-                env=environment(
-                    **{
-                        "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "1",
-                        "DATABASE_URI": f"sqlite:///{folder}/runs.db",
-                        **variables,
-                    }
-                ),
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-            )
+        settings = {
+            "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "1",
+            "DATABASE_URI": f"sqlite:///{folder}/runs.db",
+            **variables,
+        }
+        with log.open("wb") as stderr, Path(os.devnull).open("r+b") as nothing:
+            files = [nothing.fileno(), nothing.fileno(), stderr.fileno()]
+            process = start("serve", config, *arguments, env=environment(**settings), files=files)
         try:
             yield Serving(process, log)
         finally:

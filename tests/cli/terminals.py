@@ -1,34 +1,26 @@
-"""A program on a terminal of its own."""
+"""Treadle on a terminal of its own."""
 
 from __future__ import annotations
 
 import os
 import pty
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.cli.forked import Child, start
 from tests.cli.processes import environment
 from tests.live import DEADLINE
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*3[0-7]m")
 
-# Ctrl-C is a signal for those whose terminal it is.
-TAKE_THE_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
 
 class Terminal:
     """What a program shows on its terminal, and what is typed there."""
 
-    def __init__(self, process: subprocess.Popen[bytes], end: int) -> None:
+    def __init__(self, process: Child, end: int) -> None:
         self.process = process
         self._end = end
         self.shown = ""
@@ -65,19 +57,17 @@ class Terminal:
 
 @contextmanager
 def on_a_terminal(
-    command: list[str], *, cwd: Path | None = None, stdout: int | None = None, **variables: str
+    *arguments: str | Path, cwd: Path | None = None, stdout: int | None = None, **variables: str
 ) -> Iterator[Terminal]:
-    """A program on a terminal of its own, killed when the block is left; its output may go to `stdout` instead."""
+    """`treadle ARGUMENTS` on a terminal, killed when the block is left; its output may go to `stdout` instead."""
     surroundings = {name: value for name, value in environment().items() if name not in ("NO_COLOR", "FORCE_COLOR")}
     end, program = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", TAKE_THE_TERMINAL, *command],
+    process = start(
+        *arguments,
         env={**surroundings, "TERM": "xterm", "COLUMNS": "100", **variables},
         cwd=cwd,
-        stdin=program,
-        stdout=program if stdout is None else stdout,
-        stderr=program,
-        start_new_session=True,
+        files=[program, program if stdout is None else stdout, program],
+        terminal=True,  # Ctrl-C is a signal for those whose terminal it is
     )
     os.close(program)
     try:

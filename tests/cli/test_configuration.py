@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.cli.processes import Serving, check_refusal, command, environment, invoke, serve, treadle
+from tests.cli.processes import (
+    Finished,
+    Serving,
+    check_refusal,
+    command,
+    environment,
+    invoke,
+    serve,
+    treadle,
+    treadle_from_scratch,
+)
 from tests.cli.projects import project
 from tests.live import DEADLINE
 
@@ -31,9 +42,9 @@ graph = saying({
 HIDING = "raise RuntimeError('a file of the project hides a module of Python')\n"
 
 
-def said(config: Path, graph: str = "graph", *flags: str) -> Any:
+def said(config: Path, graph: str = "graph", run: Callable[..., Finished] = treadle) -> Any:
     """What a graph says in a process of its own that warns of nothing."""
-    done = treadle("run", graph, "--config", config, *INPUT, *flags, given="{}")
+    done = run("run", graph, "--config", config, *INPUT, given="{}")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return json.loads(done.stdout)["said"]
 
@@ -125,14 +136,17 @@ def test_dependencies_that_are_no_folders_are_warnings(tmp_path: Path) -> None:
 def test_files_of_a_project_do_not_hide_modules_of_python(tmp_path: Path, spec: str) -> None:
     document = {"graphs": {"graph": spec}, "dependencies": ["lib"]}
     files = {"graph": LOOKING, "statistics": HIDING, "lib.statistics": HIDING}
-    assert said(project(tmp_path, document, **files)) == {"python's": True, "last": ["", "/lib"], "name": "graph"}
+    config = project(tmp_path, document, **files)
+    found = said(config, run=treadle_from_scratch)
+    assert found == {"python's": True, "last": ["", "/lib"], "name": "graph"}
 
 
 def test_a_graph_in_a_file_that_is_called_like_a_module_of_python_does_not_hide_it(tmp_path: Path) -> None:
     document = {"graphs": {"mine": "./statistics.py:graph", "other": "./other.py:graph"}}
     config = project(tmp_path, document, statistics=LOOKING, other=LOOKING)
-    assert said(config, "mine") == {"python's": True, "last": [""], "name": "treadle_graph_statistics"}
-    assert said(config, "other") == {"python's": True, "last": [""], "name": "other"}
+    found = [said(config, graph, treadle_from_scratch) for graph in ("mine", "other")]
+    assert found[0] == {"python's": True, "last": [""], "name": "treadle_graph_statistics"}
+    assert found[1] == {"python's": True, "last": [""], "name": "other"}
 
 
 def test_server_processes_do_not_look_into_the_working_directory_first(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.processes import Finished, check_refusal, command, environment, invoke, treadle
+from tests.cli.processes import Finished, check_refusal, command, environment, invoke, treadle, treadle_from_scratch
 from tests.live import DEADLINE, EXAMPLES, GRAPHS, until
 from treadle.cli import StreamMode
 from treadle.web.binding import Contract
@@ -25,7 +25,7 @@ def run(graph: str, *arguments: str, given: Any = None) -> Finished:
 
 
 def test_in_a_process_of_its_own() -> None:
-    done = treadle("run", "simple", "--config", GRAPHS, "--input", "-", given='{"foo": 1}')
+    done = treadle_from_scratch("run", "simple", "--config", GRAPHS, "--input", "-", given='{"foo": 1}')
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == {"foo": 1, "items": ["a", "b"]}
     failed = treadle("run", "failing", "--config", GRAPHS, "--input", "-", given='{"foo": "value"}')
@@ -285,7 +285,8 @@ def test_a_reader_that_has_enough() -> None:
 
 @pytest.mark.parametrize("flags", [[], ["--json"], ["--stream-mode", "values"]])
 def test_output_is_utf_8_whatever_the_locale(flags: list[str]) -> None:
-    done = treadle("run", "echo", '{"foo": "žluť 🧵"}', "--config", GRAPHS, *flags, env={"PYTHONIOENCODING": "ascii"})
+    asked: tuple[str | Path, ...] = ("run", "echo", '{"foo": "žluť 🧵"}', "--config", GRAPHS, *flags)
+    done = treadle_from_scratch(*asked, env={"PYTHONIOENCODING": "ascii"})
     assert (done.returncode, "žluť 🧵" in done.stdout) == (0, True)
 
 

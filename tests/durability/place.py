@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sqlite3
-import subprocess
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from tests.cli.processes import Serving, command, environment, serve
+from tests.cli.forked import Child, start
+from tests.cli.processes import Serving, environment, serve
 from tests.live import DEADLINE
 
 GRAPHS = Path(__file__).parent / "langgraph.json"
@@ -79,17 +80,13 @@ class Member:
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.log = place.folder / f"server-{number}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     def start(self) -> None:
         """Start it; it does not answer yet."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command("serve", GRAPHS, "--port", str(self._port)),
-                env=self._environment,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-            )
+        with self.log.open("ab") as log, Path(os.devnull).open("r+b") as nothing:
+            files = [nothing.fileno(), nothing.fileno(), log.fileno()]
+            self._process = start("serve", GRAPHS, "--port", str(self._port), env=self._environment, files=files)
 
     def kill(self) -> None:
         """`kill -9`, whatever it is doing."""

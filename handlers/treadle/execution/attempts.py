@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from treadle.errors import StorageUnavailable
 from treadle.execution.attempt import End, Execution
 from treadle.execution.backpressure import Backpressure
 from treadle.execution.endings import Endings
@@ -67,7 +68,7 @@ class Attempts:
         """
         try:
             attempt = self._attempts[run.run_id] = self._runner.run(run)
-        except Exception as error:  # there may be no more descriptors, threads or memory for its loop
+        except (OSError, RuntimeError, MemoryError) as error:  # no more descriptors or threads for its loop
             self._decline(run, error)
             return False
         if self._leaving:  # it was being committed when the others were told to end
@@ -78,7 +79,7 @@ class Attempts:
         """As `begin`, for a run that was claimed from the queue: open its log first."""
         try:
             await self._storage.events.open(run)
-        except Exception as error:  # the store may have become unavailable since the claim
+        except StorageUnavailable as error:
             self._decline(run, error)
             return False
         return self.begin(run)

@@ -36,10 +36,9 @@ class Results:
 
     def interrupted(self) -> Outcome:
         """The outcome of a cancelled attempt, even if its values cannot be encoded."""
-        try:
-            return self.outcome("interrupted")
-        except Exception:  # a value that cannot be encoded: the graph's own code raised
-            return self._so_far("interrupted")
+        if self.values is None and self._output is not None:
+            self.values = _encoded(self._output)
+        return self._so_far("interrupted")
 
     def failed(self, status: Status, error: BaseException) -> Outcome:
         """The outcome of an attempt that ended in `error`."""
@@ -50,12 +49,14 @@ class Results:
             status=status,
             values=self.values,
             error=error,
-            interrupts=self._encoded_interrupts(),
+            interrupts=_encoded(self._interrupts) if self._interrupts else None,
             first_event_at=self.first_event_at,
         )
 
-    def _encoded_interrupts(self) -> bytes | None:
-        try:
-            return encode(self._interrupts) if self._interrupts else None
-        except Exception:  # an author's value: how the run ended is told all the same
-            return None
+
+def _encoded(value: Any) -> bytes | None:
+    """The author's value as JSON; None if it cannot be encoded: how the run ended is told all the same."""
+    try:
+        return encode(value)
+    except Exception:  # of the author's own classes
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +123,13 @@ class SqliteSavers(Savers):
                     await asyncio.wait_for(asyncio.wrap_future(closing), timeout=1)
 
     async def _open(self) -> AsyncSqliteSaver:
-        connection = await aiosqlite.connect(self.path)
-        try:
+        async with AsyncExitStack() as undo:
+            connection = await aiosqlite.connect(self.path)
+            undo.push_async_callback(connection.close)  # it has a thread of its own
             await connection.execute("PRAGMA synchronous = NORMAL")
             saver = AsyncSqliteSaver(connection, serde=serializer())
             await saver.setup()
-        except BaseException:  # a cancellation too: the connection has a thread of its own
-            await connection.close()
-            raise
+            undo.pop_all()
         return saver
 
 

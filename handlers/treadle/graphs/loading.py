@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -91,12 +91,11 @@ def _module(folder: Path, location: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python module")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # before it runs: annotations and pickles look their module up
-    try:
+    with ExitStack() as undo:
+        sys.modules[name] = module  # before it runs: annotations and pickles look their module up
+        undo.callback(sys.modules.pop, name, None)  # an import must not find half a module
         spec.loader.exec_module(module)
-    except BaseException:  # whatever ends it, Ctrl-C too: an import must not find half a module
-        del sys.modules[name]
-        raise
+        undo.pop_all()
     return module
 
 

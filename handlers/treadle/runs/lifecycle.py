@@ -88,15 +88,13 @@ class Runs:
     @contextmanager
     def _adding(self, runs: Sequence[RunRecord]) -> Iterator[None]:
         """While new runs are committed: start them afterwards, or leave nothing of them if that fails."""
-        try:
+        with ExitStack() as undo:  # whatever ends it, a cut connection too: a slot must not be lost
+            undo.callback(self._worker.withdraw, runs)
             for run in runs:
                 self._storage.events.expect(run)
+                undo.callback(self._storage.events.drop, run.run_id)
             yield
-        except BaseException:  # whatever it is, a cut connection too: a slot must not be lost
-            for run in runs:
-                self._storage.events.drop(run.run_id)
-            self._worker.withdraw(runs)
-            raise
+            undo.pop_all()
         self._worker.start_runs(runs)
 
     async def get(self, run_id: str) -> RunRecord:
