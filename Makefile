@@ -9,8 +9,10 @@ CONFIG ?= examples/langgraph.json
 .DEFAULT_GOAL := help
 .PHONY: help install lock serve demo generate generate-check format lint types test stores lowest js contract chaos bench \
 	check ci wheel clean
+# What is imported is compiled once, and not by each of the many processes that tests start.
+export PYTHONDONTWRITEBYTECODE :=
 # Tests wait a good deal, for servers and for what these promise: more processes than cores.
-PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadscope
+PYTEST := $(BIN)/python -m pytest --numprocesses 5 --dist loadscope --no-loadscope-reorder
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -11,6 +11,37 @@ import pytest
 from tests.live import DEADLINE, LiveServer, serving
 from treadle.logs import configure_logs
 
+LONG = {
+    "test_chaos",
+    "test_configuration",
+    "test_connections",
+    "test_cut_connections",
+    "test_editions",
+    "test_failures",
+    "test_generate",
+    "test_idempotency",
+    "test_keys",
+    "test_leaving",
+    "test_outbound",
+    "test_readers",
+    "test_root_path",
+    "test_run",
+    "test_serve",
+    "test_stopped_process",
+    "test_terminal",
+    "test_thousand_runs",
+    "test_troubles",
+    "test_verdicts",
+    "test_webhook_connections",
+    "test_workers",
+}
+"""Modules that take a quarter of a minute or longer."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that take long come first: at the end, one process would be left with them alone."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def quiet_logs() -> None:

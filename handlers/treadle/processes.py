@@ -25,6 +25,8 @@ from treadle.settings import Settings
 log = structlog.get_logger("treadle")
 # Seconds before a process that died is replaced: one that dies at once must not keep the machine busy.
 RESTART_PERIOD = 1.0
+# Seconds after which a signal is seen at the latest while children end.
+SIGNAL_PERIOD = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,10 @@ class _Supervisor:
                     if self._stopping:  # the signal came while it was started
                         successor.process.send_signal(signal.SIGTERM)
         for child in self._children:
-            child.process.wait()
+            while child.process.poll() is None:
+                # Not without a limit: a signal that comes just before the wait would be seen only after it.
+                with suppress(subprocess.TimeoutExpired):
+                    child.process.wait(SIGNAL_PERIOD)
 
     def _pass_on(self, _number: int, frame: object) -> None:
         # Not two of the same: a busy child would see them as one, and wait for its runs.

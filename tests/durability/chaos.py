@@ -124,11 +124,11 @@ class Chaos:
                 await asyncio.sleep(0.01)
 
     async def _kill_all(self, http: httpx.AsyncClient, load: Load) -> None:
-        for number in range(1, self._kills + 1):
+        for _ in range(self._kills):
             await asyncio.sleep(self._random.uniform(0.1, self._settle))
             member = self._random.choice(self._members)
             kill = await self._kill(member, http, load, starting=False)
-            if self._random.random() < 0.2 and number < self._kills:
+            if self._random.random() < 0.2 and len(self.figures.kills) < self._kills:
                 await asyncio.sleep(self._random.uniform(0.2, 0.9))
                 kill = await self._kill(member, http, load, starting=True)
             await self._answers(member, http)
