@@ -17,8 +17,8 @@ _OPENING = """\
 # What is served, and the test that shows it
 
 Every field, value and status that the served document declares, and the fields that SDKs send beside them. A test says
-by its mark `shows` what it shows, and `make test` fails if something here has no test. The small numbers lead to the
-last column.
+by its mark `shows` what it shows, and `make test` fails if something here has no test. The numbers lead to the list of
+tests at the end.
 
 * **honoured**: does what the contract says.
 * **refused**: answered with this status, and a `detail` that names the field.
@@ -48,6 +48,10 @@ _STATUSES = """
 ## Statuses
 
 """
+_TESTS = """
+## The tests
+
+"""
 
 
 class Row(NamedTuple):
@@ -60,7 +64,8 @@ class Row(NamedTuple):
 
 def render(marks: Iterable[Mark]) -> str:
     """The whole document."""
-    table = Tables(marks).table
+    tables = Tables(marks)
+    table = tables.table
     creates = [OPERATIONS[name] for name in CREATES]
     others = [each for each in OPERATIONS.values() if each not in creates]
     streams = creates + [each for each in others if any(field.startswith(MODE) for field in fields(each))]
@@ -82,6 +87,8 @@ def render(marks: Iterable[Mark]) -> str:
             ),
             _STATUSES,
             table(["operation", *numbers], [_status_row(each, numbers) for each in OPERATIONS.values()]),
+            _TESTS,
+            tables.tests(),
         ]
     )
 
@@ -100,13 +107,14 @@ def _status_row(operation: Operation, numbers: Sequence[str]) -> Row:
 
 
 class Tables:
-    """Writes tables whose cells say what becomes of a field, and whose last column names the tests."""
+    """Writes tables whose cells say what becomes of a field, with the numbers of the tests that show it."""
 
     def __init__(self, marks: Iterable[Mark]) -> None:
         self._tests: dict[Cell, set[str]] = {}
         for mark in marks:
             for cell in mark.cells:
                 self._tests.setdefault(cell, set()).add(mark.test)
+        self._numbers: dict[str, int] = {}
 
     def table(self, heads: Sequence[str], rows: Iterable[Row]) -> str:
         """A Markdown table; values of one field that have all in common share a row."""
@@ -114,33 +122,38 @@ class Tables:
         for row in rows:
             name, _, value = row.field.partition("=")
             shared.setdefault((row.heads, name, self._texts(row.cells)), []).append(value)
-        lines = [[*heads, "shown by"], ["---"] * (len(heads) + 1)]
+        lines = [[*heads], ["---"] * len(heads)]
         for (labels, name, texts), values in shared.items():
             lines.append([*labels, *_field(name, values), *texts])
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def _texts(self, cells: Sequence[Cell | None]) -> tuple[str, ...]:
-        """The row's cells, and the tests that they refer to by number. Few tests: those first that show most."""
+        """The row's cells. Few tests: those first that show most of the row."""
         shows = Counter(test for cell in cells if cell for test in self._tests.get(cell, ()))
-        numbers: dict[str, str] = {}
         texts = []
         for cell in cells:
             if cell is None:
                 texts.append("")
                 continue
             tests = sorted(self._tests.get(cell, ()), key=lambda test: (-shows[test], test))[:LINKS]
-            found = [numbers.setdefault(test, _superscript(len(numbers) + 1)) for test in tests]
+            found = [self._link(test) for test in tests]
             missing = [] if found or verdict(cell) == NEVER else ["**no test**"]
             texts.append(" ".join([verdict(cell), *found, *missing]))
-        links = [f"{number} [{test}](../{test.partition('::')[0]})" for test, number in numbers.items()]
-        return (*texts, "<br>".join(links))
+        return tuple(texts)
+
+    def _link(self, test: str) -> str:
+        number = self._numbers.setdefault(test, len(self._numbers) + 1)
+        return f"[{number}](#t{number})"
+
+    def tests(self) -> str:
+        """The list of the tests that tables refer to, each with the anchor that its number leads to."""
+        return "".join(
+            f'{number}. <a id="t{number}"></a>[{test}](../{test.partition("::")[0]})\n'
+            for test, number in self._numbers.items()
+        )
 
 
 def _field(name: str, values: Sequence[str]) -> list[str]:
     """The first column: nothing in a table without one, else a field and those of its values that the row is about."""
     named = ", ".join(f"`{value}`" for value in values if value)
     return [f"`{name}`" + (f": {named}" if named else "")] if name else []
-
-
-def _superscript(number: int) -> str:
-    return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -67,11 +67,14 @@ def test_a_row_says_what_becomes_of_a_field_and_which_test_shows_it() -> None:
     one, other = "tests/web/test_a.py::test_one", "tests/web/test_b.py::test_other"
     tables = Tables([Mark(one, "create_run wait_run", "metadata"), Mark(other, "wait_run", "metadata")])
     row = Row((), "metadata", [("create_run", "metadata"), ("wait_run", "metadata"), None, ("health_check", "500")])
-    links = f"¹ [{one}](../tests/web/test_a.py)<br>² [{other}](../tests/web/test_b.py)"
     assert tables.table(["field", "a", "b", "c", "d"], [row]).splitlines() == [
-        "| field | a | b | c | d | shown by |",
-        "| --- | --- | --- | --- | --- | --- |",
-        f"| `metadata` | honoured ¹ | honoured ¹ ² |  | never sent | {links} |",
+        "| field | a | b | c | d |",
+        "| --- | --- | --- | --- | --- |",
+        "| `metadata` | honoured [1](#t1) | honoured [1](#t1) [2](#t2) |  | never sent |",
+    ]
+    assert tables.tests().splitlines() == [
+        f'1. <a id="t1"></a>[{one}](../tests/web/test_a.py)',
+        f'2. <a id="t2"></a>[{other}](../tests/web/test_b.py)',
     ]
 
 
