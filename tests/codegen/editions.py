@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from codegen.document import Document, operations
+from codegen.overlay import LOADER
 from codegen.pipeline import ROOT, Inputs, Output, generate
 
 CONTRACT = ROOT / "agent-server-openapi.json"
@@ -69,7 +70,7 @@ def contract() -> Document:
 
 def overlay() -> dict[str, Any]:
     """The project's overlay."""
-    document: dict[str, Any] = yaml.safe_load(OVERLAY.read_text(encoding="utf-8"))
+    document: dict[str, Any] = yaml.load(OVERLAY.read_text(encoding="utf-8"), LOADER)
     return copy.deepcopy(document)
 
 
