@@ -22,7 +22,7 @@ import orjson
 from treadle.errors import ContradictoryRequest, InvalidRequest
 
 MAX_DEPTH = 254
-"""Levels of arrays and objects in a request: as many as orjson writes, by which the official server is limited."""
+"""Levels of arrays and objects that a request may have: the limit of orjson, and so of the official server."""
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS
 _LISTS = (set, frozenset, deque, tuple)
@@ -61,7 +61,7 @@ def read_uuid(name: str, value: Any) -> UUID:
     """A UUID in any spelling. Raises InvalidRequest (422) naming the field."""
     try:
         return UUID(value)
-    except (ValueError, AttributeError):  # the latter of what is no string
+    except (ValueError, AttributeError):  # AttributeError: not a string
         raise InvalidRequest(f"{name}: {value!r} is not a UUID") from None
 
 
@@ -96,7 +96,7 @@ def timestamp(seconds: float) -> str:
 
 
 def when(seconds: float | None) -> str | None:
-    """As `timestamp`; None for what has not come."""
+    """As `timestamp`; None for a time that is not known yet."""
     return None if seconds is None else timestamp(seconds)
 
 

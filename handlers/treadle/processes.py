@@ -94,7 +94,7 @@ def serve_in_processes(
     command += ["--log-level", log_level]
     for name, value in overrides.items():
         command += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
-    # The first one alone: it makes or upgrades the file, and what is wrong is said once.
+    # The first one starts alone: it makes or upgrades the file, and errors are reported once.
     first = _Child(command, listener)
     if not first.is_ready():
         sys.exit(first.process.wait())

@@ -121,7 +121,7 @@ def serve_forever(
 
 
 def warn_of(config: GraphsConfig) -> None:
-    """Log what has been configured and has no effect."""
+    """Log the parts of the configuration that have no effect."""
     config.warn()
     if unknown := unknown_variables(os.environ):
         log.warning("there are no such settings; see docs/settings.md", variables=unknown)

@@ -74,7 +74,7 @@ class Settings:
     cors_allow_origins: tuple[str, ...] = ("*",)
     """CORS_ALLOW_ORIGINS: origins of browsers that may call, separated by commas."""
     api_keys: tuple[ApiKey, ...] = ()
-    """TREADLE_API_KEYS: who may call; nobody needs a key if none is set here or in the file."""
+    """TREADLE_API_KEYS: the keys that callers need; with none here and none in the file, no key is needed."""
     api_keys_file: str | None = None
     """TREADLE_API_KEYS_FILE: a file with further keys, one a line, that is read again when it changes."""
 

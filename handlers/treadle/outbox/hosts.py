@@ -11,13 +11,13 @@ ROOM = 8
 TAKEN_AT_ONCE = 4
 """Deliveries claimed at once. All of them may go to one host, so that each host needs room for this number."""
 FAILING_ROOM = 32
-"""Attempts under way at all the hosts that do not answer: the other slots are for those that do."""
-# How long a host is left alone that did not answer, the first time and at most, in seconds.
+"""Attempts under way at all hosts that do not answer; the other slots are kept for hosts that answer."""
+# Seconds without attempts after a host did not answer: the first time, and at most.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
-# Pauses grow up to this for each host that does not answer: together they get so many attempts in a second, few
-# enough not to be felt, and enough for what is owed to one of them to be given up in about a day.
+# Seconds by which each host that does not answer lengthens the longest pause, and its least length: together they get
+# few attempts in a second, and the deliveries to one host are still given up after about a day.
 SHARE_OF_PAUSE, LEAST_LONGEST_PAUSE = 0.5, 1.0
-# When a host that failed, and was not called since, is forgotten: seconds after its pause.
+# Seconds after its pause, in which a host was not called, until it is forgotten.
 FORGOTTEN_AFTER = 60.0
 
 

@@ -56,7 +56,7 @@ def _wanted(wrong: list[ValidationError]) -> str:
 
 
 def _shortened(text: str) -> str:
-    """The validator quotes the value whole, before it says what is wrong and after it names the field."""
+    """The validator's message without the middle of the value, which it quotes whole."""
     if len(text) <= 4 * QUOTED:
         return text
     before, separator, after = text.partition("\n\n")
