@@ -23,7 +23,10 @@ def own_traceback(error: BaseException) -> str:
     own = [frame for frame in report.stack if is_own(frame.filename)]
     if own:
         report.stack = traceback.StackSummary.from_list(own)
-    return "".join(report.format(chain=False)).rstrip()
+    try:
+        return "".join(report.format(chain=False)).rstrip()
+    except (TypeError, ValueError):  # a SyntaxError that was made by hand, with a place of a wrong kind
+        return "".join([*report.stack.format(), f"{type(error).__name__}: {error}"])
 
 
 def in_one_line(error: BaseException) -> str:

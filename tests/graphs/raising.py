@@ -32,6 +32,9 @@ async def raise_it(state: Items) -> dict[str, Any]:
         raise asyncio.CancelledError("said")
     if name == "HTTPException":
         raise HTTPException(418, "said")
+    if name == "MisplacedSyntaxError":  # Python itself cannot format its traceback
+        place: Any = ("file", 1, 2, b"text")
+        raise SyntaxError("said", place)
     raise getattr(builtins, name)("said")
 
 

@@ -78,3 +78,18 @@ async def test_a_run_or_a_thread_without_checkpoints_is_nothing_to_delete(savers
     await savers.delete_of_run("thread", "another")
     await savers.delete_of_run("another", "one")
     assert await threads.said("thread") != []
+
+
+async def test_a_write_without_a_checkpoint_goes_with_the_last_one(tmp_path: Path) -> None:
+    savers = open_savers(tmp_path / "checkpoints.db")
+    saver: Any = await savers.here()
+    threads = Threads(saver)
+    await threads.run("thread", "one")
+    nowhere = {"configurable": {"thread_id": "thread", "checkpoint_ns": "", "checkpoint_id": "never saved"}}
+    await saver.aput_writes(nowhere, [("said", ["x"])], "task")
+    await savers.delete_of_run("thread", "another")
+    left = "SELECT count(*) FROM writes WHERE checkpoint_id = 'never saved'"
+    assert (await (await saver.conn.execute(left)).fetchone())[0] == 1
+    await savers.delete_of_run("thread", "one")
+    assert (await (await saver.conn.execute(left)).fetchone())[0] == 0
+    await savers.close()

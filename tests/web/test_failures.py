@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.live import DEADLINE, serving
 from tests.web.calls import create, detail, ended, run_id_of, wait
 
 MASKED = "An internal error occurred"
@@ -74,3 +75,11 @@ def test_sys_exit_in_a_node_ends_that_run_only(http: httpx.Client, given: str) -
     assert wait(http, "failing", {"foo": given}) == {"__error__": {"error": "SystemExit", "message": MASKED}}
     assert http.get("/ok").json()["ok"]
     assert ended(http, bystander["run_id"])["status"] == "success"
+
+
+def test_an_error_that_cannot_be_formatted_costs_no_slot() -> None:
+    """Python's own traceback of it is a TypeError; the next run has the only slot all the same."""
+    with serving(concurrency=1) as live, httpx.Client(base_url=live.url, timeout=DEADLINE, verify=False) as http:
+        for _ in range(2):
+            assert wait(http, "raising", {"foo": "MisplacedSyntaxError"})["__error__"]["error"] == "SyntaxError"
+        assert wait(http, "simple", {"foo": 1})["foo"] == 1

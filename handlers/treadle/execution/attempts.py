@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 
-from treadle.errors import StorageUnavailable
 from treadle.execution.attempt import End, Execution
 from treadle.execution.backpressure import Backpressure
 from treadle.execution.endings import Endings
@@ -79,7 +78,7 @@ class Attempts:
         """As `begin`, for a run that was claimed from the queue: open its log first."""
         try:
             await self._storage.events.open(run)
-        except StorageUnavailable as error:
+        except Exception as error:  # whatever it is: the slot must not be lost, nor the other runs of the claim
             self._decline(run, error)
             return False
         return self.begin(run)
@@ -145,10 +144,13 @@ class Attempts:
         self._spawn(self._conclude(attempt, end))
 
     async def _conclude(self, attempt: Attempt, end: End) -> None:
-        lost = await self._endings.conclude(attempt, end)
-        del self._attempts[attempt.run.run_id]
-        attempt.over.set()
-        self._slots.release()
+        lost = False
+        try:
+            lost = await self._endings.conclude(attempt, end)
+        finally:  # a defect there must not cost the slot
+            del self._attempts[attempt.run.run_id]
+            attempt.over.set()
+            self._slots.release()
         if lost:  # to another process, which may have ended since
             self._slots.wake.set()
 

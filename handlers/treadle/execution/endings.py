@@ -108,8 +108,8 @@ class Endings:
         left = left_by_rollback(attempt.reason) if rolled_back else left_by(outcome, end.left)
         if not await self._storage.events.written(run.run_id):
             return None  # a later attempt tells what this one could not
-        ending = self._of(run, outcome, left)
         while True:
+            ending = self._of(run, outcome, left)  # anew for each try: retention begins when it is written
             try:
                 ended = await self._storage.runs.settle(run.run_id, run.claim or "", ending)
             except LeaseLost:

@@ -19,13 +19,16 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 Saver = BaseCheckpointSaver[Any]
 # LangGraph puts the run's id, which is in its config, into the metadata of each checkpoint.
 _OF_RUN = """
-thread_id = ?1 AND CASE WHEN json_valid(CAST(metadata AS TEXT))
-    THEN json_extract(CAST(metadata AS TEXT), '$.run_id') END = ?2
+thread_id = :thread_id AND CASE WHEN json_valid(CAST(metadata AS TEXT))
+    THEN json_extract(CAST(metadata AS TEXT), '$.run_id') END = :run_id
 """
 _DELETE_OF_RUN = (
-    "DELETE FROM writes WHERE thread_id = ?1 AND (checkpoint_ns, checkpoint_id) IN "
+    "DELETE FROM writes WHERE thread_id = :thread_id AND (checkpoint_ns, checkpoint_id) IN "
     f"(SELECT checkpoint_ns, checkpoint_id FROM checkpoints WHERE {_OF_RUN})",
     f"DELETE FROM checkpoints WHERE {_OF_RUN}",
+    # Writes may belong to a checkpoint that was never saved: they go with the last checkpoint of the thread.
+    "DELETE FROM writes WHERE thread_id = :thread_id AND NOT EXISTS "
+    "(SELECT 1 FROM checkpoints WHERE thread_id = :thread_id)",
 )
 
 
@@ -112,7 +115,7 @@ class SqliteSavers(Savers):
         saver = await self.here()
         async with saver.lock, saver.conn.cursor() as cursor:
             for statement in _DELETE_OF_RUN:
-                await cursor.execute(statement, (thread_id, run_id))
+                await cursor.execute(statement, {"thread_id": thread_id, "run_id": run_id})
             await saver.conn.commit()
 
     async def close(self) -> None:

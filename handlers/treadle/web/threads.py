@@ -102,7 +102,7 @@ class ThreadHandlers:
         states = await self._threads.history(
             str(call.parameters.thread_id),
             limit=body.limit,
-            before={"checkpoint_id": body.before} if isinstance(body.before, str) else _address(body.before),
+            before=_before(body.before),
             metadata=body.metadata,
             checkpoint=_address(body.checkpoint),
             select=body.select,
@@ -110,13 +110,18 @@ class ThreadHandlers:
         return Encoded(states, headers=ignored_header(call.unknown))
 
 
+def _before(given: CheckpointConfig | str | None) -> dict[str, Any] | None:
+    """The address that a search begins before: one SDK has a config where the others have an address or an id."""
+    if isinstance(given, str):
+        return {"checkpoint_id": given}
+    config = (given.model_extra or {}).get("configurable") if given is not None else None
+    return config if isinstance(config, dict) else _address(given)
+
+
 def _address(checkpoint: CheckpointConfig | None) -> dict[str, Any] | None:
     """The address of a checkpoint, without what is not given."""
     if checkpoint is None:
         return None
-    config = (checkpoint.model_extra or {}).get("configurable")
-    if isinstance(config, dict):  # one SDK has a config where the others have an address
-        return config
     return {
         "checkpoint_ns": checkpoint.checkpoint_ns,
         "checkpoint_id": checkpoint.checkpoint_id,

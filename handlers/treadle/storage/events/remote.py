@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable, Sequence
+from contextlib import ExitStack
 from itertools import count
 
 from uuid_utils import uuid4
@@ -34,16 +35,19 @@ class RemoteFollowers:
 
     async def add(self, run_id: str, after: int | None) -> Follower:
         """Follow a run from the event after `after`, as `EventLog.follow`."""
-        cursor = END
-        if after != END:  # "from now on" without a cursor, or with one beyond the last event
-            last = await self._rows.last(run_id)
-            cursor = last if after is None else min(after, last)
         reader = Reader(run_id, self._process, next(self._numbers))
-        follower = RemoteFollower(self, self._rows, reader, cursor, self._entered_every)
+        follower = RemoteFollower(self, self._rows, reader, self._entered_every)
+        # Known before the read: the run may end during it.
         self._of_run.setdefault(run_id, {})[reader.number] = follower
+        with ExitStack() as undo:
+            undo.callback(follower.close)
+            if after != END:  # "from now on" without a cursor, or with one beyond the last event
+                last = await self._rows.last(run_id)
+                follower.cursor = last if after is None else min(after, last)
+            undo.pop_all()
         if self._closed:
             follower.break_off()
-        elif cursor != END:
+        elif after != END:
             follower.enter()
         return follower
 
@@ -94,9 +98,7 @@ class RemoteFollowers:
 class RemoteFollower(Follower):
     """Reads a run's events from the store until the run has ended."""
 
-    def __init__(
-        self, followers: RemoteFollowers, rows: EventRows, reader: Reader, cursor: int, entered_every: float
-    ) -> None:
+    def __init__(self, followers: RemoteFollowers, rows: EventRows, reader: Reader, entered_every: float) -> None:
         self._followers = followers
         self._rows = rows
         self.reader = reader
@@ -107,7 +109,7 @@ class RemoteFollower(Follower):
         self._nudged = False
         self._left = False
         self._woken = asyncio.Event()
-        self.cursor = cursor
+        self.cursor = END
         self.ended = False
         self.broken = False
         self.final: RunRecord | None = None
@@ -122,7 +124,8 @@ class RemoteFollower(Follower):
                 return events
             if over or self._left:
                 self.ended = True
-                self.broken |= not self._left and await self._was_forgotten()
+                forgotten = not self._left and await self._was_forgotten()
+                self.broken |= forgotten
                 self.close()
                 return ()
             if self._nudged:

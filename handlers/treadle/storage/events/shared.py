@@ -94,7 +94,11 @@ class SharedEventLog(EventLog):
             earlier = after is not None and run_id in self._writers and not self._here.has_all_after(run_id, after)
             if not earlier:
                 return await self._here.follow(run_id, after)
-        return await self._elsewhere.add(run_id, after)
+        follower = await self._elsewhere.add(run_id, after)
+        run = self._open.get(run_id)
+        if run is not None and run_id not in self._writers and after != END:
+            self._share(run, self._here.last(run_id))  # it began here meanwhile, and this process hears no own commit
+        return follower
 
     async def room(self, run_id: str) -> None:
         while (writer := self._writers.get(run_id)) is not None and writer.is_full():
@@ -245,6 +249,8 @@ class _Writer:
             self._size += _size(events)
             self._deliver(events)
             await self.trim()
+            if self._left:
+                return
             if not self._waiting:
                 break
             events, added = self._submit()
