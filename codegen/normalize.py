@@ -27,7 +27,7 @@ from codegen.spec import Served
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A normalised document and the log of what was changed for it."""
+    """A normalised document and the log of the changes that made it."""
 
     name: str
     document: Document

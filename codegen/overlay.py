@@ -1,7 +1,7 @@
-"""What Treadle adds to the contract or corrects in it: `overlay.yaml`, applied by oas-patch.
+"""Additions and corrections to the contract: `overlay.yaml`, applied by oas-patch.
 
-Beside the specification's `update` and `remove` there is `x-default`: an update of what is not there yet. So what is
-true of many places by their shape is said once, and a place that says it in its own words keeps them.
+Beside the specification's `update` and `remove` there is `x-default`, which sets only keys that a place does not have.
+One such action describes many places of the same shape; a place with a description of its own keeps it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was decided, as documents to read: PROVENANCE, contract-corrections.md, normalisation.md."""
+"""Writes the decisions of a generation as documents: PROVENANCE, contract-corrections.md, normalisation.md."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ SHORT = 80
 
 
 class Printing(ABC):
-    """What comes of a run, on standard output."""
+    """Prints the events or the outcome of a run."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file

@@ -70,7 +70,7 @@ class Creation:
     """Seconds for which the events of an ended run can be replayed."""
 
     async def create(self, request: CreateRequest) -> Created:
-        """Commit new pending runs; or return those of an earlier request as they are now.
+        """Commit the runs of a request. A repeated request gets the runs of the first one, as they are now.
 
         Raises KeyReused (409) if the earlier request was another one, OutcomeGone (409) if a run of it is not kept,
         and whatever `new_run` raises.

@@ -1,4 +1,4 @@
-"""`bind` ties an operation to its handler: it validates body and parameters, and calls the handler with typed values.
+"""Routes from operations to handlers: `bind` validates body and parameters, then calls the handler with typed values.
 
 The contract alone decides what is valid: its JSON Schemas are compiled once, and their verdict on the request's own
 JSON is the answer's text. What passed is loaded into the generated model, which is only a typed view.

@@ -72,7 +72,7 @@ class FeedbackPages:
         return self._page("Your feedback", self._question(key, Markup()))
 
     def thanks(self, recorded: Recorded, location: str | None = None) -> Page:
-        """The page that says what was recorded, and asks for a comment if there is none; or the way to it (303)."""
+        """The page that shows the recorded entry and asks for a missing comment; with `location`, a 303 to it."""
         said = Markup("".join(self._fill("said", name=name, text=text) for name, text in _said(recorded)))
         more = Markup() if recorded.entry["comment"] else self._fill("comment")
         content = self._fill("thanks", said=said, more=more)

@@ -20,10 +20,10 @@ log = structlog.get_logger("treadle.web")
 def note_refusal(
     scope: Scope | None, status: int, detail: str, operation: str | None = None, *, gist: str | None = None
 ) -> None:
-    """Write the one line for a request that is refused with `status`, with the `gist` of its detail if there is one.
-    Without a scope, what was asked for is not known.
+    """Log a request that is refused with `status`: one line, with the `gist` of its detail if there is one.
 
-    What is asked for without a key, or where there is nothing, is for debugging: scanners do that all day.
+    Without a scope, the line has no method and no path. Requests without a key and for unknown paths are logged at
+    level debug: scanners send them all day.
     """
     write = log.debug if operation is None and status in (401, 404) else log.info
     write(

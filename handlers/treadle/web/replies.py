@@ -113,7 +113,7 @@ class Failure(Json[dict[str, str]]):
 
 
 class Following(Reply[R_co]):
-    """An answer that lasts as long as a run: headers at once, heartbeats by the clock, an eye on the client.
+    """An answer that lasts as long as a run. It sends headers at once and heartbeats, and watches the connection.
 
     The heartbeats have a fixed period from the start of the response (recorded), so that proxies and clients see a
     sign of life whatever the run does. Subclasses say what is sent.

@@ -119,7 +119,7 @@ def _before(given: CheckpointConfig | str | None) -> dict[str, Any] | None:
 
 
 def _address(checkpoint: CheckpointConfig | None) -> dict[str, Any] | None:
-    """The address of a checkpoint, without what is not given."""
+    """The address of a checkpoint, with None for each part that is not given."""
     if checkpoint is None:
         return None
     return {

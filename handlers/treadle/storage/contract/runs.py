@@ -170,7 +170,7 @@ class RunStore(ABC):
     async def add(
         self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = (), once: IdempotentRequest | None = None
     ) -> None:
-        """Commit all runs and threads, or none. The adding process may already have claimed a run.
+        """Commit new runs and their threads: all of them, or none. A run may come claimed by this process.
 
         Raises KeyTaken, and adds nothing, if an earlier request has the key of `once`: of concurrent requests, in
         whatever processes, exactly one is the first. Raises QueueFull (503) if the run queue has no room for the
