@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 CONFIG ?= examples/langgraph.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock serve demo generate generate-check format lint types test stores lowest js contract chaos bench \
+.PHONY: help install lock serve demo generate generate-check format lint types test memory lowest install-lowest js contract chaos bench \
 	check ci wheel clean
 # What is imported is compiled once, and not by each of the many processes that tests start.
 export PYTHONDONTWRITEBYTECODE :=
@@ -62,12 +62,17 @@ types: $(INSTALLED) ## mypy --strict
 test: $(INSTALLED) ## Run the tests
 	@$(PYTEST)
 
-stores: $(INSTALLED) ## Run the tests of the HTTP edge on the SQLite store; `make test` has them on the memory store
-	@TEST_STORE=sqlite $(PYTEST) tests/web tests/sdk
+memory: $(INSTALLED) ## Run the tests of the HTTP edge on the memory store; `make test` has them on SQLite
+	@TEST_STORE=memory $(PYTEST) tests/web tests/sdk
 
-lowest: ## The same with the lowest versions of all that a user's project may have, in a .venv-lowest of its own
-	@PYTEST_ADDOPTS='-o filterwarnings=default' \
-		$(MAKE) --no-print-directory VENV=.venv-lowest LOCK=requirements-lowest.lock stores
+# What the lowest versions need is in a .venv-lowest of its own.
+LOWEST := $(MAKE) --no-print-directory VENV=.venv-lowest LOCK=requirements-lowest.lock
+
+install-lowest:
+	@$(LOWEST) install
+
+lowest: ## The same with the lowest versions of all that a user's project may have
+	@PYTEST_ADDOPTS='-o filterwarnings=default' $(LOWEST) memory
 
 js: $(INSTALLED) ## Run the JavaScript SDK against the server (needs Node 20)
 	@cd tests/js && npm ci --silent --no-audit --no-fund && npm test --silent
@@ -90,7 +95,12 @@ wheel: $(INSTALLED) ## Build the wheel and try its client in a clean environment
 	@build/clean/bin/python -m pip install --disable-pip-version-check --quiet dist/*.whl
 	@build/clean/bin/python tests/wheel/try_client.py
 
-ci: lint types generate-check wheel js contract lowest test ## Everything CI runs; the tests last
+# What leaves a core idle runs two at a time; each target's output comes in one piece, if this make can do that.
+ci: $(INSTALLED) ## Everything CI runs; the tests last
+	@$(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
+		install-lowest contract lint types generate-check wheel js
+	@$(MAKE) --no-print-directory lowest
+	@$(MAKE) --no-print-directory test
 
 COMPILE := uv pip compile pyproject.toml --extra server --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
+import certifi
 import httpx
 import pytest
 
-from tests.live import DEADLINE, LiveServer, serving
+from tests.live import LiveServer, serving
 from treadle.logs import configure_logs
 
 LONG = {
@@ -50,6 +53,15 @@ def quiet_logs() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing here is verified against public authorities, and to load them all takes each client 30 ms of CPU time."""
+    end = "-----END CERTIFICATE-----\n"
+    bundle = tmp_path_factory.mktemp("authorities") / "one.pem"
+    bundle.write_text(Path(certifi.where()).read_text("utf-8").partition(end)[0] + end, "utf-8")
+    os.environ["SSL_CERT_FILE"] = str(bundle)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
     """Ctrl-C reaches the processes that tests start: a shell that runs tests in the background has them ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -71,6 +83,5 @@ def server() -> Iterator[LiveServer]:
 @pytest.fixture
 def http(server: LiveServer) -> Iterator[httpx.Client]:
     """A plain HTTP client of the shared server."""
-    # Nothing here is TLS, and loading the certificates to verify would take longer than most tests.
-    with httpx.Client(base_url=server.url, timeout=DEADLINE, verify=False) as client:
+    with server.client() as client:
         yield client

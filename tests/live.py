@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest
+import httpx
 
 from treadle.app import Services, application, services
 from treadle.graphs.config import read_config
@@ -29,9 +29,8 @@ T = TypeVar("T")
 
 DEADLINE = 300.0
 """Seconds that a test waits for what has to come. Only a failure takes so long, however busy the machine is."""
-STORE = os.environ.get("TEST_STORE", "memory")
-"""The store that servers under test have, unless a test says: `memory` or `sqlite`."""
-looks_into_memory = pytest.mark.skipif(STORE != "memory", reason="looks into the memory store")
+STORE = os.environ.get("TEST_STORE", "sqlite")
+"""The store that servers under test have, unless a test names another one: `sqlite` or `memory`."""
 
 
 class LiveServer:
@@ -45,6 +44,10 @@ class LiveServer:
 
     def __repr__(self) -> str:
         return f"<LiveServer {self.url}>"
+
+    def client(self, **options: Any) -> httpx.Client:
+        """A plain HTTP client of this server, which waits for answers until the deadline."""
+        return httpx.Client(**{"base_url": self.url, "timeout": DEADLINE, **options})
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def test_a_server_calls_nobody(tmp_path: Path) -> None:
     """From its start to its end, with runs of every kind."""
     with (
         confined(tmp_path, GRAPHS) as server,
-        httpx.Client(base_url=server.url, timeout=DEADLINE, verify=False) as http,
+        httpx.Client(base_url=server.url, timeout=DEADLINE) as http,
     ):
         assert wait(http, "simple", {"foo": 1}) == {"foo": 1, "items": ["a", "b"]}
         assert stream(http, "chat", {"messages": [{"role": "user", "content": "hello"}]}, stream_mode="messages")
@@ -70,7 +70,7 @@ def test_the_only_call_is_the_one_that_a_run_asks_for(tmp_path: Path, path: str)
     config.write_text(json.dumps({"graphs": {"simple": graph}, "webhooks": {"url": url}}))
     with (
         confined(tmp_path, config) as server,
-        httpx.Client(base_url=server.url, timeout=DEADLINE, verify=False) as http,
+        httpx.Client(base_url=server.url, timeout=DEADLINE) as http,
     ):
         body = {"assistant_id": "simple", "input": {"foo": 1}, "webhook": "http://127.0.0.1:9/hook"}
         assert http.post(path, json=[body] if path == "/runs/batch" else body).status_code == 200
@@ -81,7 +81,7 @@ def test_the_only_call_is_the_one_that_a_run_asks_for(tmp_path: Path, path: str)
 def test_a_refusal_looks_no_name_up_that_it_can_judge_by_itself(tmp_path: Path) -> None:
     with (
         confined(tmp_path, GRAPHS) as server,
-        httpx.Client(base_url=server.url, timeout=DEADLINE, verify=False) as http,
+        httpx.Client(base_url=server.url, timeout=DEADLINE) as http,
     ):
         for host in ("10.0.0.1", "[::1]", "localhost", "metadata.google.internal"):
             body = {"assistant_id": "simple", "webhook": f"http://{host}/"}

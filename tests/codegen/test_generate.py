@@ -59,11 +59,9 @@ def test_each_file_that_is_not_current_is_named(project: Made, committed: Path) 
 def test_check_fails_on_an_edited_file_and_an_orphan(
     committed: Path, workshop: Workshop, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--check"], workshop.inputs(), committed) == 0
     (committed / "generated" / "orphan.txt").touch()
     results = committed / "generated" / "treadle_api" / "results.py"
     results.write_text("", encoding="utf-8")
-    capsys.readouterr()
     assert main(["--check"], workshop.inputs(), committed) == 1
     printed = capsys.readouterr()
     assert "orphan: generated/orphan.txt\nstale: generated/treadle_api/results.py" in printed.out

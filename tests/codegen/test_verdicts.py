@@ -30,7 +30,7 @@ SERVED: Document = json.loads(Path(op.__file__).with_name("openapi.json").read_t
 WITH_BODY = [operation for operation in op.ALL if operation.body_pointer]
 
 # The same examples each time: a contract test must not fail on Tuesdays only.
-thorough = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def validator(document: Document, pointer: str) -> jsonschema_rs.Validator:

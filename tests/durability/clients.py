@@ -16,7 +16,7 @@ from tests.live import DEADLINE, sse, until
 @contextmanager
 def client(server: Serving) -> Iterator[httpx.Client]:
     """A client of a server."""
-    with httpx.Client(base_url=server.url, timeout=DEADLINE, verify=False) as http:
+    with httpx.Client(base_url=server.url, timeout=DEADLINE) as http:
         yield http
 
 

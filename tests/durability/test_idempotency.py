@@ -66,7 +66,7 @@ async def test_of_a_hundred_at_the_same_instant_one_creates_a_run(shared: Shared
     body: Any = [tale, tale] if path == "/runs/batch" else tale
     # A connection each: any of the processes may get it.
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=0)
-    async with httpx.AsyncClient(timeout=DEADLINE, verify=False, limits=limits) as http:
+    async with httpx.AsyncClient(timeout=DEADLINE, limits=limits) as http:
         targets = [url for url, _ in zip(cycle(shared.urls), range(100), strict=False)]
         replies = await asyncio.gather(*(http.post(url + path, json=body, headers=key) for url in targets))
     created = ids_of(replies)

@@ -34,7 +34,7 @@ HOOKED = GRAPHS.with_name("hooked.json")
 def guarded() -> Iterator[httpx.Client]:
     """A client without a key, of a server that has two."""
     keys = keys_in_list("here", f"ana={KEY}, ben={OTHER}")
-    with serving(api_keys=keys) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(api_keys=keys) as live, live.client() as http:
         yield http
 
 
@@ -68,7 +68,7 @@ def test_a_link_for_feedback_is_a_credential_of_its_own(guarded: httpx.Client) -
 
 def test_a_webhook_to_the_server_itself_needs_no_key() -> None:
     with serving(HOOKED, api_keys=keys_in_list("here", f"ana={KEY}")) as live:
-        with httpx.Client(base_url=live.url, timeout=DEADLINE, headers={"x-api-key": KEY}) as http:
+        with live.client(headers={"x-api-key": KEY}) as http:
             body = {"assistant_id": "simple", "input": {"foo": 1}, "webhook": "/assistants/search"}
             run_id = http.post("/runs", json=body).json()["run_id"]
             [delivery] = until(lambda: [sent for sent in deliveries(http, run_id) if sent["status"] != "pending"])
@@ -195,7 +195,7 @@ def keys(tmp_path: Path) -> Path:
 
 
 def test_what_is_changed_in_the_file_is_so_at_once(keys: Path) -> None:
-    with serving(api_keys_file=str(keys)) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(api_keys_file=str(keys)) as live, live.client() as http:
 
         def status(key: str) -> int:
             return http.get("/info", headers={"x-api-key": key}).status_code
@@ -216,7 +216,7 @@ def test_a_file_that_cannot_be_read_opens_nothing(keys: Path, how: str) -> None:
     listed = keys_in_list("here", f"ben={OTHER}")
     with (
         serving(api_keys_file=str(keys), api_keys=listed) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+        live.client() as http,
     ):
         assert http.get("/info", headers={"x-api-key": KEY}).status_code == 200
         if how in ("removed", "a folder", "a pipe"):
@@ -242,7 +242,7 @@ def test_a_file_that_cannot_be_read_opens_nothing(keys: Path, how: str) -> None:
 
 def test_a_change_that_leaves_size_and_time_as_they_were_is_seen(keys: Path) -> None:
     """As two changes do that follow each other within the grain of a time stamp."""
-    with serving(api_keys_file=str(keys)) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(api_keys_file=str(keys)) as live, live.client() as http:
         assert http.get("/info", headers={"x-api-key": KEY}).status_code == 200
         times = keys.stat()
         keys.write_text(keys.read_text().replace(KEY, KEY[::-1]))

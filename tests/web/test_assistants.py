@@ -75,7 +75,7 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client
     graphs |= {"Work": "./described.py:functional", "builder": {"path": "described:builder"}}
     config = folder / "langgraph.json"
     config.write_text(json.dumps({"graphs": graphs}))
-    with serving(config) as live, httpx.Client(base_url=live.url) as client:
+    with serving(config) as live, live.client() as client:
         yield client
 
 

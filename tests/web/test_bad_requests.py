@@ -224,7 +224,7 @@ LIMIT = 2000
 @pytest.fixture(scope="module")
 def small() -> Iterator[httpx.Client]:
     """A client of a server that takes bodies of up to 2000 bytes."""
-    with serving(max_body_bytes=LIMIT) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving(max_body_bytes=LIMIT) as live, live.client() as client:
         yield client
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live import DEADLINE, serving
+from tests.live import serving
 from tests.web.calls import ended
 
 GOOD = {"assistant_id": "simple", "input": {"foo": 1}}
@@ -61,6 +61,6 @@ def test_unknown_fields_of_any_item_are_named_once(http: httpx.Client) -> None:
 def test_each_run_of_a_batch_is_counted_with_its_share() -> None:
     """With the whole body for each, the first of them would have to make room for the last."""
     runs = [{"assistant_id": "simple", "input": {"foo": 1}, "metadata": {"large": "x" * 20_000}}] * 100
-    with serving(run_retention_bytes=10_000_000) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(run_retention_bytes=10_000_000) as live, live.client() as http:
         made = http.post("/runs/batch", json=runs).json()
         assert {ended(http, run["run_id"])["status"] for run in made} == {"success"}

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.live import DEADLINE, serving, until
+from tests.live import serving, until
 from tests.web.calls import create, ended
 
 Run = dict[str, Any]
@@ -18,7 +18,7 @@ Run = dict[str, Any]
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:
     """A server of its own: bulk cancels reach every run."""
-    with serving() as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving() as live, live.client() as client:
         yield client
 
 

@@ -65,7 +65,7 @@ async def test_fifty_streams_run_at_once_and_carry_their_own_events(client: http
 @pytest.fixture
 def narrow() -> Iterator[httpx.Client]:
     """A client of a server that runs two runs at once."""
-    with serving(concurrency=2) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(concurrency=2) as live, live.client() as http:
         yield http
 
 
@@ -192,7 +192,7 @@ async def test_sixty_clients_that_leave_leave_nothing_running(client: httpx.Asyn
 
 @pytest.mark.parametrize("how", ["wait", "stream"])
 def test_a_rolled_back_run_that_waited_for_a_slot_ends_properly_for_who_waits_for_it(how: str) -> None:
-    with serving(concurrency=1) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(concurrency=1) as live, live.client() as http:
         first = http.post("/runs", json={"assistant_id": "slow", "input": {"seconds": 30}}).json()
         with ThreadPoolExecutor() as pool:
             body = {"assistant_id": "simple", "input": {}}

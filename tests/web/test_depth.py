@@ -90,7 +90,7 @@ def test_the_deepest_values_are_streamed(
 @FORMS
 def test_the_deepest_values_are_kept(stored: LiveServer, opening: str, closing: str) -> None:
     value = nested(DEEPEST - 2, opening, closing)
-    with httpx.Client(base_url=stored.url, timeout=DEADLINE) as http:
+    with stored.client() as http:
         waited = accepted(http.post("/runs/wait", content=body(value, on_completion="keep")))
         run = ended(http, run_id_of(waited))
         assert (run["status"], run["attempts"]) == ("success", 1)

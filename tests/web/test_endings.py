@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.graphs.graphs_under_test import entered, released
-from tests.live import DEADLINE, LiveServer, looks_into_memory, serving, until
+from tests.live import LiveServer, serving, until
 from tests.web.calls import create, ended, until_status, wait
 from tests.web.test_memory import KB, SlowReader
 
@@ -24,7 +24,7 @@ def live() -> Iterator[LiveServer]:
 
 @pytest.fixture
 def http(live: LiveServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with live.client() as client:
         yield client
 
 
@@ -50,23 +50,23 @@ def test_a_waiter_of_a_run_that_is_cancelled_and_deleted_has_its_answer(http: ht
         until(lambda: http.get(path).status_code == 404)
 
 
-@looks_into_memory
 @pytest.mark.parametrize("end", ["delete", "rollback"])
-def test_events_of_a_forgotten_run_are_freed(live: LiveServer, http: httpx.Client, end: str) -> None:
-    run = create(http, "slow", {"seconds": 0}, after_seconds=60, stream_resumable=True)
-    path = f"/runs/{run['run_id']}"
-    if end == "delete":
-        http.delete(path)
-    else:
-        http.post(f"{path}/cancel", params={"action": "rollback"})
-    events: Any = live.services.runs._storage.events
-    assert run["run_id"] not in events._runs
+def test_events_of_a_forgotten_run_are_freed(end: str) -> None:
+    with serving(database_uri="memory://") as live, live.client() as http:
+        run = create(http, "slow", {"seconds": 0}, after_seconds=60, stream_resumable=True)
+        path = f"/runs/{run['run_id']}"
+        if end == "delete":
+            http.delete(path)
+        else:
+            http.post(f"{path}/cancel", params={"action": "rollback"})
+        events: Any = live.services.runs._storage.events
+        assert run["run_id"] not in events._runs
 
 
 def test_many_synchronous_nodes_run_at_once(server: LiveServer) -> None:
     """Each takes a thread: in a pool of Python's default size they would not all begin before one ends."""
     name = str(uuid4())
-    with httpx.Client(base_url=server.url, timeout=DEADLINE) as http:
+    with server.client() as http:
         runs = [create(http, "sleeping", {"foo": name}) for _ in range(40)]
         until(lambda: entered[name] == 40)
         released.add(name)

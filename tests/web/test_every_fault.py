@@ -140,7 +140,7 @@ def test_a_request_that_does_not_come(late: Mapping[str, socket.socket], declare
 @pytest.fixture(scope="module")
 def keyed() -> Iterator[httpx.Client]:
     """A client, without a key, of a server with keys."""
-    with serving(api_keys=keys_in_list("test", "ana=secret")) as live, httpx.Client(base_url=live.url) as client:
+    with serving(api_keys=keys_in_list("test", "ana=secret")) as live, live.client() as client:
         yield client
 
 
@@ -157,7 +157,7 @@ def test_no_valid_key(keyed: httpx.Client, declared: Any, operation: Operation, 
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, dict[str, Any]]]:
     """A client of a server whose store has lost its tables, and a run that was in it, with a link for feedback."""
     file: Path = tmp_path_factory.mktemp("broken") / "runs.db"
-    with serving(database_uri=f"sqlite:///{file}") as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(database_uri=f"sqlite:///{file}") as live, live.client() as http:
         run = ended(http, create(http, "simple", {"foo": 1}, on_completion="keep", feedback_keys=["helpful"])["run_id"])
         path = f"/threads/{run['thread_id']}/state"
         checkpoint_id = http.get(path).json()["checkpoint_id"]

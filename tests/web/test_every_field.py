@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live import DEADLINE, LiveServer
+from tests.live import LiveServer
 from tests.web.calls import accepted, ended, names, payloads
 from tests.web.creating import EVERY, PATHS, Creator
 
@@ -180,9 +180,9 @@ def test_a_strategy_is_kept_with_the_run(runs: Creator) -> None:
     ],
 )
 def test_a_background_run_outlives_the_connection_of_its_client(server: LiveServer, operation: str, value: str) -> None:
-    with httpx.Client(base_url=server.url, timeout=DEADLINE) as leaving:
+    with server.client() as leaving:
         run_id = Creator(leaving, operation).create("slow", {"seconds": 0.1}, on_disconnect=value)
-    with httpx.Client(base_url=server.url, timeout=DEADLINE) as staying:
+    with server.client() as staying:
         assert ended(staying, run_id)["values"] == {"seconds": 0.1, "done": True}
 
 

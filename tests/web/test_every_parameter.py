@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.graphs.graphs_under_test import cancelled, entered
-from tests.live import DEADLINE, serving, sse, until
+from tests.live import serving, sse, until
 from tests.web.calls import accepted, create, ended, names, until_status
 
 shows = pytest.mark.shows
@@ -117,7 +117,7 @@ SELECT = [
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[httpx.Client]:
     """A client of a server where a run may take two seconds, and bulk cancels reach nobody else's runs."""
-    with serving(run_timeout=2.0) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving(run_timeout=2.0) as live, live.client() as client:
         yield client
 
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import treadle_api.operations as op
-from tests.live import DEADLINE, serving, until
+from tests.live import serving, until
 from tests.web.creating import EVERY, PATHS, Creator
 
 shows = pytest.mark.shows
@@ -73,7 +73,7 @@ def test_a_body_that_is_not_json(http: httpx.Client, operation: Operation) -> No
 @pytest.fixture(scope="module")
 def small() -> Iterator[httpx.Client]:
     """A client of a server that takes bodies of up to 100 bytes."""
-    with serving(max_body_bytes=100) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving(max_body_bytes=100) as live, live.client() as client:
         yield client
 
 
@@ -87,7 +87,7 @@ def test_a_body_that_is_too_large(small: httpx.Client, operation: Operation) -> 
 @pytest.fixture(scope="module")
 def closing() -> Iterator[httpx.Client]:
     """A client of a server that has been told to end, as by a signal, and waits for a run."""
-    with serving() as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving() as live, live.client() as client:
         runs = live.services.runs
         runs._worker._tasks[0].get_loop().call_soon_threadsafe(runs.close)
         until(lambda: runs._closing)

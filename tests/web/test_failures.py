@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live import DEADLINE, serving
+from tests.live import serving
 from tests.web.calls import create, detail, ended, run_id_of, wait
 
 MASKED = "An internal error occurred"
@@ -79,7 +79,7 @@ def test_sys_exit_in_a_node_ends_that_run_only(http: httpx.Client, given: str) -
 
 def test_an_error_that_cannot_be_formatted_costs_no_slot() -> None:
     """Python's own traceback of it is a TypeError; the next run has the only slot all the same."""
-    with serving(concurrency=1) as live, httpx.Client(base_url=live.url, timeout=DEADLINE, verify=False) as http:
+    with serving(concurrency=1) as live, live.client() as http:
         for _ in range(2):
             assert wait(http, "raising", {"foo": "MisplacedSyntaxError"})["__error__"]["error"] == "SyntaxError"
         assert wait(http, "simple", {"foo": 1})["foo"] == 1

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from langgraph_sdk import get_client, get_sync_client
 
-from tests.live import DEADLINE, LiveServer, serving, sse, until
+from tests.live import LiveServer, serving, sse, until
 from tests.web.calls import Json, accepted, create, detail, ended, names, payloads, stream, wait
 from tests.web.creating import EVERY, PATHS, Creator
 from treadle.feedback.book import MOST
@@ -234,7 +234,7 @@ def test_what_was_said_is_forgotten_with_the_run(http: httpx.Client, rated: Json
 
 
 def test_a_run_is_readable_as_long_as_its_links_are_good() -> None:
-    with serving(run_ttl=0.2, feedback_ttl=3600) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(run_ttl=0.2, feedback_ttl=3600) as live, live.client() as http:
         plain, rated = (
             create(http, "simple", {"foo": 1}, **fields)["run_id"] for fields in ({}, {"feedback_keys": ["a"]})
         )

@@ -40,7 +40,7 @@ def traced(receiver: TraceReceiver) -> Iterator[Serving]:
 @pytest.fixture
 def http(traced: Serving, receiver: TraceReceiver) -> Iterator[httpx.Client]:
     """A client of that server; LangSmith is well again afterwards."""
-    with httpx.Client(base_url=traced.url, timeout=DEADLINE, verify=False) as client:
+    with httpx.Client(base_url=traced.url, timeout=DEADLINE) as client:
         yield client
     receiver.token_answers = None
     receiver.slow.set()

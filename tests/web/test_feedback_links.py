@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.live import DEADLINE, LiveServer, serving
+from tests.live import LiveServer, serving
 from tests.web.calls import Json, accepted, create, detail, ended
 from tests.web.test_feedback import BOTH, refused, shows, url
 
@@ -47,7 +47,7 @@ def test_a_link_is_valid_for_its_time_only() -> None:
     now = [1_800_000_000.0]
     with (
         serving(clock=lambda: now[0], feedback_ttl=100.0, run_ttl=1e6) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+        live.client() as http,
     ):
         run = ended(http, create(http, "simple", {"foo": 1}, feedback_keys=["helpful"])["run_id"])
         now[0] += 99
@@ -64,7 +64,7 @@ def public() -> Iterator[LiveServer]:
 
 
 def test_links_lead_to_where_the_server_says_it_is(public: LiveServer) -> None:
-    with httpx.Client(base_url=public.url, timeout=DEADLINE) as http:
+    with public.client() as http:
         run = ended(http, create(http, "simple", {"foo": 1}, feedback_keys=["helpful"])["run_id"])
         assert url(run).startswith(f"https://agents.example.com/base/runs/{run['run_id']}/feedback/")
         path = url(run).removeprefix("https://agents.example.com/base")
@@ -83,6 +83,6 @@ def test_links_lead_to_where_the_server_says_it_is(public: LiveServer) -> None:
     ids=lambda value: str(value),
 )
 def test_links_lead_to_where_the_client_found_the_server(server: LiveServer, headers: Json, base: str | None) -> None:
-    with httpx.Client(base_url=server.url, headers=headers, timeout=DEADLINE) as http:
+    with server.client(headers=headers) as http:
         run = ended(http, create(http, "simple", {"foo": 1}, feedback_keys=["helpful"])["run_id"])
     assert url(run).startswith(f"{base or server.url}/runs/")

@@ -159,7 +159,7 @@ def test_a_link_that_has_expired_is_said_on_a_page() -> None:
     now = [1_800_000_000.0]
     with (
         serving(clock=lambda: now[0], feedback_ttl=100.0, run_ttl=1e6) as live,
-        httpx.Client(base_url=live.url) as http,
+        live.client() as http,
     ):
         run = ended(http, create(http, "simple", {"foo": 1}, feedback_keys=["helpful"])["run_id"])
         now[0] += 101
@@ -202,7 +202,7 @@ def test_what_cannot_be_read_is_asked_again(http: httpx.Client, rated: Json, bro
 
 def test_a_store_that_does_not_answer_is_said_on_a_page(tmp_path: Path) -> None:
     file = tmp_path / "runs.db"
-    with serving(database_uri=f"sqlite:///{file}") as live, httpx.Client(base_url=live.url) as http:
+    with serving(database_uri=f"sqlite:///{file}") as live, live.client() as http:
         run = ended(http, create(http, "simple", {"foo": 1}, feedback_keys=["helpful"])["run_id"])
         with connect(file) as connection:
             connection.execute("ALTER TABLE feedback RENAME TO elsewhere")

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.graphs.graphs_under_test import released
-from tests.live import DEADLINE, serving, until
+from tests.live import serving, until
 from tests.web.calls import accepted, create, detail, ended, run_id_of, until_status
 
 RUN = [
@@ -200,7 +200,7 @@ def until_gone(http: httpx.Client, path: str) -> httpx.Response:
 
 
 def test_an_outcome_expires() -> None:
-    with serving(run_ttl=2.0) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(run_ttl=2.0) as live, live.client() as http:
         run_id = create(http, "simple", {"foo": 1}, stream_resumable=True)["run_id"]
         assert ended(http, run_id)["status"] == "success"
         for part in ("", "/join", "/stream"):
@@ -208,7 +208,7 @@ def test_an_outcome_expires() -> None:
 
 
 def test_a_run_never_expires_before_its_end() -> None:
-    with serving(run_ttl=0) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(run_ttl=0) as live, live.client() as http:
         name = str(uuid4())
         run_id = create(http, "held", {"foo": name})["run_id"]
         until_status(http, run_id, "running")
@@ -217,7 +217,7 @@ def test_a_run_never_expires_before_its_end() -> None:
 
 
 def test_beyond_the_retention_size_the_oldest_outcome_goes_first() -> None:
-    with serving(run_retention_bytes=30_000) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(run_retention_bytes=30_000) as live, live.client() as http:
         runs = [ended(http, create(http, "builder", {"foo": "x" * 10_000})["run_id"])["run_id"] for _ in range(4)]
         until_gone(http, f"/runs/{runs[0]}")
         accepted(http.get(f"/runs/{runs[-1]}"))

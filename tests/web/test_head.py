@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 import treadle_api.operations as op
-from tests.live import DEADLINE, LiveServer, serving, until
+from tests.live import LiveServer, serving, until
 from tests.web.calls import Json, create, detail, ended
 from tests.web.keeping import kept, slow_run, thread_path
 from tests.web.test_feedback import entries, url
@@ -82,7 +82,7 @@ def test_a_head_does_not_wait_for_the_run_and_cannot_cancel_it(
 
 def test_a_connection_is_used_again_after_a_head(server: LiveServer) -> None:
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-    with httpx.Client(base_url=server.url, timeout=DEADLINE, limits=limits) as http:
+    with server.client(limits=limits) as http:
         run = slow_run(http)
         for path in ("/ok", f"/runs/{run['run_id']}/stream", f"/runs/{run['run_id']}/join", "/nope"):
             http.head(path)
@@ -118,7 +118,7 @@ def test_a_head_is_allowed_where_a_get_is(http: httpx.Client, operation: op.Oper
 def keyed() -> Iterator[httpx.Client]:
     """A client, without a key, of a server with keys."""
     keys = keys_in_list("test", "ana=secret")
-    with serving(api_keys=keys) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving(api_keys=keys) as live, live.client() as client:
         yield client
 
 
@@ -132,7 +132,7 @@ def test_a_head_needs_a_key_like_a_get(keyed: httpx.Client, operation: op.Operat
 
 
 def test_a_head_tells_that_the_server_is_ending() -> None:
-    with serving() as live, httpx.Client(base_url=live.url) as http:
+    with serving() as live, live.client() as http:
         assert http.head("/ok").status_code == 200
         runs = live.services.runs
         runs._worker._tasks[0].get_loop().call_soon_threadsafe(runs.close)

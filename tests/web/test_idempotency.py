@@ -207,7 +207,7 @@ def test_a_stream_goes_on_after_the_last_event_seen(http: httpx.Client, last: st
 @shows("stream_run", "409")
 def test_a_stream_whose_events_have_gone_is_refused(brief: LiveServer) -> None:
     key, body = new_key(), {**GIVEN, "input": {"foo": 7}}
-    with httpx.Client(base_url=brief.url, timeout=DEADLINE) as http:
+    with brief.client() as http:
         [run_id] = created(send(http, "stream_run", body, key))
         assert f"/runs/{run_id}" in refused(send(http, "stream_run", body, key), 409)
         assert detail(http, run_id)["values"]["foo"] == 7
@@ -225,7 +225,7 @@ def test_a_run_that_is_no_longer_kept_is_not_run_again(http: httpx.Client, opera
 
 @EACH
 def test_a_run_that_had_to_make_room_is_not_run_again(operation: str) -> None:
-    with serving(run_retention_bytes=0) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(run_retention_bytes=0) as live, live.client() as http:
         key = new_key()
         [run_id] = created(send(http, operation, GIVEN, key))
         until(lambda: http.get(f"/runs/{run_id}").status_code == 404)
@@ -234,7 +234,7 @@ def test_a_run_that_had_to_make_room_is_not_run_again(operation: str) -> None:
 
 @EACH
 def test_a_key_whose_time_is_over_creates_a_new_run(brief: LiveServer, operation: str) -> None:
-    with httpx.Client(base_url=brief.url, timeout=DEADLINE) as http:
+    with brief.client() as http:
         key, body, started = new_key(), {**GIVEN, "input": {"foo": 8}}, time.monotonic()
         [run_id] = created(send(http, operation, body, key))
         ended(http, run_id)
@@ -250,7 +250,7 @@ def test_a_key_whose_time_is_over_creates_a_new_run(brief: LiveServer, operation
 def test_a_run_is_readable_as_long_as_its_key(http: httpx.Client) -> None:
     with (
         serving(run_ttl=0.0, idempotency_ttl=60.0) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as client,
+        live.client() as client,
     ):
         key = new_key()
         [run_id] = created(send(client, "wait_run", GIVEN, key))

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.graphs.graphs_under_test import released
-from tests.live import DEADLINE, serving, sse, until
+from tests.live import serving, sse, until
 from tests.web.calls import accepted, create, detail, ended, names, run_id_of, until_status
 
 HELLO = {"messages": [{"role": "user", "content": "hi"}]}
@@ -125,7 +125,7 @@ def test_the_stream_names_itself(http: httpx.Client) -> None:
 def finished() -> Iterator[tuple[httpx.Client, str, bytes]]:
     """A client, a resumable run that has ended, and the bytes of its live stream."""
     body = {"assistant_id": "chat", "input": HELLO, "stream_resumable": True}
-    with serving() as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving() as live, live.client() as client:
         response = accepted(
             client.post("/runs/stream", json={**body, "stream_mode": ["values", "updates", "messages"]})
         )
@@ -180,7 +180,7 @@ def test_a_background_run_is_replayed_too(http: httpx.Client) -> None:
 
 
 def test_a_buffer_is_freed_before_the_outcome_is() -> None:
-    with serving(resumable_ttl=2.0) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(resumable_ttl=2.0) as live, live.client() as http:
         run_id = create(http, "simple", {"foo": 1}, stream_resumable=True)["run_id"]
         ended(http, run_id)
         assert replay(http, run_id).content

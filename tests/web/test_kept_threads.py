@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live import DEADLINE, serving, until
+from tests.live import serving, until
 from tests.web.calls import accepted, create, detail, ended, wait
 from tests.web.creating import EVERY, PATHS, Creator
 from tests.web.keeping import history, kept, run_path, slow_run, state, thread, thread_path
@@ -178,7 +178,7 @@ def forgetful() -> Iterator[httpx.Client]:
     """A client of a server that forgets an outcome after a twentieth of a second, and one of more than a byte."""
     with (
         serving(run_ttl=0.05, run_retention_bytes=1) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as client,
+        live.client() as client,
     ):
         yield client
 
@@ -198,7 +198,7 @@ def test_a_kept_run_lives_as_long_as_its_thread(forgetful: httpx.Client) -> None
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[httpx.Client]:
     """A client of a server where a run may take a third of a second."""
-    with serving(run_timeout=0.3) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving(run_timeout=0.3) as live, live.client() as client:
         yield client
 
 
@@ -220,7 +220,7 @@ def test_a_run_that_takes_too_long_leaves_its_state_so_far(
 
 def test_a_run_on_a_loop_of_its_own_is_kept_as_well() -> None:
     """Its thread is read on another loop than it was written on."""
-    with serving(isolated_loops=True) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(isolated_loops=True) as live, live.client() as http:
         runs = [create(http, "nested_asking", {"foo": number}, on_completion="keep") for number in range(10)]
         for number, run in enumerate(runs):
             ended(http, run["run_id"])

@@ -107,7 +107,7 @@ def test_clients_that_never_finish_their_bodies_hold_nobody_up(server: LiveServe
 @pytest.fixture
 def full() -> Iterator[httpx.Client]:
     """A client of a server whose one slot is taken, and where as many runs wait as may."""
-    with serving(concurrency=1, max_queued=QUEUE) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(concurrency=1, max_queued=QUEUE) as live, live.client() as http:
         create(http, "slow", {"seconds": 60})
         for _ in range(QUEUE):
             assert create(http, "slow", {"seconds": 60})["status"] == "pending"
@@ -128,7 +128,7 @@ def test_a_create_beyond_the_queue_is_refused_until_there_is_room(full: httpx.Cl
 
 
 def test_a_batch_is_refused_as_a_whole() -> None:
-    with serving(concurrency=1, max_queued=QUEUE) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(concurrency=1, max_queued=QUEUE) as live, live.client() as http:
         first = create(http, "slow", {"seconds": 60})
         runs = [{"assistant_id": "slow", "input": {"seconds": 0}}] * (QUEUE + 1)
         too_large = http.post("/runs/batch", json=runs)
@@ -144,7 +144,7 @@ def test_a_batch_is_refused_as_a_whole() -> None:
 
 
 def test_runs_that_start_at_once_do_not_wait() -> None:
-    with serving(concurrency=3, max_queued=1) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(concurrency=3, max_queued=1) as live, live.client() as http:
         started = [create(http, "slow", {"seconds": 60})["run_id"] for _ in range(3)]
         assert create(http, "slow", {"seconds": 60})["status"] == "pending"
         assert [detail(http, run)["status"] for run in started] == ["running"] * 3
@@ -162,7 +162,7 @@ async def test_the_limit_is_exact_however_many_come_at_once() -> None:
 
 
 def test_ten_thousand_runs_wait_and_the_server_goes_on() -> None:
-    with serving(concurrency=1, max_queued=10_000) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(concurrency=1, max_queued=10_000) as live, live.client() as http:
         first = create(http, "slow", {"seconds": 60})["run_id"]
         batch = [{"assistant_id": "simple", "input": {"foo": 1}}] * 1000
         statuses = [http.post("/runs/batch", json=batch).status_code for _ in range(11)]

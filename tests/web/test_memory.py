@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.live import DEADLINE, LiveServer, serving, sse, until
+from tests.live import LiveServer, serving, sse, until
 from tests.web.calls import create, ended, wait
 
 KB, MB = 1024, 1024 * 1024
@@ -29,7 +29,7 @@ def traced() -> Iterator[None]:
 @pytest.fixture
 def small() -> Iterator[tuple[LiveServer, httpx.Client]]:
     """A server with a small event buffer, warmed up, and a client."""
-    with serving(event_buffer_bytes=BUFFER) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(event_buffer_bytes=BUFFER) as live, live.client() as http:
         wait(http, "simple", {"foo": 1})
         wait(http, "laps", {"count": 1, "size": 1}, stream_mode="updates")
         tracemalloc.reset_peak()
@@ -102,7 +102,7 @@ def held() -> int:
 
 
 def test_outcomes_are_freed_when_they_expire() -> None:
-    with serving(run_ttl=0.1) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(run_ttl=0.1) as live, live.client() as http:
         wait(http, "simple", {"foo": 1})
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(20):
@@ -111,7 +111,7 @@ def test_outcomes_are_freed_when_they_expire() -> None:
 
 
 def test_outcomes_beyond_the_retention_size_are_freed() -> None:
-    with serving(run_retention_bytes=2 * MB) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(run_retention_bytes=2 * MB) as live, live.client() as http:
         wait(http, "simple", {"foo": 1})
         before = tracemalloc.get_traced_memory()[0]
         for _ in range(20):

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.cli.processes import invoke
-from tests.live import DEADLINE, GRAPHS, LiveServer
+from tests.live import GRAPHS, LiveServer
 from tests.web.calls import Json, accepted, create, ended, payloads, stream, wait
 from tests.web.hook_receiver import HookReceiver
 from tests.web.keeping import history, kept, state, thread, thread_path
@@ -106,7 +106,7 @@ def test_the_state_of_a_thread_is_the_whole_state(http: httpx.Client) -> None:
 
 
 def test_a_webhook_has_the_keys_of_the_output_schema(hooked: LiveServer, receiver: HookReceiver) -> None:
-    with httpx.Client(base_url=hooked.url, timeout=DEADLINE, verify=False) as http:
+    with hooked.client() as http:
         for on_completion in ("delete", "keep"):
             run = create(http, "private", {"q": "hi"}, webhook=receiver.url, on_completion=on_completion)
             assert receiver.first(run["run_id"]).body["values"] == {"a": "hi!"}

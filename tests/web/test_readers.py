@@ -143,7 +143,7 @@ def test_what_ends_unread_counts_as_well() -> None:
         budget = getattr(log, "_here", log)._budget
         for _ in range(60):
             opened.enter_context(Unread(live.url, {"count": 28, "size": 256 * KB}))
-        with httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+        with live.client() as http:
             until(lambda: budget.held > 20 * MB)
             for number in range(20):
                 assert wait(http, "simple", {"foo": number})["foo"] == number
@@ -158,7 +158,7 @@ def test_who_has_stopped_reading_is_cut_off_in_the_end(policy: str, status: str)
     with serving(heartbeat=0.1, event_buffer_bytes=MB, concurrency=1) as live:
         request = {"count": 100, "size": 256 * KB}
         with (
-            httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+            live.client() as http,
             Unread(live.url, request, on_disconnect=policy) as it,
         ):
             run_id = it.run_id()

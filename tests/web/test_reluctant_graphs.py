@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.graphs.reluctant import entered
-from tests.live import DEADLINE, GRAPHS, LiveServer, serving, until
+from tests.live import GRAPHS, LiveServer, serving, until
 from tests.web.calls import create, detail
 from tests.web.keeping import history, kept, new_thread, run_path, state, stored, superstep, thread, thread_path, update
 
@@ -121,7 +121,7 @@ def test_a_state_is_read_by_the_graph_that_wrote_it_when_its_run_is_deleted(http
 def impatient() -> Iterator[httpx.Client]:
     """A client of a server of these graphs, where a run may take half a second."""
     graphs = GRAPHS.with_name("reluctant.json")
-    with serving(graphs, run_timeout=0.5) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving(graphs, run_timeout=0.5) as live, live.client() as client:
         yield client
 
 

@@ -283,7 +283,7 @@ def test_a_root_path_that_is_a_slash_leaves_nothing_to_proxies() -> None:
 
 @pytest.mark.parametrize("webhook", ["/runs", f"{PREFIX}/runs"])
 def test_a_webhook_to_the_server_itself_needs_no_path(webhook: str) -> None:
-    with serving(HOOKED, root_path=PREFIX) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(HOOKED, root_path=PREFIX) as live, live.client() as http:
         run = ended(http, create(http, "simple", {"foo": 1}, webhook=webhook)["run_id"])
         [delivery] = run["webhook_deliveries"]
         assert delivery["url"] == webhook

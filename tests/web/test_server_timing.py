@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.graphs.graphs_under_test import released
-from tests.live import DEADLINE, serving
+from tests.live import serving
 from tests.web.calls import UNKNOWN, Json, accepted, create, detail, ended
 from tests.web.keeping import kept, new_thread, run_path, slow_run, thread_path
 
@@ -92,7 +92,7 @@ def test_a_run_without_events_has_no_time_of_the_first(http: httpx.Client) -> No
 @pytest.fixture
 def one_at_a_time() -> Iterator[httpx.Client]:
     """A client of a server that runs one graph at a time."""
-    with serving(concurrency=1) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving(concurrency=1) as live, live.client() as client:
         yield client
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.graphs.graphs_under_test import released
-from tests.live import DEADLINE, serving
+from tests.live import serving
 from tests.web.calls import accepted, create, detail, names, run_id_of, stream, until_seen
 
 MODES = ["values", "updates", "messages", "messages-tuple", "tasks", "checkpoints", "events", "debug", "custom"]
@@ -101,7 +101,7 @@ def test_without_input_the_error_follows_metadata(http: httpx.Client) -> None:
 
 
 def test_a_timeout_is_an_error_event() -> None:
-    with serving(run_timeout=2.0) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(run_timeout=2.0) as live, live.client() as http:
         events = stream(http, "slow", {"seconds": 60})
     assert [event[:2] for event in events[1:]] == [
         ("values", {"seconds": 60}),
@@ -115,7 +115,7 @@ def test_a_timeout_is_an_error_event() -> None:
 @pytest.fixture(scope="module")
 def beating() -> Iterator[httpx.Client]:
     """A client of a server whose heart beats five times a second."""
-    with serving(heartbeat=HEARTBEAT) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving(heartbeat=HEARTBEAT) as live, live.client() as client:
         yield client
 
 

@@ -210,7 +210,7 @@ def guarded() -> Iterator[httpx.Client]:
     """A client of a server that lets one origin in."""
     with (
         serving(cors_allow_origins=("https://app.example",)) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as client,
+        live.client() as client,
     ):
         yield client
 

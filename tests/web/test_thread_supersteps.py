@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.graphs.graphs_under_test import entered, released
-from tests.live import DEADLINE, LiveServer, serving, until
+from tests.live import LiveServer, serving, until
 from tests.web.calls import accepted, create
 from tests.web.keeping import history, new_thread, state, stored, superstep, thread, thread_path, update
 
@@ -148,7 +148,7 @@ def test_a_step_that_the_graph_does_not_take_leaves_nothing(
 @pytest.fixture
 def own() -> Iterator[httpx.Client]:
     """A client of a server whose graphs may be held up."""
-    with serving() as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving() as live, live.client() as client:
         yield client
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live import DEADLINE, LiveServer, serving, until
+from tests.live import LiveServer, serving, until
 from tests.web.calls import accepted, create, ended
 from tests.web.keeping import new_thread, stored, thread, thread_path
 
@@ -25,7 +25,7 @@ def passing() -> Iterator[LiveServer]:
 
 @pytest.fixture
 def http(passing: LiveServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=passing.url, timeout=DEADLINE) as client:
+    with passing.client() as client:
         yield client
 
 

@@ -43,7 +43,7 @@ def traced(receiver: TraceReceiver) -> Iterator[Serving]:
 @pytest.fixture
 def http(traced: Serving) -> Iterator[httpx.Client]:
     """A client of that server."""
-    with httpx.Client(base_url=traced.url, timeout=DEADLINE, verify=False) as client:
+    with httpx.Client(base_url=traced.url, timeout=DEADLINE) as client:
         yield client
 
 

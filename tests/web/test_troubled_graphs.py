@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.live import DEADLINE, GRAPHS, LiveServer, looks_into_memory, serving, sse, until
+from tests.live import DEADLINE, GRAPHS, LiveServer, serving, sse, until
 from tests.web.keeping import kept, new_thread, superstep, thread, thread_path, update
 
 Json = dict[str, Any]
@@ -94,7 +94,7 @@ def test_a_thread_that_is_being_created_is_waited_for(server: LiveServer, http: 
     bad, good = ([superstep(update("add_item", values))] for values in ({"items": 5}, {"items": [7]}))
 
     def post(body: Json) -> httpx.Response:
-        with httpx.Client(base_url=http.base_url, timeout=DEADLINE, verify=False) as client:
+        with httpx.Client(base_url=http.base_url, timeout=DEADLINE) as client:
             return client.post("/threads", json=body)
 
     with ThreadPoolExecutor(3) as pool:
@@ -106,15 +106,14 @@ def test_a_thread_that_is_being_created_is_waited_for(server: LiveServer, http: 
     assert thread(http, given)["values"] == {"items": [7]}
 
 
-@looks_into_memory
-def test_reading_leaves_nothing_behind(server: LiveServer, http: httpx.Client) -> None:
-    savers: Any = server.services.checkpoints.savers
-    saver = savers.saver
-    before = dict(saver.storage)
-    made = new_thread(http, metadata={"graph_id": "late"})
-    assert http.get(f"{thread_path(made)}/state").status_code == 200
-    assert http.get(f"{thread_path(made)}/history").json() == []
-    assert dict(saver.storage) == before
+def test_reading_leaves_nothing_behind() -> None:
+    with serving(GRAPHS.with_name("troubled.json"), database_uri="memory://") as live, live.client() as http:
+        savers: Any = live.services.checkpoints.savers
+        before = dict(savers.saver.storage)
+        made = new_thread(http, metadata={"graph_id": "late"})
+        assert http.get(f"{thread_path(made)}/state").status_code == 200
+        assert http.get(f"{thread_path(made)}/history").json() == []
+        assert dict(savers.saver.storage) == before
 
 
 @shows("create_thread search_thread_history search_thread_state search_assistants cancel_runs", "400")

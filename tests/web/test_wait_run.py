@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.graphs.graphs_under_test import released
-from tests.live import DEADLINE, LiveServer, serving
+from tests.live import LiveServer, serving
 from tests.web.calls import INTERRUPT, detail, run_id_of, until_seen, until_status, wait
 
 MASKED = "An internal error occurred"
@@ -190,7 +190,7 @@ def test_newlines_keep_the_connection_until_the_json(beating: LiveServer) -> Non
     name, start = str(uuid4()), monotonic()
     body = {"assistant_id": "held", "input": {"foo": name}}
     with (
-        httpx.Client(base_url=beating.url, timeout=DEADLINE) as http,
+        beating.client() as http,
         http.stream("POST", "/runs/wait", json=body) as response,
     ):
         parts = response.iter_bytes()
@@ -206,7 +206,7 @@ def test_newlines_keep_the_connection_until_the_json(beating: LiveServer) -> Non
 def test_headers_and_newlines_come_before_the_run_starts(beating: LiveServer) -> None:
     body = {"assistant_id": "simple", "input": {"foo": 1}, "after_seconds": 3600}
     with (
-        httpx.Client(base_url=beating.url, timeout=DEADLINE) as http,
+        beating.client() as http,
         http.stream("POST", "/runs/wait", json=body) as response,
     ):
         assert set(next(response.iter_bytes())) == set(b"\n")
@@ -221,7 +221,7 @@ def test_a_delayed_run_is_waited_for(http: httpx.Client) -> None:
 
 
 def test_a_run_that_takes_too_long_ends_as_timeout() -> None:
-    with serving(run_timeout=2.0) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+    with serving(run_timeout=2.0) as live, live.client() as http:
         response = http.post("/runs/wait", json={"assistant_id": "slow", "input": {"seconds": 60}})
         error = {"error": "TimeoutError", "message": ""}
         assert response.json() == {"__error__": error}

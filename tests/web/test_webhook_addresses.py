@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live import DEADLINE, LiveServer, serving, until
+from tests.live import LiveServer, serving, until
 from tests.web.calls import accepted, create, detail
 from tests.web.creating import EVERY, PATHS, Creator
 from tests.web.hook_receiver import HOOKED, SECRET, receiving
@@ -48,7 +48,7 @@ def strict() -> Iterator[LiveServer]:
 
 @pytest.fixture
 def http(strict: LiveServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=strict.url, timeout=DEADLINE, verify=False) as client:
+    with strict.client() as client:
         yield client
 
 
@@ -163,7 +163,7 @@ def test_a_name_that_leads_elsewhere_later_is_not_followed() -> None:
     with (
         receiving() as receiver,
         serving(resolve=rebinding) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+        live.client() as http,
     ):
         run = create(http, "simple", {"foo": 1}, webhook=f"http://rebinding.test:{receiver.port}/")
         attempts = until(lambda: [a for d in detail(http, run["run_id"])["webhook_deliveries"] for a in d["attempts"]])
@@ -180,7 +180,7 @@ def test_the_connection_goes_to_the_address_that_was_checked() -> None:
     with (
         receiving() as receiver,
         serving(HOOKED, resolve=only_here) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+        live.client() as http,
     ):
         run_id = create(http, "simple", {"foo": 1}, webhook=f"http://only-here.test:{receiver.port}/x")["run_id"]
         assert receiver.first(run_id).headers["host"] == f"only-here.test:{receiver.port}"
@@ -221,7 +221,7 @@ def test_the_configuration_says_what_may_be_called(
 ) -> None:
     with (
         serving(configured(tmp_path, section), resolve=resolve, shutdown_grace=0) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+        live.client() as http,
     ):
         for url in accepted_urls:
             body = {
@@ -240,7 +240,7 @@ def test_headers_of_the_configuration_are_filled_in_and_sent(tmp_path: Path, mon
     with (
         receiving() as receiver,
         serving(configured(tmp_path, section), webhook_secret=SECRET) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+        live.client() as http,
     ):
         received = receiver.first(create(http, "simple", {"foo": 1}, webhook=receiver.url)["run_id"])
         assert (received.headers["authorization"], received.headers["x-plain"]) == ("Bearer abc", "a b")

@@ -28,7 +28,7 @@ async def twofold(host: str, port: int) -> Sequence[str]:
 def http() -> Iterator[httpx.Client]:
     with (
         serving(HOOKED, resolve=twofold, webhook_timeout=TIMEOUT) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as client,
+        live.client() as client,
     ):
         yield client
 

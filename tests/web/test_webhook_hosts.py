@@ -28,7 +28,7 @@ async def here(host: str, port: int) -> Sequence[str]:
 def http() -> Iterator[httpx.Client]:
     with (
         serving(HOOKED, resolve=here, webhook_timeout=TIMEOUT) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as client,
+        live.client() as client,
     ):
         yield client
 
@@ -67,7 +67,7 @@ def test_a_host_that_hangs_keeps_to_its_own_slots() -> None:
         receiving() as hanging,
         receiving() as prompt,
         serving(HOOKED, webhook_timeout=DEADLINE) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+        live.client() as http,
     ):
         hanging.answer = lambda received: (200 if woken.wait(DEADLINE) else 500, {})
         run_ids = create_many(http, hanging.url, 100)

@@ -16,6 +16,7 @@ from tests.live import DEADLINE, serving, until
 from tests.web.calls import create
 from tests.web.creating import EVERY, PATHS, Creator
 from tests.web.hook_receiver import HOOKED, receiving
+from treadle.outbox import resolving
 
 
 class Names:
@@ -26,12 +27,14 @@ class Names:
         self.let_go = Event()
         self._system = socket.getaddrinfo
         monkeypatch.setattr(socket, "getaddrinfo", self.answer)
+        # A busy machine takes longer to come to the end of a test than creates have patience with a name server.
+        monkeypatch.setattr(resolving, "PATIENCE", DEADLINE)
 
     def answer(self, host: Any, *arguments: Any, **options: Any) -> Any:
         if str(host).endswith(".test"):
             self.asked.append(host)
             if host.endswith("silent.test"):
-                self.let_go.wait(30)
+                self.let_go.wait(DEADLINE)
             host = "127.0.0.1"
         return self._system(host, *arguments, **options)
 
@@ -45,7 +48,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Names]:
 
 @pytest.fixture
 def http(names: Names) -> Iterator[httpx.Client]:
-    with serving(HOOKED) as live, httpx.Client(base_url=live.url, timeout=DEADLINE) as client:
+    with serving(HOOKED) as live, live.client() as client:
         yield client
 
 

@@ -17,7 +17,7 @@ from tests.web.hook_receiver import HOOKED, HookReceiver, receiving, until_deliv
 
 @pytest.fixture
 def http(hooked: LiveServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=hooked.url, timeout=DEADLINE, verify=False) as client:
+    with hooked.client() as client:
         yield client
 
 
@@ -100,7 +100,7 @@ def test_too_many_attempts_are_given_up() -> None:
     with (
         receiving() as receiver,
         serving(HOOKED, webhook_attempts=2) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+        live.client() as http,
     ):
         receiver.answer = lambda received: (500, {})
         run_id = create(http, "simple", {"foo": 1}, webhook=receiver.url)["run_id"]
@@ -113,7 +113,7 @@ def test_a_run_whose_webhook_is_owed_outlives_its_retention() -> None:
     with (
         receiving() as receiver,
         serving(HOOKED, run_ttl=0) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+        live.client() as http,
     ):
         receiver.answer = lambda received: (200, {}) if ready.is_set() else (500, {})
         run_id = create(http, "simple", {"foo": 1}, webhook=receiver.url)["run_id"]
@@ -127,6 +127,6 @@ def test_what_ends_with_the_server_is_still_sent() -> None:
         with serving(HOOKED, database_uri="memory://", shutdown_grace=0.1) as live:
             slow = {"assistant_id": "slow", "input": {"seconds": 60}, "webhook": receiver.url}
             run_id = httpx.post(f"{live.url}/runs", json=slow, timeout=DEADLINE).json()["run_id"]
-            with httpx.Client(base_url=live.url, timeout=DEADLINE) as http:
+            with live.client() as http:
                 until_status(http, run_id, "running")
         assert receiver.first(run_id).body["status"] == "interrupted"

@@ -8,10 +8,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.live import DEADLINE, serving
+from tests.live import serving
 from tests.web.calls import create
 from tests.web.hook_receiver import HOOKED, receiving, until_delivery
 
@@ -35,7 +34,7 @@ def test_the_certificate_is_held_against_the_name(tmp_path: Path, monkeypatch: p
     with (
         receiving() as receiver,
         serving(HOOKED, resolve=here) as live,
-        httpx.Client(base_url=live.url, timeout=DEADLINE) as http,
+        live.client() as http,
     ):
         receiver.socket = tls.wrap_socket(receiver.socket, server_side=True)
         right = create(http, "simple", {"foo": 1}, webhook=f"https://hooks.test:{receiver.port}/")["run_id"]

@@ -23,7 +23,7 @@ TIMES = ["run_started_at", "run_ended_at", "webhook_sent_at"]
 
 @pytest.fixture
 def http(hooked: LiveServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=hooked.url, timeout=DEADLINE, verify=False) as client:
+    with hooked.client() as client:
         yield client
 
 
