@@ -27,6 +27,7 @@ LONG = {
     "test_leaving",
     "test_outbound",
     "test_readers",
+    "test_reluctant_graphs",
     "test_root_path",
     "test_run",
     "test_serve",

@@ -100,7 +100,7 @@ def test_a_body_that_comes_slowly_is_waited_for() -> None:
 
 
 def test_an_answer_that_is_not_taken_is_not_held_for_ever() -> None:
-    with serving(heartbeat=PATIENT) as live, live.client() as http:
+    with serving(heartbeat=5 * PATIENT) as live, live.client() as http:
         body = {"assistant_id": "laps", "input": {"count": 100, "size": 256 * KB}, "stream_mode": "updates"}
         run_id = http.post("/runs", json={**body, "metadata": {"large": "x" * 20 * MB}}).json()["run_id"]
         until(lambda: http.get(f"/runs/{run_id}/join"))

@@ -18,7 +18,7 @@ from tests.web.test_memory import KB, SlowReader
 
 @pytest.fixture
 def live() -> Iterator[LiveServer]:
-    with serving(run_timeout=1.0, event_buffer_bytes=64 * KB) as server:
+    with serving(run_timeout=3.0, event_buffer_bytes=64 * KB) as server:
         yield server
 
 

@@ -138,7 +138,8 @@ def test_two_hundred_clients_that_never_read_when_each_of_their_runs_wants_a_slo
 
 def test_what_ends_unread_counts_as_well() -> None:
     """Runs whose events fit into their buffers end, and leave them to clients that may never come for them."""
-    with serving(event_buffer_bytes=4 * MB, concurrency=300) as live, ExitStack() as opened:
+    # Heartbeats as above: nobody is cut off, however long it takes until all have begun.
+    with serving(event_buffer_bytes=4 * MB, concurrency=300, heartbeat=DEADLINE) as live, ExitStack() as opened:
         log: Any = live.services.storage.events
         budget = getattr(log, "_here", log)._budget
         for _ in range(60):

@@ -119,18 +119,18 @@ def test_a_state_is_read_by_the_graph_that_wrote_it_when_its_run_is_deleted(http
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[httpx.Client]:
-    """A client of a server of these graphs, where a run may take half a second."""
+    """A client of a server of these graphs, where a run may take two seconds."""
     graphs = GRAPHS.with_name("reluctant.json")
-    with serving(graphs, run_timeout=0.5) as live, live.client() as client:
+    with serving(graphs, run_timeout=2.0) as live, live.client() as client:
         yield client
 
 
 @pytest.mark.parametrize(("work", "ends"), [(0, ("success", "idle")), (60, ("timeout", "error"))])
-@pytest.mark.parametrize("reading", [0.7, 60])
+@pytest.mark.parametrize("reading", [2.8, 60])
 def test_how_a_run_ends_does_not_depend_on_how_long_its_state_takes_to_read(
     impatient: httpx.Client, monkeypatch: pytest.MonkeyPatch, work: int, ends: tuple[str, str], reading: float
 ) -> None:
-    monkeypatch.setattr("treadle.execution.attempt.LOOK_BACK", 1.2)
+    monkeypatch.setattr("treadle.execution.attempt.LOOK_BACK", 4.8)
     values = {"foo": {"work": work, "reading": reading}}
     run = create(impatient, "pondering", values, on_completion="keep")
     until(lambda: detail(impatient, run["run_id"])["ended_at"])
