@@ -94,38 +94,48 @@ def serve_in_processes(
     command += ["--log-level", log_level]
     for name, value in overrides.items():
         command += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
+    supervisor = _Supervisor(command, listener)
     # The first one starts alone: it makes or upgrades the file, and errors are reported once.
-    first = _Child(command, listener)
+    first = supervisor.start()
     if not first.is_ready():
-        sys.exit(first.process.wait())
-    children = [first] + [_Child(command, listener) for _ in range(workers - 1)]
-    if all(child.is_ready() for child in children[1:]):
+        code = first.process.wait()
+        sys.exit(0 if supervisor.stopping else code)
+    others = [supervisor.start() for _ in range(workers - 1)]
+    if all(child.is_ready() for child in others):
         announce_processes(list(graphs_config.graphs), settings, listener, workers)
-    _Supervisor(command, listener, children).run()
+    supervisor.run()
 
 
 class _Supervisor:
-    """Replaces children that die, until told to end them."""
+    """Starts children and replaces those that die, until a signal ends them all."""
 
-    def __init__(self, command: list[str], listener: Listener, children: list[_Child]) -> None:
+    def __init__(self, command: list[str], listener: Listener) -> None:
         self._command = command
         self._listener = listener
-        self._children = children
-        self._stopping = False
-
-    def run(self) -> None:
+        self._children: list[_Child] = []
+        self.stopping = False
+        """Whether a signal has come. Once there is a supervisor, signals are for the children too."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._pass_on)
-        while not self._stopping:
+
+    def start(self) -> _Child:
+        """Start one more child."""
+        child = _Child(self._command, self._listener)
+        self._children.append(child)
+        if self.stopping:  # the signal came while it was started
+            child.process.send_signal(signal.SIGTERM)
+        return child
+
+    def run(self) -> None:
+        """Replace children that die; after a signal, wait until all have ended."""
+        while not self.stopping:
             time.sleep(RESTART_PERIOD)
-            for position, child in enumerate(self._children):
-                code = child.process.poll()
-                if code is not None and not self._stopping:
-                    log.error("a server process ended; starting another one", exit_code=code)
+            for child in [child for child in self._children if child.process.poll() is not None]:
+                if not self.stopping:
+                    log.error("a server process ended; starting another one", exit_code=child.process.returncode)
                     child.close()
-                    successor = self._children[position] = _Child(self._command, self._listener)
-                    if self._stopping:  # the signal came while it was started
-                        successor.process.send_signal(signal.SIGTERM)
+                    self._children.remove(child)
+                    self.start()
         for child in self._children:
             while child.process.poll() is None:
                 # Not without a limit: a signal that comes just before the wait would be seen only after it.
@@ -134,8 +144,8 @@ class _Supervisor:
 
     def _pass_on(self, _number: int, frame: object) -> None:
         # Not two of the same: a busy child would see them as one, and wait for its runs.
-        number = signal.SIGINT if self._stopping else signal.SIGTERM
-        self._stopping = True
+        number = signal.SIGINT if self.stopping else signal.SIGTERM
+        self.stopping = True
         for child in self._children:
             if child.process.poll() is None:
                 child.process.send_signal(number)

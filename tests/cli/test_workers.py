@@ -63,10 +63,10 @@ def test_a_signal_ends_all_of_them() -> None:
 
 
 def test_a_second_signal_reaches_one_that_has_not_yet_seen_the_first() -> None:
-    """It is too busy; two signals of one kind would come to it as one, and it would wait for its runs."""
+    """A busy process gets two signals of one kind as one; it would then wait for its runs."""
 
     def pending() -> set[int]:
-        """How many signals each has not yet seen."""
+        """How many signals are pending at each process."""
         found = [re.search(r"ShdPnd:\s*(\w+)", Path(f"/proc/{child}/status").read_text()) for child in started]
         return {int(each[1], 16).bit_count() for each in found if each}
 
@@ -77,6 +77,7 @@ def test_a_second_signal_reaches_one_that_has_not_yet_seen_the_first() -> None:
         try:
             for child in started:
                 os.kill(child, signal.SIGSTOP)
+            until(lambda: all("State:\tT" in Path(f"/proc/{child}/status").read_text() for child in started))
             process.process.send_signal(signal.SIGINT)
             until(lambda: pending() == {1})
             process.process.send_signal(signal.SIGINT)
