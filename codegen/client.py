@@ -26,7 +26,7 @@ def emit_client(view: View, operations: list[Operation], package: Path, scratch:
         *("--output-path", package),
         *("--meta", "none"),
         *("--config", HERE / "openapi-python-client.yaml"),
-        # Without it the generator drops what it cannot read and exits 0.
+        # Without it the generator drops unreadable parts and exits with 0.
         "--fail-on-warning",
     )
     (package / "sse.py").write_text((HERE / "runtime" / "sse.py").read_text(encoding="utf-8"), encoding="utf-8")
@@ -69,6 +69,6 @@ def mark(api: Path, client: Path) -> None:
     """Put the header on every generated Python file."""
     for path in sorted(path for package in (api, client) for path in package.rglob("*.py")):
         text = path.read_text(encoding="utf-8").removeprefix(HEADER + "\n")
-        # openapi-python-client casts lists of anything to what they are.
+        # openapi-python-client casts lists of anything to their own type.
         pragma = '# mypy: disable-error-code="redundant-cast"\n' if path.parent == client / "models" else ""
         path.write_text(f"{HEADER}\n{pragma}{text}", encoding="utf-8")

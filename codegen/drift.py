@@ -1,4 +1,4 @@
-"""Whether the committed output is what the pipeline makes, and how the one replaces the other."""
+"""Compares the committed output with the output of the pipeline, and replaces it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def differences(fresh: Path, committed: Path) -> list[str]:
 
 
 def install(fresh: Path, root: Path) -> None:
-    """Make the committed output equal to the fresh one; what is not in it goes."""
+    """Make the committed output equal to the fresh one; delete all other files."""
     wanted = _files(fresh)
-    # File by file: a server or a type checker that is reading meanwhile finds no hole.
+    # File by file, so that a server or a type checker that reads at the same time misses no file.
     for name in sorted(wanted):
         target = root / name
         content = (fresh / name).read_bytes()

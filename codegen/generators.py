@@ -38,8 +38,8 @@ def run(module: str, *arguments: str | Path, folder: Path | None = None) -> None
 
 
 def _telling(lines: list[str]) -> str:
-    """From the first line that says what is wrong, on one line."""
-    # openapi-python-client announces warnings before it gives them, and prints addresses for names.
+    """The output from the first warning or error on, as one line."""
+    # openapi-python-client prints a heading before its warnings, and memory addresses in place of names.
     noise = re.compile(r"^\S+\.py:\d+: |<[\w.]+ object at 0x\w+>")
     lines = [noise.sub("", line) for line in lines if not line.startswith("Warning(s)")]
     first = next((index for index, line in enumerate(lines) if re.search("warning|error", line, re.IGNORECASE)), 0)
@@ -48,7 +48,7 @@ def _telling(lines: list[str]) -> str:
 
 def format_python(folder: Path) -> None:
     """One formatting pass over everything generated."""
-    # Isolated and from within the folder: neither settings nor what lies around it make a difference.
+    # Isolated, and from within the folder: no settings and no files outside the folder change the result.
     options = ("--isolated", "--no-cache", "--quiet", "--target-version", "py311", "--line-length", "120")
     run("ruff", "check", *options, "--select", "I,F401,UP", "--fix-only", ".", folder=folder)
     run("ruff", "format", *options, ".", folder=folder)

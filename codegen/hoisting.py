@@ -1,4 +1,4 @@
-"""Names for what the contract leaves nameless: bodies, answers, and objects and enums inside other schemas."""
+"""Gives names to unnamed parts of the contract: bodies, answers, and objects and enums inside other schemas."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from codegen.errors import CodegenError
 from codegen.rules import INLINE, NAMED, Firing
 from codegen.shapes import shape, without
 
-# What is said of the place stays with the place.
+# Keywords that describe the place stay at the place.
 _OF_THE_PLACE = ("description", "default", "deprecated")
 
 
@@ -61,7 +61,7 @@ def hoist_inline(document: Document, log: list[Firing], *, enums: bool = False) 
     def visit(schema: Schema, pointer: Pointer) -> Schema:
         is_object = bool(schema.get("properties")) and types(schema) in (["object"], [])
         is_enum = enums and types(schema) == ["string"] and len(schema.get("enum", [])) > 1
-        # A component has its name; a branch of allOf is part of its parent, not a thing of its own.
+        # A component already has a name; a branch of allOf is a part of its parent.
         nameless = len(pointer) > 3 and pointer[-2] != "allOf"
         if not nameless or not (is_object or is_enum):
             return schema
@@ -93,7 +93,7 @@ def _same(one: Schema, other: Schema) -> bool:
 
 
 def _place(document: Document, pointer: Pointer) -> tuple[str, list[str]]:
-    """Who owns the place, and the names on the way to it; positions in unions and lists name nothing."""
+    """The owner of the place, and the names on the way to it; positions in unions and lists add no name."""
     if pointer[0] == "paths":
         operation = at(document, pointer[:3])
         rest = pointer[3:]

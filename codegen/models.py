@@ -38,13 +38,13 @@ _RESULTS = ("--output-model-type", "typing.TypedDict")
 
 
 def emit_models(view: View, package: Path, scratch: Path) -> None:
-    """Write models.py: what request bodies are loaded into."""
+    """Write models.py: the classes into which request bodies are loaded."""
     _generate(view, package / "models.py", scratch / "models.json", *_MODELS)
     shutil.copyfile(RUNTIME / "numbers.py", package / "numbers.py")
 
 
 def emit_results(view: View, package: Path, scratch: Path) -> None:
-    """Write results.py: what handlers answer with."""
+    """Write results.py: the types of the handlers' answers."""
     _generate(view, package / "results.py", scratch / "results.json", *_RESULTS)
 
 

@@ -35,7 +35,7 @@ class View:
 
 
 def body_view(served: Served) -> View:
-    """What request bodies are made of, for the Pydantic models."""
+    """The schemas of request bodies, for the Pydantic models."""
     document = _copy(served)
     for _, _, operation in operations(document):
         for key in set(operation) - {"operationId", "requestBody"}:
@@ -45,7 +45,7 @@ def body_view(served: Served) -> View:
 
 
 def result_view(served: Served) -> View:
-    """What successful responses carry, for the TypedDicts that handlers build."""
+    """The schemas of successful responses, for the TypedDicts that handlers build."""
     document = _copy(served)
     for _, _, operation in operations(document):
         for key in set(operation) - {"operationId", "responses"}:
@@ -70,7 +70,7 @@ def client_view(served: Served) -> View:
 
 def _copy(served: Served) -> Document:
     document = copy.deepcopy(served.document)
-    # Schemas out of scope are there while names are chosen: scope may grow, and no name should change by it.
+    # Schemas out of scope take part when names are chosen, so that a larger scope changes no name.
     document.setdefault("components", {})["schemas"] = copy.deepcopy(served.library)
     for _, _, operation in operations(document):
         operation["operationId"] = served.scope[operation["operationId"]]
@@ -88,7 +88,7 @@ def _normalised(
     view = View(name, document)
     log: list[Firing] = []
     leave_out_pages(document, log)
-    # Before the limits go: RunStarted is known only from a `contentSchema`.
+    # Before the limits are dropped: only a `contentSchema` refers to RunStarted.
     known = reachable(document, document["paths"])
     for part in named:
         hoist_operations(document, part, log)
@@ -125,7 +125,7 @@ def concerns(firing: Firing, kept: set[Pointer]) -> bool:
 
 
 def prune(document: Document, kept: set[Pointer]) -> None:
-    """Drop the components that were not kept, and sort: their order in the contract is no fact about them."""
+    """Drop the components that were not kept, and sort the others: their order in the contract means nothing."""
     for kind, nodes in document["components"].items():
         document["components"][kind] = {
             name: nodes[name] for name in sorted(nodes) if ("components", kind, name) in kept
@@ -133,7 +133,7 @@ def prune(document: Document, kept: set[Pointer]) -> None:
 
 
 def _plain(response: dict[str, Any]) -> None:
-    """Drop what the client generator does not read: the client has its own runtime for streams."""
+    """Drop links and event schemas: the client has its own runtime for streams."""
     response.pop("links", None)
     for media_type, media in response.get("content", {}).items():
         media.pop(ITEM_SCHEMA, None)

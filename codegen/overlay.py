@@ -38,7 +38,7 @@ class Action:
 
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The one in C where PyYAML has it: it takes a tenth of the time."""
+"""The loader in C, where PyYAML has it: it takes a tenth of the time."""
 
 
 def load(path: Path) -> list[Action]:
@@ -91,8 +91,8 @@ def apply(contract: Document, actions: list[Action]) -> Document:
 
 
 def _apart(node: Any) -> Any:
-    """A copy with each object in one place: what YAML's aliases and several matches share, a later action would change
-    in all of them.
+    """A copy without shared objects. YAML's aliases share an object, and so do several matches: a later action on one
+    place would change all of them.
     """
     if isinstance(node, dict):
         return {key: _apart(value) for key, value in node.items()}
@@ -107,7 +107,7 @@ def _matches(document: Document, action: Action) -> list[Any]:
 
 
 def _refuse_collisions(target: Any, action: Action) -> None:
-    """What Treadle adds must be new: merged with a thing of the same name, neither would be what it says."""
+    """Refuse to add a schema or an operation that the contract already has: merging the two would spoil both."""
     if action.target == "$.components.schemas":
         taken = sorted(set(target) & set(action.update))
     elif action.target == "$.paths":

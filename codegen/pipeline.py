@@ -41,7 +41,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What was made: the served document, its views and the rows of the operation table."""
+    """The result: the served document, its views and the rows of the operation table."""
 
     served: Served
     views: list[View]

@@ -34,7 +34,7 @@ not by these views: a rule marked *wider* lets a view hold documents that the se
 
 
 def provenance(contract: Path, overlay: Path, scope: Path) -> str:
-    """From what, and by what, `generated/` was made."""
+    """PROVENANCE: checksums of the inputs, and versions of contract and generators."""
     info = json.loads(contract.read_text(encoding="utf-8"))["info"]
     lines = [
         f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in (contract, overlay, scope)
@@ -60,7 +60,7 @@ def corrections(actions: list[Action]) -> str:
 
 
 def _label(target: str) -> str:
-    """A JSONPath for the eye: `POST /runs: responses, 200`, or `Run: status`."""
+    """A JSONPath in readable form: `POST /runs: responses, 200`, or `Run: status`."""
     words = [quoted or plain for quoted, plain in re.findall(r"\['([^']+)'\]|\.(\w+|\*)", target)]
     if words in ([], ["components"]):
         head, rest = "The whole document" if not words else "New components", []

@@ -25,7 +25,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """One place where a rule had something to do."""
+    """One place where a rule applied."""
 
     rule: Rule
     pointer: Pointer
@@ -147,7 +147,7 @@ CLIENT = (
 
 
 def _elsewhere(schema: Schema, document: Document) -> Schema | None:
-    """Done by codegen.hoisting or codegen.normalize, which need to know the place."""
+    """codegen.hoisting or codegen.normalize does it, since it needs to know the place."""
     return None
 
 

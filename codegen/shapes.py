@@ -1,4 +1,4 @@
-"""Rewrites of schemas, each for one shape that a generator stumbles over."""
+"""Rewrites of schemas, each for one shape that a generator handles wrongly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANNOTATIONS = frozenset(
     {"title", "description", "default", "examples", "example", "deprecated", "readOnly", "writeOnly"}
 )
 JSON_TYPES = frozenset({"object", "array", "string", "number", "boolean", "null"})
-# What limits a value but does not say of which kind it is.
+# Keywords that limit a value without naming its type.
 LIMITS = frozenset(
     {
         "maxLength",
@@ -54,17 +54,17 @@ INTEGER = "treadle_api.numbers.Integer"
 
 
 def without(schema: Schema, *keywords: str) -> Schema:
-    """The schema less the keywords."""
+    """The schema without the keywords."""
     return {keyword: value for keyword, value in schema.items() if keyword not in keywords}
 
 
 def described(schema: Schema) -> Schema:
-    """Only what describes, nothing that judges."""
+    """The schema's annotations alone."""
     return {keyword: value for keyword, value in schema.items() if keyword in ANNOTATIONS}
 
 
 def is_plain(schema: Schema) -> bool:
-    """Whether `type` is all that judges."""
+    """Whether `type` is the only keyword that validates."""
     idle: dict[str, tuple[Any, ...]] = {"items": ({},), "additionalProperties": ({}, True)}
     return all(
         keyword == "type" or keyword in ANNOTATIONS or value in idle.get(keyword, ())
@@ -142,7 +142,7 @@ def title(schema: Schema, _: Document) -> Schema | None:
 
 
 def limits(schema: Schema, _: Document) -> Schema | None:
-    """Everything that limits a value without saying of which kind it is."""
+    """Keywords that limit a value without naming its type."""
     changed = {keyword: value for keyword, value in schema.items() if keyword not in LIMITS}
     if changed.get("additionalProperties") is False:
         del changed["additionalProperties"]
@@ -150,14 +150,14 @@ def limits(schema: Schema, _: Document) -> Schema | None:
 
 
 def bare_branches(schema: Schema, _: Document) -> Schema | None:
-    """Branches of a union that say no more than which keys are `required`."""
+    """Branches of a union that only list `required` keys."""
     changed = dict(schema)
     for keyword in ("anyOf", "oneOf", "allOf"):
         branches = schema.get(keyword, [])
         telling = [branch for branch in branches if set(branch) - ANNOTATIONS - {"required"}]
         if keyword == "allOf" and telling:
             changed[keyword] = telling
-        # A union with one branch that admits anything admits anything; what stands beside it is kept.
+        # A union with one branch that admits anything admits anything; the keywords beside the union are kept.
         elif len(telling) < len(branches):
             del changed[keyword]
     return changed if changed != schema and types(schema) else None
@@ -183,8 +183,8 @@ def deprecated(schema: Schema, _: Document) -> Schema | None:
 
 
 def integer(schema: Schema, _: Document) -> Schema | None:
-    """An integer, as the type that loads every spelling of one."""
-    # The extension by which datamodel-code-generator is told of a type.
+    """An integer, as the type that loads every spelling of an integer."""
+    # This extension tells datamodel-code-generator which type to use.
     return {**schema, "customTypePath": INTEGER} if types(schema) in (["integer"], ["integer", "null"]) else None
 
 
@@ -197,7 +197,7 @@ def number(schema: Schema, _: Document) -> Schema | None:
 
 
 def free_form(schema: Schema, _: Document) -> Schema | None:
-    """An object of whose properties nothing is known, alone or in a type list, as `{}`."""
+    """An object without known properties, alone or in a type list, as `{}`."""
     if "object" not in types(schema):
         return None
     if schema.get("additionalProperties") not in (None, True, {}):

@@ -26,7 +26,7 @@ _TAKEN = frozenset({*keyword.kwlist, "models", "results", "field", "dataclass"})
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The served document, and what was decided on the way to it."""
+    """The served document, and the decisions that led to it."""
 
     document: Document
     library: dict[str, Schema]
@@ -42,7 +42,7 @@ def serve(contract_path: Path, overlay_path: Path, scope_path: Path) -> Served:
     contract = load_contract(contract_path)
     scope = load_scope(scope_path)
     actions = overlay.load(overlay_path)
-    # Before the overlay: an operation that only the contract lacks is the contract's fault.
+    # Before the overlay, so that a fault of the contract is reported with the contract's name.
     _operation_ids(contract, contract_path.name)
     document = overlay.apply(contract, actions)
     repairs: list[Firing] = []
@@ -84,7 +84,7 @@ def load_scope(path: Path) -> Scope:
 
 
 def _operation_ids(document: Document, source: str) -> dict[str, str]:
-    """Operation id -> `METHOD path`; each operation has one, of its own."""
+    """Operation id -> `METHOD path`. A missing or repeated id is an error."""
     found: dict[str, str] = {}
     for path, method, operation in operations(document):
         place = f"{method.upper()} {path}"
@@ -98,7 +98,7 @@ def _operation_ids(document: Document, source: str) -> dict[str, str]:
 
 
 def select(document: Document, scope: Scope) -> dict[str, list[str]]:
-    """Keep only the operations in scope and what they reach; returns the ones left out, by tag."""
+    """Keep only the operations in scope and the parts that they reach; returns the others' ids, by tag."""
     found = _operation_ids(document, "the contract with its overlay")
     if stale := [operation_id for operation_id in scope if operation_id not in found]:
         line = f'{stale[0]} = "{scope[stale[0]]}"'
@@ -111,7 +111,7 @@ def select(document: Document, scope: Scope) -> dict[str, list[str]]:
     for path, item in list(document["paths"].items()):
         if not any(method in item for method in METHODS):
             del document["paths"][path]
-    # Where a server runs is known to the server alone.
+    # Only the running server knows its address.
     document.pop("servers", None)
     for node in (*document["paths"].values(), *(operation for _, _, operation in operations(document))):
         node.pop("servers", None)

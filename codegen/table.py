@@ -1,4 +1,4 @@
-"""What the templates need to know of each operation, read off the served document and its views."""
+"""The facts that the templates need of each operation, read from the served document and its views."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Operation:
 
     @property
     def heading(self) -> str:
-        """For docstrings."""
+        """The docstring in generated code."""
         return f"{self.method} {self.path}" + (f": {self.summary}" if self.summary else "")
 
     @property
@@ -222,7 +222,7 @@ def _kind(served: Document, schema: Any) -> Kind:
         return "array"
     if all(kind == "string" for kind in kinds):
         return "uuid" if all(branch.get("format") == "uuid" for branch in branches) else "string"
-    # Of `boolean or integer`, the wider way to read a text is as a number; `true` is read before that.
+    # For `boolean or integer`, a text is read as a number, the wider kind; `true` is read before that.
     return next(kind for kind in ("integer", "number", "boolean", "string") if kind in kinds)
 
 
@@ -250,7 +250,7 @@ def _scalar(schema: Any) -> str:
 
 
 def python_type(schema: Any, module: str) -> str:
-    """The type of a schema of a view, whose named parts are classes of the module."""
+    """The Python type of a view's schema; its named parts are classes of the module."""
     if "$ref" in schema:
         return f"{module}.{schema['$ref'].removeprefix(SCHEMA_PREFIX)}"
     for keyword_ in ("anyOf", "oneOf"):

@@ -1,4 +1,4 @@
-"""`python -m tests.cli.confined FILE …` is `treadle …` in a process that notes in FILE, and refuses, every call out."""
+"""`python -m tests.cli.confined FILE …` runs `treadle …`, refuses each outgoing call, and notes it in FILE."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# Look-ups of names, and connections; what uvloop does in C is not heard of, so Python's own loop has to do.
+# Look-ups of names, and connections. uvloop works in C and raises no such events, so Python's own loop is used.
 CALLS = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.sendto")
 
 
 def confine(notes: Path) -> None:
-    """Let nothing out from now on."""
+    """Refuse every outgoing call from now on."""
 
     def hear(event: str, arguments: tuple[Any, ...]) -> None:
         if event in CALLS:

@@ -1,6 +1,6 @@
 """`python -m treadle` in a process that is forked from one which has imported Treadle: that saves more than a second.
 
-What decides before the first import, such as PYTHONPATH, is not seen that way: such tests start Python itself.
+Settings that count before the first import, such as PYTHONPATH, have no effect here: their tests start Python itself.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Template:
 
 @cache
 def template() -> Template:
-    """One for all tests of this process."""
+    """The one template of this process."""
     return Template()
 
 
@@ -175,7 +175,7 @@ def _tell_of_the_ended(connection: socket.socket) -> None:
 
 
 def _become(request: dict[str, Any], files: Sequence[int]) -> None:
-    """What Python does at its start, and then `-m treadle`."""
+    """Do the steps of Python's own start, and then run `-m treadle`."""
     if request["terminal"]:
         os.setsid()
     for number, each in enumerate(files):

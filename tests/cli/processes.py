@@ -21,7 +21,7 @@ from tests.live import DEADLINE, GRAPHS, until
 from treadle.cli import cli
 from treadle.logs import configure_logs
 
-# Whatever the caller's environment sets must not decide what these tests see.
+# The caller's environment must not change the results of these tests.
 SETTINGS = [
     "DATABASE_URI",
     "ROLE",
@@ -67,7 +67,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Finished:
-    """What came of a command."""
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -95,7 +95,7 @@ def treadle(
 def treadle_from_scratch(
     *arguments: str | Path, given: str = "", env: dict[str, str] | None = None, cwd: Path | None = None
 ) -> Finished:
-    """As `treadle`, with an interpreter that has imported nothing: for what decides how it imports."""
+    """As `treadle`, with an interpreter that has imported nothing yet: for settings that affect imports."""
     process = subprocess.run(
         command(*arguments),
         input=given,
@@ -112,7 +112,7 @@ def invoke(*arguments: str | Path, given: str = "") -> Finished:
     """Run Treadle to its end in this process, which saves a second; not for `serve`, which might not end."""
     assert arguments[0] != "serve"
     result = CliRunner().invoke(cli, [str(argument) for argument in arguments], input=given)
-    configure_logs("critical")  # off the output that is gone now
+    configure_logs("critical")  # logs leave the output that is gone now
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Finished(result.exit_code, result.stdout, result.stderr)
 
@@ -164,7 +164,7 @@ def serve(*arguments: str | Path, config: Path = GRAPHS, **variables: str) -> It
 
 
 def check_refusal(refusal: Finished, *said: str) -> None:
-    """Exit code 2, and one line that says what is wrong."""
+    """Check for exit code 2, and one line that has each text in `said`."""
     assert refusal.returncode == 2, refusal.stderr
     assert refusal.stdout == ""
     [line] = refusal.stderr.splitlines()

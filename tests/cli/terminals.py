@@ -18,7 +18,7 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*3[0-7]m")
 
 
 class Terminal:
-    """What a program shows on its terminal, and what is typed there."""
+    """A program's terminal: the text that it shows, and typed keys."""
 
     def __init__(self, process: Child, end: int) -> None:
         self.process = process
@@ -28,7 +28,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What was written, without its control sequences."""
+        """All that was written, without its control sequences."""
         return CONTROL.sub("", self.shown)
 
     def until(self, text: str) -> None:
@@ -67,7 +67,7 @@ def on_a_terminal(
         env={**surroundings, "TERM": "xterm", "COLUMNS": "100", **variables},
         cwd=cwd,
         files=[program, program if stdout is None else stdout, program],
-        terminal=True,  # Ctrl-C is a signal for those whose terminal it is
+        terminal=True,  # Ctrl-C signals the processes of this terminal
     )
     os.close(program)
     try:

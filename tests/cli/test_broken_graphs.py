@@ -1,4 +1,4 @@
-"""Graphs that cannot be served: what is said of them names the place, and is said at the start."""
+"""Graphs that cannot be served: the message comes at the start and names the place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.cli.processes import Finished, Serving, check_refusal, command, envir
 from tests.cli.projects import project
 from tests.live import DEADLINE, until
 
-# Module -> its text, what is said of it, and the innermost line of the project that raised.
+# Module -> its text, the message about it, and the innermost line of the project that raised.
 FAILING = {
     "raising": ("import os\n\nraise RuntimeError('no key')\n", "RuntimeError: no key", "raising.py:3"),
     "wordy": ("raise RuntimeError('several\\nlines')\n", "RuntimeError: several lines", "wordy.py:1"),
@@ -86,7 +86,7 @@ instance, mapping, number, nothing, module = Model(), {"a": 1}, 5, None, types
 runnable, alias, callback = RunnableLambda(made), dict[str, int], Callable[[], int]
 empty = StateGraph(State)
 """
-WORD = "word"  # what a graph says whose factory is given the run's config
+WORD = "word"  # said by a graph whose factory is given the run's config
 SERVED = {
     "plain": "plain",
     "builder": "builder",
@@ -201,7 +201,7 @@ def test_the_whole_traceback_is_logged_at_level_debug(tmp_path: Path, how: str) 
     assert exception.endswith("ValueError: within")
 
 
-# What is a graph, and what makes one
+# Graphs, and factories of graphs
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`langgraph.json`: the environment and the folders that it names, and what of it is not there or has no effect."""
+"""`langgraph.json`: the environment and the folders that it names, and entries that are missing or have no effect."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HIDING = "raise RuntimeError('a file of the project hides a module of Python')\n
 
 
 def said(config: Path, graph: str = "graph", run: Callable[..., Finished] = treadle) -> Any:
-    """What a graph says in a process of its own that warns of nothing."""
+    """The text that a graph says in a process of its own, which gives no warning."""
     done = run("run", graph, "--config", config, *INPUT, given="{}")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return json.loads(done.stdout)["said"]

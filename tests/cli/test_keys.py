@@ -1,4 +1,4 @@
-"""API keys of a server in processes of its own: what it says at its start, and what it follows."""
+"""API keys of a server in its own processes: its warnings at the start, and changes of the key file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OPEN = "whoever reaches this address may use the server"
 
 
 def warned(process: Serving) -> list[str]:
-    """What the server warns of at its start."""
+    """The server's warnings so far."""
     return [line["event"] for line in process.lines() if line["level"] == "warning"]
 
 
@@ -44,7 +44,7 @@ def test_every_process_follows_the_file(tmp_path: Path) -> None:
     file.write_text("ana=one\nben=two\n")
 
     def status(key: str) -> set[int]:
-        """What connections get that land at either process."""
+        """The statuses of 20 connections, which reach either process."""
         return {
             httpx.get(f"{process.url}/info", headers={"x-api-key": key}, timeout=DEADLINE).status_code
             for _ in range(20)

@@ -1,4 +1,4 @@
-"""What ends a server, and what a change does with `--reload`: no traceback, and no run is lost."""
+"""Signals end a server, and changes restart it with `--reload`: no traceback, and no run is lost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ graph = StateGraph(Items).add_node(pause).add_edge(START, "pause").compile()
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_second_signal_stops_at_once_and_without_a_traceback(number: signal.Signals, workers: str) -> None:
-    """Whatever is open: waits, streams, joins."""
+    """With open waits, streams and joins."""
     body = {"assistant_id": "slow", "input": {"seconds": 60}}
     with (
         serve("--port", "0", "--workers", workers, BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS="300") as server,
@@ -62,7 +62,7 @@ def test_a_second_signal_stops_at_once_and_without_a_traceback(number: signal.Si
 
 
 def test_a_request_that_has_no_answer_yet_is_refused_in_json() -> None:
-    """One whose body is still on its way when a second signal comes."""
+    """The request's body is still on its way when a second signal comes."""
     with (
         serve("--port", "0", BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS="300") as server,
         httpx.Client(base_url=server.url, timeout=DEADLINE) as http,
@@ -123,7 +123,7 @@ def said(folder: Path) -> list[str]:
 
 
 def urls(folder: Path) -> list[str]:
-    """Where the server was, each time that it started."""
+    """The server's URL after each of its starts."""
     return [json.loads(line)["url"] for line in said(folder) if '"event":"serving"' in line]
 
 

@@ -1,4 +1,4 @@
-"""What a graph's author logs during a run: each line names the run, thread, graph and node that it belongs to."""
+"""The log lines of a graph's author during a run: each names the run, thread, graph and node that it belongs to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WHERE = {
     "in a function": "plain",
     "in a subgraph": "inner",
 }
-"""What is logged in each kind of thread and task, and the node that logs it."""
+"""The text logged in each kind of thread and task -> the node that logs it."""
 
 
 @pytest.mark.parametrize("isolated", ["false", "true"])

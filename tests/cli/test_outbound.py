@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def confined(folder: Path, config: Path, **variables: str) -> Iterator[Serving]:
-    """A server that cannot call out; what it tried is in the file `calls`."""
+    """A server that cannot call out; the file `calls` lists its attempts."""
     log = folder / "log"
     command = [sys.executable, "-m", "tests.cli.confined", str(folder / "calls"), "serve", str(config), "--port", "0"]
     settings = {"DATABASE_URI": f"sqlite:///{folder}/runs.db", "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "1", **variables}

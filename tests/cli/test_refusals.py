@@ -1,4 +1,4 @@
-"""What Treadle cannot work with: exit code 2, one line that says what is wrong, no traceback."""
+"""Treadle refuses faulty files, flags and settings: exit code 2, one line that names the fault, no traceback."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_serving_with_a_bad_value_in_the_environment(name: str, value: str) -> N
     ("flag", "value"), [("--log-level", "loud"), ("--port", "99999"), ("--host", "no-such-host.invalid")]
 )
 def test_serving_with_a_bad_flag(flag: str, value: str) -> None:
-    """Typer frames what it finds itself; in either form it names the value and shows no traceback."""
+    """Typer frames its own messages; framed or not, a message names the value and shows no traceback."""
     refusal = treadle("serve", GRAPHS, flag, value, *(() if flag == "--port" else ("--port", "0")))
     assert refusal.returncode == 2, refusal.stderr
     assert value in refusal.stderr

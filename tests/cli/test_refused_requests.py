@@ -1,4 +1,4 @@
-"""What the log says of requests that are refused: one line each, which quotes nothing of a body, a query or a token."""
+"""The log of refused requests: one line each, which quotes nothing of a body, a query or a token."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Line = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Serving]:
-    """A server with keys that says everything, takes bodies of 2000 bytes, and waits 2.4 seconds for a request."""
+    """A server with keys that logs at level debug, takes bodies of 2000 bytes, and waits 2.4 seconds for a request."""
     variables = {
         "TREADLE_API_KEYS": "ana=secret",
         "HTTP_MAX_REQUEST_BODY_BYTES": "2000",
@@ -135,7 +135,7 @@ def test_what_is_not_http_leaves_a_line_of_uvicorn(process: Serving) -> None:
 
 
 def test_a_state_that_no_graph_takes(process: Serving, http: httpx.Client) -> None:
-    """What a graph says of a value may quote it."""
+    """A graph's message about a value may quote the value."""
     before = refusals(process)
     steps = [{"updates": [{"values": {"foo": SECRET}, "as_node": SECRET}]}]
     response = http.post("/threads", json={"metadata": {"graph_id": "simple"}, "supersteps": steps})

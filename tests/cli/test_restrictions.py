@@ -1,4 +1,4 @@
-"""What an author closed in `langgraph.json` is not served open: the start is refused, and the key is named."""
+"""Treadle does not open a part that `langgraph.json` closes: it refuses to start, and names the key."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ OPEN: list[Section] = [
     {"http": None},
     {"http": {"cors": None, "app": None, "configurable_headers": None, "enable_custom_route_auth": False}},
     {"http": {f"disable_{name}": False for name in ("assistants", "threads", "runs", "meta", "webhooks", "else")}},
-    # What is not here is closed.
+    # Treadle does not have these parts.
     {"http": {f"disable_{name}": True for name in ("store", "mcp", "a2a", "ui", "event_streaming")}},
     {"http": {"configurable_headers": {"excludes": ["*"], "includes": []}}},
     {"checkpointer": {"serde": {}}},

@@ -158,7 +158,7 @@ def test_subgraphs_without_a_stream() -> None:
     check_refusal(run("nested", "--subgraphs", given={}), "--subgraphs", "--stream-mode")
 
 
-# What it is given, and what it prints
+# Input and output
 
 
 def test_the_input_may_stand_behind_the_graph() -> None:
@@ -228,7 +228,7 @@ def test_what_a_graph_prints_does_not_spoil_the_output(tmp_path: Path) -> None:
     assert done.stderr.splitlines() == ["on import", "in a node"]
 
 
-# What ends it before its time
+# Early ends
 
 
 @pytest.mark.parametrize("graph", ["slow", "sleeping"])

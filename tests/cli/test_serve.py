@@ -1,4 +1,4 @@
-"""`treadle serve`: what it says, where it listens, what ends it."""
+"""`treadle serve`: its messages, its address, its end."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_banner_on_a_terminal_names_graphs_store_and_urls(tmp_path: Path) -> N
 
 @pytest.fixture
 def default_port_taken() -> Iterator[None]:
-    """Somebody listens on 2024: this test, if nobody else does."""
+    """Listen on port 2024, unless another process does already."""
     with socket.socket() as taken:
         try:
             taken.bind(("127.0.0.1", 2024))
@@ -117,7 +117,7 @@ def test_an_asked_port_that_is_taken_is_an_error() -> None:
         check_refusal(treadle("serve", GRAPHS, "--port", port), port, "taken")
 
 
-# What ends it
+# Its end
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
@@ -136,7 +136,7 @@ def test_runs_under_way_may_end() -> None:
 
 
 def test_after_the_grace_period_clients_see_a_break() -> None:
-    """Not a clean end, which would pass for the run's."""
+    """A clean end would pass for the end of the run."""
     with serve("--port", "0", BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS="0.1") as process:
         body = {"assistant_id": "slow", "input": {"seconds": 60}}
         with httpx.stream("POST", f"{process.url}/runs/stream", json=body, timeout=DEADLINE) as response:
@@ -189,7 +189,7 @@ def test_the_environment_is_read_and_a_flag_beats_it() -> None:
     ids=["nothing", "a port", "host and port", "further flags"],
 )
 def test_make_serve_passes_on_what_it_is_told(said: list[str], flags: list[str]) -> None:
-    """And not what shells happen to call so, too."""
+    """HOST and PORT of the environment do not count: shells may set them."""
     root = EXAMPLES.parent.parent
     env = environment(HOST="some-machine", PORT="9", MAKEFLAGS="")  # `make test` has flags of its own
     make = ["make", "--no-print-directory", "-n", "serve", *said]

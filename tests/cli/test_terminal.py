@@ -1,4 +1,4 @@
-"""What people see on a terminal: readable runs, a sign of life, and what Ctrl-C does."""
+"""Treadle on a terminal: readable runs, a sign of life, and the effect of Ctrl-C."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_messages_grow_as_text(tmp_path: Path, mode: str) -> None:
         terminal.until("one ")
         assert "two" not in terminal.text
         assert terminal.leave() == 0
-    # Nothing comes between its parts, whatever time they take, and a message does not move the cursor.
+    # However long its parts take, nothing is printed between them; a message does not move the cursor.
     assert "one two[2J three\r\n" in terminal.shown
 
 

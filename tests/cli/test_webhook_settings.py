@@ -1,4 +1,4 @@
-"""What is wrong with the settings of webhooks is said in one line before anything is served; secrets are not shown."""
+"""A fault in the settings of webhooks is reported in one line before anything is served; secrets are not shown."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Workshop:
     def inputs(
         self, *, contract: Document | None = None, overlay: Any | None = None, scope: dict[str, str] | None = None
     ) -> Inputs:
-        """Inputs of which the given parts replace the project's own."""
+        """The project's inputs, with the given parts in place of its own."""
         paths = {"contract": CONTRACT, "overlay": OVERLAY, "scope": SCOPE}
         if contract is not None:
             paths["contract"] = self._write("contract.json", json.dumps(contract))
@@ -52,7 +52,7 @@ class Workshop:
         return Inputs(**paths)
 
     def generate(self, **parts: Any) -> Output:
-        """Everything, made from the inputs."""
+        """Generate the whole output from the inputs."""
         self.out.mkdir()
         return generate(self.inputs(**parts), self.out)
 

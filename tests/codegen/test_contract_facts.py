@@ -12,7 +12,7 @@ from tests.codegen.editions import contract
 STRUCTURE = "e48bee064b8d5a6a86439f4fc6d3aeee2bbb014aa7751f3600309e5612a70468"
 
 PROSE = frozenset({"title", "summary", "description", "example", "examples", "externalDocs", "x-codeSamples"})
-# Below these, keys are names and no keywords.
+# Below these, keys are names and not keywords.
 NAMES = frozenset({"properties", "patternProperties", "schemas", "paths", "headers", "content", "responses"})
 # Below these, everything is data.
 DATA = frozenset({"default", "enum", "const"})
@@ -37,7 +37,7 @@ def structure(node: Any, *, names: bool = False) -> Any:
 
 
 def facts(document: dict[str, Any]) -> dict[str, Any]:
-    """The document without prose; of `info` and `tags`, what identifies them."""
+    """The document without prose; `info` keeps title and version, `tags` keep names."""
     bare: dict[str, Any] = structure(document)
     bare["info"] = {key: document["info"][key] for key in ("title", "version")}
     bare["tags"] = [{"name": tag["name"]} for tag in document["tags"]]

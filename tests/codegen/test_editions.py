@@ -34,7 +34,7 @@ print(json.dumps([operation.name for operation in op.ALL]))
 
 
 def creating_works(workshop: Workshop) -> list[str]:
-    """Import what was generated in a process of its own, and make bodies; returns the names of the operations."""
+    """Import the generated packages in a process of its own, and make bodies; returns the names of the operations."""
     environment = {**os.environ, "PYTHONPATH": str(workshop.generated)}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", CREATING], capture_output=True, text=True, env=environment, check=False
@@ -56,7 +56,7 @@ def test_keys_in_another_order(workshop: Workshop, project: Made) -> None:
 
 
 def test_prose_and_titles_everywhere(workshop: Workshop, project: Made) -> None:
-    """Titles name no class: what was generated differs in documentation only."""
+    """Titles name no class: the generated code differs in documentation only."""
     workshop.generate(contract=titled(contract()))
     creating_works(workshop)
     names = [
@@ -69,7 +69,7 @@ def test_prose_and_titles_everywhere(workshop: Workshop, project: Made) -> None:
 
 
 def test_on_disconnect_inside_the_stateless_schema(workshop: Workshop) -> None:
-    """The edition of the seed documents: handlers and clients name bodies by operation, and notice nothing."""
+    """The edition of the seed documents: handlers and clients name bodies by operation, and need no change."""
     output = workshop.generate(contract=merged_streaming())
     bodies = {row.name: row.body for row in output.operations}
     assert {bodies[name] for name in ("create_run", "wait_run", "stream_run")} == {"models.RunCreateStateless"}

@@ -1,4 +1,4 @@
-"""What cannot be generated is refused in one line that names the place."""
+"""Faulty inputs are refused in one line that names the place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The output as a whole: the same each time, compared with what is committed, and complete for the whole contract."""
+"""The output as a whole: the same each time, compared with the committed one, and complete for the whole contract."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_the_documents_give_every_reason(project: Made) -> None:
 
 
 def test_the_whole_contract_can_be_generated(whole: Made, tmp_path: Path) -> None:
-    """Each of the 64 operations and of ours, without a warning, with all that belongs to it."""
+    """Each of the contract's 64 operations and of ours has all its parts, and no generator warns."""
     workshop, output = whole
     ours = set(scope()) - {operation["operationId"] for _, _, operation in operations(contract())}
     assert len(output.operations) == 64 + len(ours)

@@ -121,7 +121,7 @@ def test_a_rule_rewrites(rewrite: Rewrite, schema: Schema, expected: Schema) -> 
 
 @pytest.mark.parametrize(("rewrite", "schema", "expected"), CASES, ids=named)
 def test_a_rule_has_nothing_to_do_twice(rewrite: Rewrite, schema: Schema, expected: Schema) -> None:
-    # The extension of `integer` is the one result that looks like its source.
+    # `integer` applies to its own result too: the type stays as it is.
     assert rewrite(expected, DOCUMENT) in (None, expected)
 
 
@@ -130,7 +130,7 @@ def test_a_rule_leaves_alone(rewrite: Rewrite, schema: Schema) -> None:
     assert rewrite(schema, DOCUMENT) is None
 
 
-# What the views let pass and the contract does not: all of it, by example.
+# All widenings: documents that the views accept and the contract does not.
 WIDENINGS: list[tuple[Rewrite, Schema, Any]] = [
     (shapes.nullable, {"type": "string", "nullable": True}, None),
     (
@@ -161,7 +161,7 @@ def test_no_rule_widens_but_these() -> None:
 
 
 def hoisted(schemas: dict[str, Schema], *, enums: bool = False) -> tuple[dict[str, Schema], list[Firing]]:
-    """The schemas with what is written in place made components."""
+    """The schemas after inline schemas were made components, and the log."""
     document: Document = {"paths": {}, "components": {"schemas": schemas}}
     log: list[Firing] = []
     hoist_inline(document, log, enums=enums)

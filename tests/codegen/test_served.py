@@ -1,4 +1,4 @@
-"""The served document: what it advertises, and that it keeps the contract's facts."""
+"""The served document: its operations and answers, and the contract's facts that it keeps."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_it_holds_no_more_and_no_less_than_it_refers_to(served: Document) -> Non
 
 
 def test_requests_are_those_of_the_contract(served: Document) -> None:
-    """Models and clients may be generated from views; a verdict never is."""
+    """Views make models and clients; the contract's own schemas judge requests."""
     ours, original = served["components"]["schemas"], contract()["components"]["schemas"]
     fields = original["RunCreateStateless"]["properties"]
     fields["checkpoint_during"]["default"] = True
@@ -90,7 +90,7 @@ def test_links_for_feedback_have_pages_and_nothing_else_has(served: Document) ->
         if {HTML, FORM} & set(node.get("content", {}))
     }
     link = "/runs/{run_id}/feedback/{token}"
-    # These come from the connection, before there is an operation: for GET, 400 is one of them.
+    # The connection sends these statuses before an operation is known; for GET, 400 is one of them.
     bare = {("get", "400"), *((method, status) for method in ("get", "post") for status in ("408", "431"))}
     declared = {
         (link, method, status)

@@ -159,7 +159,7 @@ def test_answers_are_typed() -> None:
 
 
 def test_only_what_was_given_is_sent() -> None:
-    """Defaults are the server's; a default that is sent would overwrite what a PATCH leaves alone."""
+    """The server sets the defaults: a default in a PATCH would overwrite a value that the caller leaves alone."""
     assert WaitRunBody(assistant_id="agent").to_dict() == {"assistant_id": "agent"}
     assert WaitRunBody(assistant_id="agent").stream_mode is UNSET
 

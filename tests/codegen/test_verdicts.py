@@ -1,4 +1,4 @@
-"""What normalisation does to verdicts, and what the models do with what the contract accepts."""
+"""Normalisation keeps or widens verdicts, and models load all that the contract accepts."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SCHEMAS = sorted(contract()["components"]["schemas"])
 SERVED: Document = json.loads(Path(op.__file__).with_name("openapi.json").read_text(encoding="utf-8"))
 WITH_BODY = [operation for operation in op.ALL if operation.body_pointer]
 
-# The same examples each time: a contract test must not fail on Tuesdays only.
+# The same examples each time: a contract test must not fail at random.
 thorough = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 def validator(document: Document, pointer: str) -> jsonschema_rs.Validator:
     """A validator of one schema of a document."""
-    # A reference is a URI, in which the braces of a path have no place.
+    # A reference is a URI, so the braces of a path are quoted.
     return jsonschema_rs.Draft202012Validator({"$ref": quote(pointer, safe="#/~"), **document})
 
 

@@ -24,7 +24,7 @@ from tests.contract.server import API_KEY, ROOT, Server, serving
 SETTINGS = Path(__file__).parent / "schemathesis.toml"
 SEED = 20240607
 PATIENCE = 600.0
-# How often, at most, sequences are tried for what they have not shown. Once is enough, if this machine is not too busy.
+# The most rounds of sequences, each for the demands still unmet. One is enough, unless this machine is too busy.
 ROUNDS = 3
 
 
@@ -42,7 +42,7 @@ class Budget:
         return PATIENCE + (self.max_time or 0)
 
     def options(self, part: float, attempt: int = 0, examples: int | None = None) -> list[str]:
-        """Schemathesis' options for a part of the budget, and for so many examples if the budget does not say."""
+        """Schemathesis' options for a part of the budget; `examples` counts if the budget sets no number."""
         options = ["--seed", str(self.seed + attempt)]
         if self.max_time is not None:
             options += ["--max-time", str(max(1, round(self.max_time * part)))]
@@ -110,7 +110,7 @@ def fuzz(server: Server, folder: Path, budget: Budget) -> tuple[Report, list[gat
 
 
 def schemathesis(server: Server, folder: Path, report: Report, name: str, options: list[str], limit: float) -> int:
-    """Run Schemathesis on the document in `folder`, add what it recorded to the report, and return its exit code."""
+    """Run Schemathesis on the document in `folder`, add its events to the report, and return its exit code."""
     events = folder / f"{name}.ndjson"
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS), "run", "openapi.json"]
     command += [option for name, value in API_KEY.items() for option in ("--header", f"{name}: {value}")]

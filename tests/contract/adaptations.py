@@ -18,17 +18,17 @@ class StaleAdaptation(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """One change to the served document; `apply` returns in how many places it was made."""
+    """One change to the served document; `apply` returns the number of places that it changed."""
 
     name: str
     reason: str
     apply: Callable[[Json], int]
     gap: bool = False
-    """Whether the document itself should say it (codegen/overlay.yaml), and then nothing is left to adapt."""
+    """Whether the served document itself should say it (codegen/overlay.yaml); then there may be nothing to adapt."""
 
 
 def under_test(served: Json, adaptations: Sequence[Adaptation]) -> tuple[Json, list[Adaptation]]:
-    """An adapted copy of the served document, and what was adapted in it. Raises StaleAdaptation."""
+    """An adapted copy of the served document, and the adaptations that changed it. Raises StaleAdaptation."""
     document = copy.deepcopy(served)
     made = [adaptation for adaptation in adaptations if adaptation.apply(document)]
     for adaptation in adaptations:
@@ -38,7 +38,7 @@ def under_test(served: Json, adaptations: Sequence[Adaptation]) -> tuple[Json, l
 
 
 def adaptations(inputs: Mapping[str, Sequence[Json]], tokens: Sequence[str] = ("token",)) -> list[Adaptation]:
-    """What is adapted, and why, given inputs for each of the graphs that are served, and tokens for feedback."""
+    """All adaptations with their reasons, for these inputs of the served graphs and these tokens for feedback."""
     signed = Adaptation(
         "token",
         "any string is one by its schema, while only what the server has signed is a link for feedback: any other is a "
@@ -49,7 +49,7 @@ def adaptations(inputs: Mapping[str, Sequence[Json]], tokens: Sequence[str] = ("
 
 
 def _kinds(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
-    """Of what a request may hold."""
+    """Adaptations of the values in a request."""
     return [
         Adaptation(
             "itemSchema",
@@ -96,7 +96,7 @@ def _kinds(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
 
 
 def _sequences(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
-    """Of what requests come one after another."""
+    """Adaptations of sequences of requests."""
     return [
         Adaptation(
             "links",
@@ -132,7 +132,7 @@ def lift_item_schemas(document: Json) -> int:
 
 
 def pair_content_schemas(document: Json) -> int:
-    """Say of each `contentSchema` that the content is JSON; returns how many did not."""
+    """Declare the content of each `contentSchema` as JSON; returns how many did not do so."""
 
     def pair(value: Any) -> int:
         children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -177,7 +177,7 @@ def suggest_inputs(document: Json, inputs: Sequence[Json]) -> int:
 
 
 def shorten_batches(document: Json) -> int:
-    """Let lists of runs be without a limit, so that the fuzzer does not go to it."""
+    """Remove the limit on lists of runs, so that the fuzzer does not send the longest list."""
     limited = [schema for schema in document["components"]["schemas"].values() if schema.get("maxItems", 0) > 1000]
     for schema in limited:
         del schema["maxItems"]
@@ -185,13 +185,13 @@ def shorten_batches(document: Json) -> int:
 
 
 def keep_commas_out(document: Json) -> int:
-    """Let no name that is selected by a query parameter contain a comma."""
+    """Forbid commas in the names that a query parameter selects."""
     kept_out = 0
     for operation in operations(document).values():
         for parameter in (resolved(document, given) for given in operation.get("parameters", ())):
             names = parameter["schema"].get("items", {})
             if parameter["in"] == "query" and r"\..+)" in names.get("pattern", ""):
-                # A list may have the schema of its names in common with a body, where a comma is one.
+                # A body may share the schema of these names; there, a comma is a part of a name.
                 pattern = names["pattern"].replace(r"\..+)", r"\.[^,\n]+)")
                 parameter["schema"] = {**parameter["schema"], "items": {**names, "pattern": pattern}}
                 kept_out += 1
@@ -221,7 +221,7 @@ def add_examples(document: Json, inputs: Mapping[str, Json]) -> int:
 
 
 def refuse_nul_keys(document: Json) -> int:
-    """Let no key of the objects that the graph sees as configuration contain NUL."""
+    """Forbid NUL in the keys of the objects that the graph sees as configuration."""
     objects = [
         schema
         for request in run_requests(document)

@@ -1,4 +1,4 @@
-"""What every answer of the server must be like, whatever the contract says about its status."""
+"""Checks that every answer of the server must pass, whatever its status."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ PAGE = "text/html; charset=utf-8"
 
 
 def verify_media_type(content_type: str | None, content: bytes) -> None:
-    """Everything that has a body is JSON or a stream of events, and says so in exactly one spelling."""
+    """An answer with a body is JSON or a stream of events, and its content-type has exactly one spelling."""
     if content or content_type:
         assert content_type in MEDIA_TYPES, f"content-type is {content_type!r}, not one of {MEDIA_TYPES}"
 
 
 def verify_page(content_type: str | None, content: bytes) -> None:
-    """What a browser gets is a whole page."""
+    """A browser gets a whole page."""
     assert content_type == PAGE, f"content-type is {content_type!r}, not {PAGE!r}"
     text = content.decode()
     assert text.startswith("<!doctype html>") and text.endswith("</html>\n"), f"no whole page: {text[:80]!r}"
@@ -36,13 +36,13 @@ def verify_error(status: int, content: bytes) -> None:
 
 
 def run_of(location: str | None) -> str | None:
-    """The run that a Location or Content-Location is about."""
+    """The id of the run in a Location or Content-Location."""
     found = re.search(r"/runs/([^/]+)", location or "")
     return found and found[1]
 
 
 def links(locations: Mapping[str, str | None], served: Iterable[str]) -> list[tuple[str, str]]:
-    """(header, path) of what a client may follow from a created run on this server, given the paths it serves."""
+    """(header, path) of each link of a created run that leads to one of the served paths."""
     readable = [re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)) for path in served]
     followed = []
     for header, location in locations.items():
@@ -57,7 +57,7 @@ def links(locations: Mapping[str, str | None], served: Iterable[str]) -> list[tu
 
 
 def verify_link(header: str, path: str, status: int, *, kept: bool) -> None:
-    """A path that the headers name leads somewhere."""
+    """A path in the headers is found, unless it ended with its thread."""
     # The thread of a `delete` run ends with it, and the run's place under its thread too (recorded).
     gone = not kept and re.fullmatch(r"/threads/[^/]+/runs/[^/]+", path)
     assert status == 200 or (gone and status == 404), f"{header}: GET {path} gave {status}"

@@ -1,4 +1,4 @@
-"""What a request for the states of a thread asked for, read from it as it went over the wire."""
+"""Reads the thread, checkpoint and filters from a request for states as it was sent."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, urlsplit
 from tests.contract.states import Asked
 
 Json = dict[str, Any]
-# Most states that are sent if the request does not say.
+# The most states that are sent without a limit in the request.
 DEFAULT_LIMITS = {"GET": 10, "POST": 1}
 
 
 def asked_for(method: str, url: str, body: Json) -> Asked | None:
-    """What a request was about; None if it was not about states."""
+    """The parts of a request for states; None for any other request."""
     parts = urlsplit(url)
     found = re.fullmatch(r"/threads/([^/]+)/(state|history)(?:/([^/]+))?", parts.path)
     if found is None:
@@ -52,7 +52,7 @@ def _of_query(query: list[tuple[str, str]]) -> Json:
 
 
 def _names(text: str) -> list[str]:
-    """Names in one parameter: a JSON array of them, or with commas between."""
+    """The names in one parameter: a JSON array, or a list separated by commas."""
     if text.startswith("["):
         names: list[str] = json.loads(text)
         return names

@@ -37,7 +37,7 @@ Check = Callable[[CheckContext, Response, AnyCase], None]
 
 
 def readable(check: Check) -> Check:
-    """A check to which an answer that cannot even be read is wrong."""
+    """The check, which fails as well if the answer cannot be read."""
 
     @functools.wraps(check)
     def judge(ctx: CheckContext, response: Response, case: AnyCase) -> None:
@@ -75,7 +75,7 @@ def map_case(context: HookContext, case: AnyCase) -> AnyCase:
 
 @schemathesis.check
 def answer_is_json_or_stream(ctx: CheckContext, response: Response, case: AnyCase) -> None:
-    """Every body is JSON or a stream of events, or for browsers a page."""
+    """Every body is JSON, a stream of events, or, for browsers, a page."""
     verify = answers.verify_page if _is_page(response, case) else answers.verify_media_type
     verify(_header(response, "content-type"), response.content)
 
@@ -104,7 +104,7 @@ def stream_is_well_formed(ctx: CheckContext, response: Response, case: AnyCase) 
 
 @schemathesis.check
 def created_run_can_be_found(ctx: CheckContext, response: Response, case: AnyCase) -> None:
-    """The locations of a created run lead somewhere on this server, and its id is readable."""
+    """The locations of a created run can be read on this server, and contain its id."""
     if case.method != "POST" or "{" in case.path or "content-location" not in response.headers:
         return
     locations = {name: _header(response, name) for name in ("content-location", "location")}
@@ -118,7 +118,7 @@ def created_run_can_be_found(ctx: CheckContext, response: Response, case: AnyCas
 @schemathesis.check
 @readable
 def states_are_as_asked(ctx: CheckContext, response: Response, case: AnyCase) -> None:
-    """The states of a thread are whole, of that thread, in order, and no others than were asked for."""
+    """The states are complete, belong to the thread, come in order, and fit the request."""
     asked = asked_for(case.method, str(response.request.url), _sent(response)) if response.status_code == 200 else None
     if asked is not None:
         found = response.json()
@@ -131,7 +131,7 @@ def states_are_as_asked(ctx: CheckContext, response: Response, case: AnyCase) ->
 @schemathesis.check
 @readable
 def thread_is_as_asked(ctx: CheckContext, response: Response, case: AnyCase) -> None:
-    """A thread is the one that was asked for, and there is nothing in it that cannot be known yet."""
+    """A thread fits the request; while it is busy, it has no error and no interrupts."""
     asked = f"{case.method} {case.path}" in ("POST /threads", "GET /threads/{thread_id}")
     if not asked or response.status_code != 200:
         return
@@ -148,7 +148,7 @@ def thread_is_as_asked(ctx: CheckContext, response: Response, case: AnyCase) -> 
 @schemathesis.check
 @readable
 def valid_thread_is_accepted(ctx: CheckContext, response: Response, case: AnyCase) -> None:
-    """Of valid threads only those are refused whose id is taken, or whose states their graph does not take."""
+    """The server refuses a valid thread only if its id is taken or its graph does not take its states."""
     if case.method == "POST" and case.path == "/threads" and _is_positive(case) and response.status_code == 422:
         assert may_be_refused(_sent(response), SUPERSTEPS), f"refused: {response.text[:200]}"
         assert response.json()["detail"].startswith("supersteps: "), (
@@ -158,7 +158,7 @@ def valid_thread_is_accepted(ctx: CheckContext, response: Response, case: AnyCas
 
 @schemathesis.check
 def timing_can_be_read(ctx: CheckContext, response: Response, case: AnyCase) -> None:
-    """`Server-Timing` is what browsers and proxies take it for."""
+    """`Server-Timing` has the syntax that browsers and proxies read."""
     states.verify_timing(_header(response, "server-timing"))
 
 
@@ -167,7 +167,7 @@ def _is_positive(case: AnyCase) -> bool:
 
 
 def _is_page(response: Response, case: AnyCase) -> bool:
-    """Whether a browser has asked, for what browsers get as pages."""
+    """Whether a browser asked an operation that has pages for browsers."""
     declared = case.path == FEEDBACK and case.method in ("GET", "POST")
     return declared and response.request.headers.get("accept") == BROWSER
 

@@ -1,4 +1,4 @@
-"""Reading an Agent Server document: its operations, the ones that create runs, and what these take."""
+"""Reads an Agent Server document: its operations, the ones that create runs, and their requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def operations(document: Json) -> dict[str, Json]:
 
 
 def resolved(document: Json, value: Json) -> Json:
-    """The value, or what it refers to."""
+    """The value, or the target of its `$ref`."""
     while "$ref" in value:
         target: Any = document
         for part in value["$ref"].removeprefix("#/").split("/"):
@@ -68,7 +68,7 @@ def declared_links(document: Json) -> set[tuple[str, str]]:
 
 
 def sources(document: Json) -> list[str]:
-    """The operations that sequences begin with: those that create something which others are linked to."""
+    """The operations that sequences begin with: those with links to others, and without ids in their paths."""
     linked = {label for label, _ in declared_links(document)}
     return [label for label in operations(document) if label in linked and "{" not in label]
 

@@ -31,7 +31,7 @@ class Exchange:
         return self.method == "POST" and self.status == 200 and b"content-location" in self.headers
 
     def answers(self, pattern: str) -> bool:
-        """Whether it is a success of an operation, `GET /threads/[^/]+`."""
+        """Whether it is a success of an operation such as `GET /threads/[^/]+`."""
         return self.status < 300 and re.fullmatch(pattern, f"{self.method} {self.path}") is not None
 
 

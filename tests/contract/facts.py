@@ -1,4 +1,4 @@
-"""What was met of threads, over a whole run: a fuzzer that reads only empty threads shows nothing of their states."""
+"""The kinds of threads and states in a whole run: a fuzzer that reads only empty threads tests no states."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALL = (
 
 
 def facts(label: str, answer: Any) -> Iterator[str]:
-    """What a successful answer to one operation shows."""
+    """The facts that a successful answer to one operation shows."""
     if label in ("POST /threads", "GET /threads/{thread_id}") and isinstance(answer, dict):
         yield from _of_thread(answer)
     elif "/state" in label and isinstance(answer, dict):

@@ -1,4 +1,4 @@
-"""Tokens of links for feedback, and what becomes of valid requests with them: no fuzzer guesses a signature."""
+"""Tokens of links for feedback, and changes to valid requests with them: no fuzzer guesses a signature."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def with_run(parameters: Json) -> Json:
 
 
 def accepted(media_type: str | None, query: Json | None) -> str:
-    """What the sender of a request accepts: that of a form is a browser, and so is every other one who opens a link."""
+    """The Accept header of a request: a browser's for each form and for half of the opened links, else `*/*`."""
     opened = media_type is None and len(str(query)) % 2
     return BROWSER if opened or media_type == "application/x-www-form-urlencoded" else "*/*"
 
 
 def with_something(query: Json) -> Json:
-    """The query of a valid request, which has to say something: 422, declared. No fuzzer guesses a receipt."""
+    """The query without a receipt, which no fuzzer guesses, and with a value: the server refuses an empty one (422)."""
     said = {name: value for name, value in query.items() if name != "receipt"}
     return said if any(str(value) for value in said.values()) else {**said, "score": 1}
 

@@ -1,4 +1,4 @@
-"""When a run of the fuzzer proves something: the verdicts over a report, and the table that shows what they rest on."""
+"""Decides whether a run of the fuzzer proves something: verdicts over a report, and a table of its figures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from tests.contract import facts
 from tests.contract.report import OTHER, Report, Tally
 
-# Of the valid data of an operation that creates runs: how much has to reach 2xx, and of how many cases at least.
+# The least share of an operation's valid creates that must reach 2xx, and the least number of such cases.
 LEAST_SHARE = 0.90
 LEAST_CASES = 20
-# Of the runs whose outcome was answered, how many have to succeed: a graph that never runs shows little of a server.
+# The least share of successes among runs with a known outcome: a graph that never runs tests little of a server.
 LEAST_SUCCESS = 0.33
-# Declared statuses that no request of the fuzzer's leads to: what is too large or too deep, does not come or is not
-# HTTP, a server that stops or has lost its storage. Of those that create runs also unknown assistants (adaptations.py),
-# and repeated requests whose run was deleted, which are met by chance.
+# Declared statuses that the fuzzer never causes: by requests that are too large, too deep, incomplete or not HTTP, and
+# by a server that stops or has lost its storage. For creates also: unknown assistants (adaptations.py), and repeated
+# requests whose run was deleted, which happen only by chance.
 UNSEEN = frozenset({"400", "408", "413", "431", "500", "503"})
 UNSEEN_OF_CREATES = UNSEEN | {"404", "409"}
 # Schemathesis counts the events of both modes under one name.
@@ -24,7 +24,7 @@ EVENT_OF_MODE = {"messages-tuple": "messages"}
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """What a run of the fuzzer has to show of a contract."""
+    """The parts of a contract that a run of the fuzzer has to show."""
 
     creates: Collection[str] = ()
     """The operations that create runs."""
@@ -37,7 +37,7 @@ class Demands:
 
 @dataclass(frozen=True, slots=True)
 class Unmet:
-    """What was not shown yet."""
+    """The demands that are not met yet."""
 
     links: list[tuple[str, str]]
     statuses: list[tuple[str, str]]
@@ -54,19 +54,19 @@ class Unmet:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One thing that was to be shown, and why it was not, if it was not."""
+    """One demand, and the reasons why it is not met."""
 
     name: str
     reasons: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether it was shown."""
+        """Whether the demand is met."""
         return not self.reasons
 
 
 def verdicts(report: Report, demands: Demands) -> list[Verdict]:
-    """A verdict for each operation, and for the links, stream modes and threads that the contract leads to."""
+    """A verdict for each operation, and one each for links, stream modes, statuses, threads and undeclared methods."""
     left = unmet(report, demands)
     unseen = [f"no event of {mode}" for mode in demands.modes if not report.events[EVENT_OF_MODE.get(mode, mode)]]
     judged = [
@@ -85,7 +85,7 @@ def verdicts(report: Report, demands: Demands) -> list[Verdict]:
 
 
 def unmet(report: Report, demands: Demands) -> Unmet:
-    """What more sequences of operations might show."""
+    """The demands that more sequences of operations might meet."""
     unseen = [
         (label, status)
         for label, declared in (demands.statuses or {}).items()

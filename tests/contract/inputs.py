@@ -1,4 +1,4 @@
-"""The graphs that are served to the fuzzer, and what they can be given: the examples, and one that can be steered."""
+"""The graphs that are served to the fuzzer, and their inputs: the examples, and one that its input steers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 Json = dict[str, Any]
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 STEERED = "steered"
-# How long a run is pending or running that is to be met alive; whoever waits for it, waits that long.
+# Seconds for which a run stays pending or running, so that requests meet it alive; a wait for it takes as long.
 ALIVE_SECONDS = 0.3
 ALIVE: Json = {"seconds": ALIVE_SECONDS}
 
 
 def graph_inputs(examples: Path = EXAMPLES) -> dict[str, list[Json]]:
-    """Graph -> inputs, on the first of which it runs to its end.
+    """Graph -> inputs; on the first one it runs to its end.
 
     Raises KeyError for an example that has none here, so that a new one is fuzzed too.
     """

@@ -1,4 +1,4 @@
-"""What becomes of a valid `Idempotency-Key` before it is sent: the same request keeps its own, any other has another.
+"""Changes a valid `Idempotency-Key` before it is sent: equal requests share a key, different requests do not.
 
 A key that two requests share is refused with 409 by design, and fuzzers are fond of short ones.
 """
@@ -13,6 +13,6 @@ LONGEST = 255
 
 
 def own_key(key: str, path: str, body: Any) -> str:
-    """The key as this request's own; equal requests have it in common, and so are repeated now and then."""
+    """The key for this request. Equal requests get the same key, so some requests are repeated now and then."""
     digest = sha256(json.dumps([key, path, body], sort_keys=True).encode()).hexdigest()[:32]
     return key[: LONGEST - len(digest)].rstrip() + digest

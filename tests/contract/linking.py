@@ -1,6 +1,6 @@
-"""Where the answers of one operation lead to the next: links that the served document does not have.
+"""Links from the answers of one operation to the next, where the served document has none.
 
-A fuzzer that makes up ids, or mixes those of several runs, reaches nothing: they have to come from an answer.
+A fuzzer that makes up ids, or mixes those of several runs, reaches nothing: ids have to come from an answer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NEWEST = "$response.body#/0"
 
 
 def link_operations(document: Json) -> int:
-    """Link what was created with every operation on it; returns how many links were added."""
+    """Link each create with every operation on its run or thread; returns the number of new links."""
     added = 0
     for source, ids in _IDS.items():
         for label in operations(document):

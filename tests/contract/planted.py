@@ -81,7 +81,7 @@ def wait_404(sent: Exchange) -> Exchange:
 
 
 def accepts_anything(sent: Exchange) -> Exchange:
-    """What is invalid is accepted."""
+    """Invalid requests are accepted."""
     return replace(sent, status=200, body=b"null") if sent.status == 422 else sent
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a valid run request before it is sent: left within what the server carries out, and worth running.
+"""Changes a valid run request before it is sent, so that the server carries it out and its graph does some work.
 
 None of this is a limit of the contract, so none of it is in the document. Invalid data is sent as it was generated.
 """
@@ -16,11 +16,11 @@ Json = dict[str, Any]
 Inputs = Mapping[str, Sequence[Json]]
 """Every way to name an assistant -> inputs that its graph runs on."""
 
-# Where webhooks go instead of where the fuzzer says, which must never be called: to the server itself, and to a port
-# of this machine that nobody listens on. The configuration of inputs.py allows no more.
+# Webhooks go here, since the fuzzer's own URLs must never be called: to the server itself, and to a port of this
+# machine on which no process listens. The configuration of inputs.py allows no others.
 SINKS = ("/ok", "http://127.0.0.1:9/hook")
 _ID = "01a1fcc4-be40-7503-a98b-f479b877e3b9"
-# What clients send beside the contract's fields: no schema has it, so no fuzzer guesses it.
+# Fields that clients send beside the contract's: no schema has them, so no fuzzer guesses them.
 EXTENSIONS: list[Json] = [
     {"checkpoint": {"thread_id": _ID, "checkpoint_ns": "", "checkpoint_id": _ID, "checkpoint_map": {}}},
     {"checkpoint": None, "checkpoint_id": None, "langsmith_tracer": None},
@@ -30,7 +30,7 @@ EXTENSIONS: list[Json] = [
     {"interrupt_after": ["wait", "agent"]},
     {"multitask_strategy": "reject", "if_not_exists": "create"},
 ]
-# Runs that wait longer before they start would stall the fuzzer; that they wait is what is tested.
+# Seconds. Runs with a longer delay would stall the fuzzer; any delay is enough for the test.
 LONGEST_DELAY = 0.2
 ENOUGH_STEPS = 50
 
@@ -78,7 +78,7 @@ def kept(body: Json, inputs: Inputs, kind: int) -> Json:
 
 
 def without_refusals(body: Json) -> Json:
-    """The request without what the server refuses by design, and without what may be added; the rest as it was."""
+    """The request without values that the server refuses by design and without EXTENSIONS; the rest is unchanged."""
     added = {name for extension in EXTENSIONS for name in extension}
     left = {name: value for name, value in body.items() if name not in added}
     command, config, context = left.get("command"), left.get("config"), left.get("context")
@@ -93,7 +93,7 @@ def without_refusals(body: Json) -> Json:
 
 
 def runnable(body: Json, inputs: Inputs, chosen: int = 0) -> Json:
-    """The request with an input and steps to run on, if it has none: most would end before the graph begins."""
+    """The request with an input and enough steps, if it lacks them: most runs would end before the graph begins."""
     runs = dict(body)
     if runs.get("input") is None:
         known = inputs[body["assistant_id"]]
@@ -108,5 +108,5 @@ def runnable(body: Json, inputs: Inputs, chosen: int = 0) -> Json:
 
 
 def number(body: Json) -> int:
-    """Always the same for the same request, and evenly spread."""
+    """A number that is equal for equal requests, and evenly distributed."""
     return zlib.crc32(json.dumps(body, sort_keys=True).encode())

@@ -1,4 +1,4 @@
-"""What Schemathesis recorded of a run (its NDJSON events), counted by operation: what was sent, and what came back."""
+"""Counts the NDJSON events that Schemathesis recorded of a run: the requests and answers of each operation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Report:
-    """The tallies of all operations, and what was seen of the rest of the contract."""
+    """The tallies of all operations, and the links, events and facts that were seen."""
 
     tallies: dict[str, Tally]
     phases: Counter[str] = field(default_factory=Counter)
@@ -46,9 +46,9 @@ class Report:
     events: Counter[str] = field(default_factory=Counter)
     """Names of the events in streams, without namespace and part: `messages` for `messages/partial|child`."""
     facts: Counter[str] = field(default_factory=Counter)
-    """What was met of threads (facts.py)."""
+    """Facts of threads that were seen (facts.py)."""
     errors: list[str] = field(default_factory=list)
-    """What stopped Schemathesis from judging: a check that broke, a connection that was lost."""
+    """Errors that stopped Schemathesis from judging: a broken check, a lost connection."""
 
     @classmethod
     def of(cls, operations: Iterable[str]) -> Report:
@@ -57,7 +57,7 @@ class Report:
 
     @property
     def unreached(self) -> list[str]:
-        """The operations of which no valid data has reached 2xx."""
+        """The operations that have answered no valid request with 2xx."""
         return [label for label, tally in self.tallies.items() if label != OTHER and not tally.reached]
 
     def read(self, path: Path) -> None:

@@ -1,7 +1,7 @@
 """Which sequences of operations are tried: from each source of ids alone, and on runs that are still alive.
 
-With all sources and all operations at once, Schemathesis hardly follows most links, and what it follows comes too late:
-a run that it created has been deleted or cancelled by another operation before.
+With all sources and all operations at once, Schemathesis hardly follows most links, and it follows others too late:
+another operation has deleted or cancelled the run before.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.contract.linking import CREATE, HISTORY, SEARCH, SEARCH_STATE, STATE,
 SEQUENCES = ("--phases", "stateful")
 NEEDING_LIFE = r"POST .*/\{run_id\}/cancel"
 GET_THREAD = "GET /threads/{thread_id}"
-# Of each source: so many that its links are followed about ten times each.
+# For each source, so many that each of its links is followed about ten times.
 EXAMPLES, EXAMPLES_PER_LINK = 20, 2
 
 
@@ -27,12 +27,12 @@ class Plan:
 
     name: str
     options: tuple[str, ...]
-    """What Schemathesis is told of them."""
+    """The options of Schemathesis for them."""
     examples: int
 
 
 def plans(document: Json) -> list[Plan]:
-    """What is tried in any case."""
+    """The plans that are always tried."""
     roots = sources(document)
     alone = [
         Plan(f"from {root}", _without(other for other in roots if other != root), _enough(document, root))
@@ -44,7 +44,7 @@ def plans(document: Json) -> list[Plan]:
 
 
 def reading() -> list[Plan]:
-    """What is tried to meet threads in every state, and to read their checkpoints."""
+    """Plans that meet threads in every state, and read their checkpoints."""
     return [
         Plan("a thread", _only(WAIT, GET_THREAD, STATE, SEARCH), 30),
         Plan("its checkpoints", _only(WAIT, HISTORY, SEARCH, SEARCH_STATE), 30),
@@ -53,7 +53,7 @@ def reading() -> list[Plan]:
 
 
 def missing(document: Json, left: Unmet) -> list[Plan]:
-    """What is tried for what was not shown, and nothing else."""
+    """Plans for the unmet demands alone."""
     links = [(source, _target(document, source, name)) for source, name in left.links]
     into = [(source, _target(document, source, name)) for source, name in declared_links(document)]
     labels = {label for label, _ in left.statuses}
@@ -63,7 +63,7 @@ def missing(document: Json, left: Unmet) -> list[Plan]:
 
 
 def _path(source: str, target: str) -> Iterable[str]:
-    """A source of ids, and what leads from it to the target."""
+    """The operations that lead from a source of ids to the target."""
     return dict.fromkeys((WAIT if "{" in source else source, source, target))
 
 

@@ -21,12 +21,12 @@ START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 # Nothing listens on the discard port: a request that tries to leave the machine fails at once.
 NOWHERE = "http://127.0.0.1:9"
-# What the server under test wants of everybody: so every operation is also called without it, and has to refuse.
+# The server under test requires this key. Every operation is also called without it, and has to refuse.
 API_KEY = {"x-api-key": "the-key-of-the-fuzzer"}
 
 
 class Server:
-    """A running server: where it listens, and what it said."""
+    """A running server: its URL and its log."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.log = log
@@ -85,7 +85,7 @@ class Server:
 
 
 def is_fault(entry: Mapping[str, Any]) -> bool:
-    """Whether a line of the log tells of a failure of the server, as against one of a graph."""
+    """Whether a line of the log reports a failure of the server, not one of a graph."""
     return entry.get("level") in ("error", "critical") and entry.get("logger") != "treadle.runs"
 
 
@@ -100,7 +100,7 @@ def _entry(line: bytes) -> dict[str, Any]:
 
 @contextmanager
 def serving(log: Path, *, module: str = "treadle", **environment: str) -> Iterator[Server]:
-    """Serve the graphs of inputs.py on a free port; `module` is what is run in the place of `treadle`."""
+    """Serve the graphs of inputs.py on a free port; `module` runs in the place of `treadle`."""
     config = write_config(log.parent.resolve())
     command = [sys.executable, "-m", module, "serve", str(config), "--port", "0", "--database-uri", "memory://"]
     process = subprocess.Popen(
@@ -115,7 +115,7 @@ def serving(log: Path, *, module: str = "treadle", **environment: str) -> Iterat
 
 
 def _environment() -> dict[str, str]:
-    """No key, no tracing, no chat model, no setting of the caller's; and no way out but loopback."""
+    """No keys, tracing, chat models or settings of the caller; only loopback is reachable."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
     return kept | {
         # This checkout's server, whichever the interpreter has installed.
@@ -128,6 +128,6 @@ def _environment() -> dict[str, str]:
         "TREADLE_API_KEYS": f"fuzzer={API_KEY['x-api-key']}",
         "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": "1",
         "WEBHOOK_MAX_ATTEMPTS": "2",
-        # Longer than the fuzzer's patience: kept up by heartbeats, a run that never ends would hold it for ever.
+        # Longer than the fuzzer waits: with heartbeats, a run that never ends would keep the fuzzer waiting for ever.
         "HEARTBEAT_SECONDS": "60",
     }

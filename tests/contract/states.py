@@ -1,4 +1,4 @@
-"""What a thread and its states must be like, given what was asked for: more than a schema can say."""
+"""Checks of a thread and its states against the request, which a schema cannot express."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import UUID
 
 Json = dict[str, Any]
 
-# Of every state, also that of a thread without checkpoints (recorded).
+# The keys of every state, also of a thread without checkpoints (recorded).
 KEYS = (
     "values",
     "next",
@@ -26,12 +26,12 @@ KEYS = (
 )
 TIMING = re.compile(r"[a-z_]+;dur=[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 BOUNDARY = 1.0
-"""Minutes that a thread has to live to be found again a moment later."""
+"""Minutes: a thread with a shorter life may be gone a moment later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request for states says of them; None where it says nothing."""
+    """The thread, checkpoint and filters of a request for states; None for absent ones."""
 
     thread_id: str
     checkpoint_id: str | None = None
@@ -43,7 +43,7 @@ class Asked:
 
 
 def verify_state(state: Json, asked: Asked) -> None:
-    """A state has all of its keys, or those that were selected, and is one of the thread."""
+    """A state has all of its keys, or the selected ones, and belongs to the thread."""
     keys = KEYS if asked.select is None else _selected(asked.select)
     assert set(state) <= set(keys), f"the state has {sorted(set(state) - set(keys))}, which nobody asked for"
     missing = set(keys) - set(state) - ({"values"} if asked.select is not None else set())
@@ -60,7 +60,7 @@ def verify_state(state: Json, asked: Asked) -> None:
 
 
 def verify_history(states: Sequence[Json], asked: Asked) -> None:
-    """States are as many as were asked for, the newest first, and fit the filters."""
+    """There are no more states than the limit; they come newest first, and fit the filters."""
     if asked.limit is not None:
         assert len(states) <= asked.limit, f"{len(states)} states are more than the limit of {asked.limit}"
     for state in states:
@@ -75,7 +75,7 @@ def verify_history(states: Sequence[Json], asked: Asked) -> None:
 
 
 def verify_thread(thread: Json, sent: Json) -> None:
-    """A thread that was created is the one that was asked for, unless there was one already."""
+    """A created thread has the requested id, metadata and lifetime, unless it existed already."""
     if "thread_id" in sent:
         assert UUID(thread["thread_id"]) == UUID(sent["thread_id"]), f"{thread['thread_id']} is another thread"
     if sent.get("if_exists") == "do_nothing":
@@ -88,13 +88,13 @@ def verify_thread(thread: Json, sent: Json) -> None:
 
 
 def lasts(sent: Json) -> bool:
-    """Whether a thread that was just created is still there."""
+    """Whether a new thread lives long enough to be read."""
     minutes = (sent.get("ttl") or {}).get("ttl")
     return minutes is None or minutes >= BOUNDARY
 
 
 def verify_busy(thread: Json) -> None:
-    """What a run will leave is not told while the thread is busy (recorded)."""
+    """A busy thread shows no error and no interrupts; any other has `error` (recorded)."""
     told = {"error", "interrupts"} & set(thread)
     assert thread.get("status") != "busy" or not told, f"a busy thread tells {sorted(told)}"
     assert thread.get("status") == "busy" or "error" in thread, f"a thread that is {thread.get('status')} has no error"

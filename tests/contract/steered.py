@@ -1,4 +1,4 @@
-"""A graph whose input says what it does: wait, so that a run can be met alive; then answer, ask, or fail."""
+"""A graph that its input steers: it waits, so that requests meet its run alive; then it answers, asks, or fails."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
-# Whatever the fuzzer asks for: a run that never ends would hold up those who wait for it.
+# Seconds at most: a run that never ends would hold up the clients that wait for it.
 LONGEST = 2.0
 
 
 class Steering(TypedDict, total=False):
-    """What a run is to do, and what came of it."""
+    """The orders for a run, and its result."""
 
     seconds: float
     then: str
@@ -28,7 +28,7 @@ async def wait(state: Steering) -> Steering:
 
 
 async def decide(state: Steering) -> Steering:
-    """End as asked."""
+    """End as the input says."""
     if state.get("then") == "ask":
         return {"answer": interrupt({"question": "which?"})}
     if state.get("then") == "fail":

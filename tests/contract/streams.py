@@ -1,4 +1,4 @@
-"""The strict reading of an event stream: what every frame of every stream must be like, byte by byte."""
+"""Reads an event stream strictly: checks every frame of every stream, byte by byte."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Event:
 
 
 def read(content: bytes) -> list[Event]:
-    """The events of a whole stream. Raises AssertionError where its bytes are not the wire's."""
+    """The events of a whole stream. Raises AssertionError if its bytes break the wire format."""
     assert b"\n" not in content.replace(b"\r\n", b"") and b"\r" not in content.replace(b"\r\n", b""), (
         "a line does not end with CRLF"
     )
@@ -29,7 +29,7 @@ def read(content: bytes) -> list[Event]:
 
 
 def verify(events: Iterable[Event], *, run_id: str | None, from_start: bool, resumable: bool | None) -> None:
-    """Hold the order of a stream's events. Raises AssertionError.
+    """Check the order of a stream's events. Raises AssertionError.
 
     `run_id` is the run that the headers name; `resumable` is None where the request does not tell.
     """

@@ -1,4 +1,4 @@
-"""The document under test stays the served one, but for what is adapted with a reason."""
+"""The document under test equals the served one, except for adaptations with a reason."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_an_adaptation_without_a_target_says_so(served: Json) -> None:
 
 @pytest.fixture
 def examples(tmp_path: Path) -> Path:
-    """A folder of examples, with one graph that nobody has an input for."""
+    """A folder of examples; one of its graphs has no known input."""
     for name in ("greeting.json", "emails/budget_review.eml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{}")

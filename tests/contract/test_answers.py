@@ -1,4 +1,4 @@
-"""The own checks of single answers."""
+"""Our checks of single answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate: a run of the fuzzer that shows nothing is red, whatever Schemathesis says of it."""
+"""The gate fails a run of the fuzzer that shows nothing, whatever Schemathesis reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Equal requests keep a key in common, and no others do."""
+"""Equal requests share a key; different requests do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is taken from valid data is refused by the server, by name; what is left of it is as it was."""
+"""The server refuses by name the values that we take from valid data; the rest of the data is unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INPUTS: dict[str, list[Json]] = {"simple": [{"foo": "x"}], STEERED: [{"seconds":
 
 
 def bodies(**modes: bool) -> list[Json]:
-    """What becomes of many requests that do not say much."""
+    """The sent forms of 200 requests with few fields."""
     return [sendable({"assistant_id": "simple", "metadata": {"n": n}}, INPUTS, **modes) for n in range(200)]
 
 

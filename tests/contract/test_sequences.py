@@ -1,4 +1,4 @@
-"""Which sequences are tried: each source alone, what needs a live run right after it, and what was missed."""
+"""The planned sequences: each source alone, a create and then an operation on its live run, and unmet demands."""
 
 from __future__ import annotations
 

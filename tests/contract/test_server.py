@@ -1,4 +1,4 @@
-"""The server under test: on its own, and watched."""
+"""The server under test: its environment, and its faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The own checks of threads and their states: what they accept from the server, and that they see planted bugs."""
+"""Our checks of threads and their states accept the server's answers, and find planted bugs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def thread(http: httpx.Client) -> str:
 
 
 def judge(sent: Exchange) -> None:
-    """What checks.states_are_as_asked and checks.timing_can_be_read do."""
+    """Judge as checks.states_are_as_asked and checks.timing_can_be_read do."""
     states.verify_timing(sent.headers.get(b"server-timing", b"a;dur=1").decode())
     asked = asked_for(sent.method, f"http://x{sent.path}?{sent.query.decode()}", {})
     found = json.loads(sent.body)
@@ -39,7 +39,7 @@ def judge(sent: Exchange) -> None:
 
 
 def exchange(http: httpx.Client, path: str) -> Exchange:
-    """What the server answers."""
+    """The server's answer to a GET."""
     path, _, query = path.partition("?")
     response = http.get(f"{path}?{query}")
     assert response.status_code == 200

@@ -1,4 +1,4 @@
-"""The own reading of streams: what it accepts, and that it sees each planted bug."""
+"""Our reading of streams accepts the server's streams, and finds each planted bug."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def exchange(http: httpx.Client) -> Exchange:
 
 
 def judge(sent: Exchange) -> None:
-    """What checks.stream_is_well_formed does."""
+    """Judge as checks.stream_is_well_formed does."""
     run_id = run_of(sent.headers[b"content-location"].decode())
     streams.verify(streams.read(sent.body), run_id=run_id, from_start=True, resumable=True)
 

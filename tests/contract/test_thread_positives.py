@@ -1,4 +1,4 @@
-"""The threads that are created are such as the server takes, and refused ones are among them where they may be."""
+"""The server takes the threads that we send; it may refuse only those whose states were generated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a valid thread before it is sent to be created: given states that a graph takes, and time to live."""
+"""Changes a valid thread before it is sent: it gets states that a graph takes, and time to live."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Json = dict[str, Any]
 Recipes = Sequence[tuple[str, list[Json]]]
 """(graph, supersteps) that make states."""
 
-# Minutes. A sequence of operations on a thread takes seconds, and one that expires meanwhile looks like a lost one.
+# Minutes. A sequence of operations takes seconds, and a thread that expires during it looks like a lost thread.
 SHORTEST_LIFE = 1.0
 
 
 def sendable_thread(body: Json, recipes: Recipes, *, sequence: bool = False) -> Json:
     """The request as it is sent: in sequences most threads have states, so that there is something to read.
 
-    Supersteps that were generated name nodes and graphs that nobody has: half of them are replaced, and half keep
-    their values, but for a graph and a node that exist.
+    Generated supersteps name nodes and graphs that do not exist: half of them are replaced, and half keep
+    their values, but get a graph and a node that exist.
     """
     body = {**body}
     ttl = body.get("ttl")
@@ -38,12 +38,12 @@ def sendable_thread(body: Json, recipes: Recipes, *, sequence: bool = False) -> 
 
 
 def may_be_refused(body: Json, recipes: Recipes) -> bool:
-    """Whether the graph has a say in whether this valid thread is created: its states were made up."""
+    """Whether the graph may refuse this valid thread, because its states were generated."""
     return bool(body.get("supersteps")) and body["supersteps"] not in [supersteps for _, supersteps in recipes]
 
 
 def _carried_out(ttl: Json, *, sequence: bool) -> Json:
-    """Without `keep_latest`, which this version refuses (422)."""
+    """The `ttl` without `keep_latest`, which is refused (422)."""
     carried_out = {**ttl, "strategy": "delete"} if ttl.get("strategy") == "keep_latest" else ttl
     minutes = carried_out.get("ttl")
     if sequence and isinstance(minutes, int | float) and minutes < SHORTEST_LIFE:

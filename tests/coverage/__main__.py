@@ -14,7 +14,7 @@ DOCUMENT = ROOT / "docs" / "coverage.md"
 
 
 def main() -> int:
-    """Exit code 1, and one line on stderr for each thing that is wrong."""
+    """Exit code 1, and one line on stderr for each fault."""
     parser = argparse.ArgumentParser(prog="python -m tests.coverage", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with what is on disk, write nothing")
     options = parser.parse_args()
@@ -32,7 +32,7 @@ def main() -> int:
 
 
 def faults(marks: Sequence[Mark], document: Path) -> list[str]:
-    """What is wrong with the marks, and whether the document is what they give."""
+    """One line for each fault of the marks, and one if the document is not current."""
     current = document.exists() and document.read_text(encoding="utf-8") == render(marks)
     stale = [] if current else [f"docs/{document.name} is not current: run python -m tests.coverage"]
     return problems(marks) + stale

@@ -1,4 +1,4 @@
-"""docs/coverage.md: what is honoured and what is refused, operation by operation, with the tests that show it."""
+"""docs/coverage.md: the fields that are honoured or refused, operation by operation, with the tests that show it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _TESTS = """
 
 
 class Row(NamedTuple):
-    """What a row is about, and the cells under the columns; None where an operation does not have it."""
+    """A row: its heads, its field, and the cells under the columns; None where an operation lacks it."""
 
     heads: tuple[str, ...]
     field: str
@@ -107,7 +107,7 @@ def _status_row(operation: Operation, numbers: Sequence[str]) -> Row:
 
 
 class Tables:
-    """Writes tables whose cells say what becomes of a field, with the numbers of the tests that show it."""
+    """Writes tables whose cells name the verdict on a field, and the numbers of the tests that show it."""
 
     def __init__(self, marks: Iterable[Mark]) -> None:
         self._tests: dict[Cell, set[str]] = {}
@@ -117,7 +117,7 @@ class Tables:
         self._numbers: dict[str, int] = {}
 
     def table(self, heads: Sequence[str], rows: Iterable[Row]) -> str:
-        """A Markdown table; values of one field that have all in common share a row."""
+        """A Markdown table; values of one field with equal cells share a row."""
         shared: dict[tuple[tuple[str, ...], str, tuple[str, ...]], list[str]] = {}
         for row in rows:
             name, _, value = row.field.partition("=")
@@ -128,7 +128,7 @@ class Tables:
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def _texts(self, cells: Sequence[Cell | None]) -> tuple[str, ...]:
-        """The row's cells. Few tests: those first that show most of the row."""
+        """The row's cells, each with a few tests: first those that show most of the row."""
         shows = Counter(test for cell in cells if cell for test in self._tests.get(cell, ()))
         texts = []
         for cell in cells:
@@ -154,6 +154,6 @@ class Tables:
 
 
 def _field(name: str, values: Sequence[str]) -> list[str]:
-    """The first column: nothing in a table without one, else a field and those of its values that the row is about."""
+    """The first column: empty in a table without fields, else the field and those of its values that share the row."""
     named = ", ".join(f"`{value}`" for value in values if value)
     return [f"`{name}`" + (f": {named}" if named else "")] if name else []

@@ -1,4 +1,4 @@
-"""Which test shows what, by the marks on the tests: `@pytest.mark.shows("create_run wait_run", "metadata 422")`."""
+"""Reads the marks on the tests: `@pytest.mark.shows("create_run wait_run", "metadata 422")`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Mark:
 
 
 class _Collector:
-    """A pytest plugin that keeps the marks of what was collected."""
+    """A pytest plugin that keeps the marks of the collected tests."""
 
     def __init__(self) -> None:
         self.marks: set[Mark] = set()
@@ -51,7 +51,7 @@ class _Collector:
 def collect() -> list[Mark]:
     """The marks of all tests. Raises ValueError if the tests cannot be collected."""
     collector = _Collector()
-    # Without the project's own options, some of which belong to the terminal's report.
+    # Without the project's own options: some of them belong to the terminal's report.
     options = "--collect-only --strict-markers --import-mode=importlib --assert=plain -o addopts="
     plugins = "-p no:terminal -p no:cacheprovider"
     status = pytest.main([*options.split(), *plugins.split(), str(ROOT / "tests")], [collector])
@@ -61,7 +61,7 @@ def collect() -> list[Mark]:
 
 
 def problems(marks: Iterable[Mark]) -> list[str]:
-    """One line for each mark that names nothing, and for each cell that no test shows."""
+    """One line for each mark that names no known cell, and for each cell that no test shows."""
     known = set(cells())
     shown = {cell for mark in marks for cell in mark.cells}
     lines = []

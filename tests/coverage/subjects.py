@@ -1,4 +1,4 @@
-"""What there is to show: the fields and statuses of each operation, as the served document has them."""
+"""All cells that tests have to show: the fields and statuses of each operation in the served document."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CREATES = ("create_run", "wait_run", "stream_run", "create_run_batch")
 ALL_CREATES = " ".join(CREATES)
 NEVER = "never sent"
 
-# What is not simply honoured, or not simply sent.
+# Fields not simply honoured, and statuses not simply sent.
 _OTHERWISE = {
     ("create_run create_run_batch", "on_disconnect=cancel,continue"): "no effect",
     (ALL_CREATES, "if_not_exists multitask_strategy strict_resume"): "no effect",
@@ -45,12 +45,12 @@ VERDICTS = {cell: verdict for pair, verdict in _OTHERWISE.items() for cell in pr
 
 
 def verdict(cell: Cell) -> str:
-    """What becomes of a field, or of a status."""
+    """The verdict on a cell, such as `honoured` or `sent`."""
     return VERDICTS.get(cell) or ("sent" if cell[1].isdigit() else "honoured")
 
 
 def fields(operation: Operation) -> list[str]:
-    """Parameters and body fields, with the values of those that name their values; then what only clients know."""
+    """Parameters and body fields, with the values of enums; then the fields that only clients know."""
     found = [row for parameter in operation.parameters for row in _rows(parameter.name, _at(parameter.pointer))]
     if operation.body_pointer is not None:
         body = _at(operation.body_pointer)
@@ -68,7 +68,7 @@ def statuses(operation: Operation) -> list[str]:
 
 
 def cells() -> list[Cell]:
-    """All there is to show."""
+    """All cells to show."""
     return [(name, row) for name, each in OPERATIONS.items() for row in (*fields(each), *statuses(each))]
 
 

@@ -1,4 +1,4 @@
-"""Holds the marks to what the server sees: `pytest -p tests.coverage.witness`, for whole files of tests.
+"""Compares the marks with the requests that the server sees: `pytest -p tests.coverage.witness`, for whole test files.
 
 A test that is marked `shows("wait_run", "metadata 404")` has to send `metadata` to that operation, and to get a 404.
 Whether it looks at the effect, only a reader can tell.
@@ -14,14 +14,14 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-# What is imported here would come before pytest rewrites assertions, hence the imports inside.
+# Functions import for themselves: an import up here would come before pytest rewrites assertions.
 _claimed: dict[str, set[tuple[str, str]]] = defaultdict(set)
 _seen: dict[str, set[tuple[str, str]]] = defaultdict(set)
 _running: list[str] = []
 
 
 def pytest_sessionstart() -> None:
-    """Look on at every operation."""
+    """Record the requests and answers of every operation."""
     from treadle.web.binding import Endpoint
 
     answer = Endpoint.__call__
@@ -48,7 +48,7 @@ def pytest_sessionstart() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Remember what the test says that it shows."""
+    """Remember the cells that the test claims to show."""
     from tests.coverage.subjects import product
 
     test = item.nodeid.partition("[")[0]
@@ -58,19 +58,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail if a test did not do what it says."""
+    """Fail if a test did not show a cell that it claims."""
     if any(_untrue()):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name each such mark."""
+    """Name each untrue mark."""
     for line in _untrue():
         terminalreporter.write_line(line, red=True)
 
 
 def _untrue() -> Iterator[str]:
-    for test in sorted(_seen):  # that of another process is out of sight
+    for test in sorted(_seen):  # the tests of another process are not seen here
         yield from (f"{test} does not show {' '.join(cell)}" for cell in sorted(_claimed[test] - _seen[test]))
 
 

@@ -1,4 +1,4 @@
-"""What the file itself says of every run: triggers note each start and each end in the transaction that makes it so."""
+"""The file's own record of every run: triggers note each start and each end in the transaction that makes it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Audit:
         return cls(starts, ends, [run_id for (run_id,) in rows])
 
     def violations(self, run: Accepted, times_noted: int) -> list[str]:
-        """What is wrong with an accepted run; its node noted so many times that it had come to its end."""
+        """The faults of an accepted run, whose node has noted its end `times_noted` times."""
         starts, ends = self.starts.get(run.run_id, []), self.ends.get(run.run_id, [])
         attempts = [attempt for attempt, _ in starts]
         wrong = []
@@ -55,16 +55,16 @@ class Audit:
         return [f"{run.kind} run {run.run_id}: {text}" for text in wrong]
 
     def attempts(self) -> Counter[int]:
-        """How many runs took so many attempts."""
+        """Number of attempts -> how many runs took so many."""
         return Counter(len(starts) for starts in self.starts.values())
 
     def taken_over(self, after: float, before: float) -> list[float]:
-        """When runs began another attempt between two moments."""
+        """The times between two moments at which runs began another attempt."""
         return [at for starts in self.starts.values() for attempt, at in starts if attempt > 1 and after < at < before]
 
 
 def stream_violations(run: Accepted, replayed: list[Event], attempts: int) -> list[str]:
-    """What is wrong with the events of a resumable run: as a client saw them, and as they are read from the start."""
+    """The faults in the events of a resumable run: those that a client saw, and those of a replay from the start."""
     wrong = []
     if [number for _, _, number in replayed] != [str(number) for number in range(1, len(replayed) + 1)]:
         wrong.append(f"replayed ids: {[number for _, _, number in replayed]}")

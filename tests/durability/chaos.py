@@ -22,7 +22,7 @@ from tests.durability.place import Member, Place, spread
 from tests.live import DEADLINE, sse
 
 LEASE = 2.0
-"""Seconds of a lease: only the death of one of several servers is noticed by it."""
+"""Seconds of a lease. Its end reveals a death only among several servers."""
 SHOWN = 20
 """Violations that are printed."""
 
@@ -41,7 +41,7 @@ class Kill:
 
 @dataclass
 class Figures:
-    """What came of it all."""
+    """The result of all kills."""
 
     accepted: list[Accepted] = field(default_factory=list)
     unanswered: int = 0
@@ -51,7 +51,7 @@ class Figures:
     seconds: float = 0.0
 
     def lines(self) -> list[str]:
-        """For the terminal."""
+        """Lines for the terminal."""
         kinds = Counter(run.kind for run in self.accepted)
         ended = Counter(status for run in self.accepted for status, _ in self.audit.ends.get(run.run_id, []))
         events = sum(len(run.seen) for run in self.accepted)
@@ -74,7 +74,7 @@ class Figures:
 
 
 class Chaos:
-    """Servers on one file, clients that keep them busy, and somebody who kills them."""
+    """Servers on one file, clients that keep them busy, and a task that kills them."""
 
     def __init__(self, folder: Path, *, kills: int, seed: int, servers: int, settle: float = 1.5) -> None:
         self._place = Place(folder)
@@ -89,7 +89,7 @@ class Chaos:
         self.figures = Figures()
 
     async def run(self) -> Figures:
-        """Do it all."""
+        """Do all steps, and return the figures."""
         started = time.monotonic()
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(timeout=DEADLINE, limits=limits, verify=False) as http:
@@ -150,7 +150,7 @@ class Chaos:
         return kill
 
     async def _check(self, load: Load) -> None:
-        """Wait until every run has ended, and compare what clients, servers and the file say."""
+        """Wait until every run has ended, and compare the records of clients, servers and the file."""
         place, wrong = self._place, self.figures.violations
         for run in load.accepted:
             found = (await load.get(f"/runs/{run.run_id}/join")).json()

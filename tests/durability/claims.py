@@ -19,7 +19,7 @@ BATCH = 100
 
 @dataclass(frozen=True)
 class Claims:
-    """What came of it."""
+    """The result of many claims."""
 
     runs: int
     created_in: float
@@ -28,7 +28,7 @@ class Claims:
     violations: list[str]
 
     def line(self) -> str:
-        """For the terminal."""
+        """A line for the terminal."""
         shares = " + ".join(str(count) for count in sorted(self.by_process.values(), reverse=True))
         return (
             f"{self.runs} runs through {len(self.by_process)} processes ({shares}): created in {self.created_in:.1f} s,"
@@ -37,7 +37,7 @@ class Claims:
 
 
 async def claim_many(place: Place, urls: list[str], count: int) -> Claims:
-    """Create runs in batches through all servers, wait until they have ended, and compare notes with the file."""
+    """Create runs in batches through all servers, wait for their ends, and compare the nodes' notes with the file."""
     started = time.monotonic()
     async with httpx.AsyncClient(timeout=DEADLINE) as http:
 

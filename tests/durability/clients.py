@@ -1,4 +1,4 @@
-"""Requests to the servers of these tests, and what is read of a stream before it breaks off."""
+"""Requests to the servers of these tests, and streams that are read until they end or break off."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Reading:
         return self.events
 
     def broken(self) -> list[Event]:
-        """Read until it breaks off, which it has to."""
+        """Read until the stream breaks off; a proper end fails."""
         try:
             self.rest()
         except httpx.TransportError:

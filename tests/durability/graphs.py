@@ -1,4 +1,4 @@
-"""Graphs of the durability tests. What a node does, it notes in a file that outlives every process."""
+"""Graphs of the durability tests. Their nodes note their steps in a file that outlives every process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 
 class Tale(TypedDict, total=False):
-    """In how many steps a tale is told, how long each takes, and the file in which that is noted."""
+    """The number of steps of a tale, the seconds of each, and the file in which the node notes them."""
 
     steps: int
     pause: float
@@ -25,7 +25,7 @@ class Tale(TypedDict, total=False):
 
 
 def note(path: str, what: str) -> None:
-    """Add a line to the notes: lines this short are never torn, whoever else is writing."""
+    """Add a line to the notes: lines this short stay whole while other processes write."""
     run_id = get_config()["configurable"]["run_id"]
     line = json.dumps({"what": what, "run_id": str(run_id), "pid": os.getpid(), "at": time.time()})
     notes = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -70,7 +70,7 @@ clock = _clock.compile()
 
 
 class Trail(TypedDict, total=False):
-    """Where a kept run has been; it stays in its second node until `gate` exists."""
+    """The nodes of a kept run so far; it stays in its second node until `gate` exists."""
 
     gate: str
     been: list[str]
@@ -97,9 +97,9 @@ keeping = _keeping.compile()
 
 
 async def block(state: Tale) -> dict[str, Any]:
-    """Hold up the event loop for `pause` seconds, as a node does that calls what is not asynchronous."""
+    """Block the event loop for `pause` seconds, as a node with a synchronous call does."""
     note(state["notes"], "started")
-    time.sleep(state.get("pause", 0))  # noqa: ASYNC251 - that is what it is for
+    time.sleep(state.get("pause", 0))  # noqa: ASYNC251 - blocking is its purpose
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Clients that make background, delayed and resumable runs, and follow streams across whatever happens to servers."""
+"""Clients that make background, delayed and resumable runs, and follow streams across kills and restarts of servers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Violation(AssertionError):
 
 @dataclass
 class Accepted:
-    """A run that a 2xx has named."""
+    """A run that a 2xx answer has named."""
 
     run_id: str
     kind: str
@@ -47,7 +47,7 @@ class Load:
         self._stopping = False
         self.accepted: list[Accepted] = []
         self.unanswered = 0
-        """Requests for new runs that got no answer: what became of them is not promised."""
+        """Requests for new runs that got no answer: the server promises nothing about them."""
 
     def stop(self) -> None:
         """Make no more runs; streams are followed to their ends."""
@@ -136,13 +136,13 @@ class Load:
                 raise Violation(f"stream of {run.run_id}: id {event[2]} where {len(run.seen)} was due")
 
     async def _see_ended(self, run: Accepted) -> None:
-        """Whoever sees the end of a stream finds the run ended."""
+        """After the end of its stream, the run has ended."""
         found = await self.get(f"/runs/{run.run_id}")
         if found.json()["status"] in ("pending", "running"):
             raise Violation(f"stream of {run.run_id} has ended, and the run is {found.json()['status']}")
 
     async def get(self, path: str, **headers: str) -> httpx.Response:
-        """What any server answers, once one does."""
+        """The answer of any server, as soon as one answers."""
         async with patience():
             while True:
                 try:
@@ -171,7 +171,7 @@ def checked(reply: httpx.Response) -> httpx.Response:
 
 @asynccontextmanager
 async def patience() -> AsyncIterator[None]:
-    """A limit for what has to come to an end."""
+    """Raise Violation after DEADLINE seconds in the block."""
     try:
         async with asyncio.timeout(DEADLINE):
             yield

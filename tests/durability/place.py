@@ -24,7 +24,7 @@ GRAPHS = Path(__file__).parent / "langgraph.json"
 
 @dataclass(frozen=True)
 class Note:
-    """What a node has noted."""
+    """One note of a node."""
 
     what: str
     run_id: str
@@ -33,7 +33,7 @@ class Note:
 
 
 class Place:
-    """Where servers share one file."""
+    """A folder in which servers share one file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -49,12 +49,12 @@ class Place:
         return serve("--port", "0", config=config, **self.settings(**variables))
 
     def tale(self, *, steps: int = 0, pause: float = 0.0, **fields: Any) -> dict[str, Any]:
-        """The request for a run of `telling`, which notes here what it does."""
+        """The request for a run of `telling`, which notes its steps here."""
         given = {"steps": steps, "pause": pause, "notes": str(self._notes)}
         return {"assistant_id": "telling", "input": given, "stream_mode": "custom", "on_completion": "delete", **fields}
 
     def notes(self, run_id: str | None = None, what: str | None = None) -> list[Note]:
-        """What nodes have noted so far: all of it, or that of one run, or of one kind."""
+        """The notes of nodes so far: all, or those of one run or of one kind."""
         if not self._notes.exists():
             return []
         lines = self._notes.read_text().splitlines()
@@ -62,7 +62,7 @@ class Place:
         return [note for note in notes if run_id in (None, note.run_id) and what in (None, note.what)]
 
     def rows(self, statement: str, *parameters: Any) -> list[Any]:
-        """What the file holds."""
+        """The rows that a statement selects."""
         with closing(sqlite3.connect(self.file, timeout=DEADLINE)) as file:
             return file.execute(statement, parameters).fetchall()
 
@@ -95,7 +95,7 @@ class Member:
             self._process.wait(DEADLINE)
 
     async def answers(self, http: httpx.AsyncClient) -> bool:
-        """Whether it is there."""
+        """Whether it answers."""
         assert self._process is not None
         assert self._process.poll() is None, self.log.read_text()
         with suppress(httpx.TransportError):
@@ -109,12 +109,12 @@ class Member:
 
 
 def is_fault(line: dict[str, Any]) -> bool:
-    """Whether a line of a log tells of something that went wrong."""
+    """Whether a line of a log reports a fault."""
     return line.get("level") in ("error", "critical")
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port on which no process listens."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port: int = listening.getsockname()[1]

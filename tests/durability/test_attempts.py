@@ -1,4 +1,4 @@
-"""How often a run is begun, and how long it may take."""
+"""The limits on a run's attempts and on its time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_run_that_kills_its_process_ends_with_error_when_its_attempts_are_used
         run_id = create(http, place.tale(after_seconds=1, **fields))
         assert server.process.wait(DEADLINE) == -9
     for _ in range(ATTEMPTS - 1):
-        # It may be gone before it has said where it listens.
+        # The server may be gone before it announces its URL.
         with pytest.raises(AssertionError), place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS)) as server:
             raise AssertionError(server.process.wait(DEADLINE))
     with place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS)) as server, client(server) as http:

@@ -19,5 +19,5 @@ async def test_two_processes_execute_each_of_ten_thousand_runs_exactly_once(tmp_
         claims = await claim_many(place, [one.url, other.url], RUNS)
     assert claims.violations == []
     assert claims.runs == RUNS
-    # Whoever is awake takes what there is; both take part.
+    # Each process takes the runs that it finds; both take part.
     assert len(claims.by_process) == 2

@@ -29,12 +29,12 @@ def server(place: Place) -> Iterator[Serving]:
 
 
 def started_at(place: Place, run_id: str) -> float:
-    """When the run's node began."""
+    """The time at which the run's node began."""
     return until(lambda: place.notes(run_id, "started"))[0].at
 
 
 def due(place: Place, run_id: str) -> float:
-    """When the run was to begin, as the file has it."""
+    """The time at which the run was due, from the file."""
     moment: float = place.rows("SELECT due FROM runs WHERE run_id = ?", run_id)[0][0]
     return moment
 
@@ -50,7 +50,7 @@ def test_delayed_runs_start_when_they_are_due_and_not_before(server: Serving, pl
 
 
 def test_a_delayed_run_of_another_process_starts_as_well(server: Serving, place: Place) -> None:
-    """Made by one process, which is gone when it is due."""
+    """The process that made the run is gone when the run is due."""
     with place.serve() as other:
         with client(other) as http:
             run_id = create(http, place.tale(after_seconds=1))

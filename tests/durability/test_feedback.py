@@ -1,4 +1,4 @@
-"""Links for feedback: any process on a file makes them and takes what is said, after a restart as well."""
+"""Links for feedback: any process on a file makes them and takes feedback by them, after a restart as well."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def scores(http: httpx.Client, run_id: str) -> list[object]:
-    """What was said of a run."""
+    """The scores that a run was given."""
     [found] = get(http, run_id)["feedback"]
     return [entry["score"] for entry in found["entries"]]
 

@@ -24,7 +24,7 @@ RUNS = "SELECT run_id FROM runs"
 
 
 def ids_of(replies: list[httpx.Response]) -> set[str]:
-    """The runs that answers are about."""
+    """The ids of the runs in the answers."""
     found: set[str] = set()
     for reply in replies:
         accepted(reply)
@@ -34,7 +34,7 @@ def ids_of(replies: list[httpx.Response]) -> set[str]:
 
 @dataclass(frozen=True)
 class Shared:
-    """A file, and where those answer who share it."""
+    """A file, and the URLs of the servers that share it."""
 
     place: Place
     urls: list[str]
@@ -64,7 +64,7 @@ async def test_of_a_hundred_at_the_same_instant_one_creates_a_run(shared: Shared
     place, key, before = shared.place, {"idempotency-key": path}, shared.place.rows(RUNS)
     tale = place.tale(steps=10, pause=0.05, stream_mode=["values", "custom"])
     body: Any = [tale, tale] if path == "/runs/batch" else tale
-    # A connection each: any of the processes may get it.
+    # A connection for each request: any process may get it.
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=0)
     async with httpx.AsyncClient(timeout=DEADLINE, limits=limits) as http:
         targets = [url for url, _ in zip(cycle(shared.urls), range(100), strict=False)]
@@ -83,14 +83,14 @@ async def test_of_a_hundred_at_the_same_instant_one_creates_a_run(shared: Shared
 
 
 def cut(place: Place, server: Serving, path: str, body: dict[str, Any]) -> str:
-    """Send a request with the key, and leave as soon as its run is under way: the run."""
+    """Send a request with the key, and leave as soon as its run is under way; the run's id."""
     with client(server) as http, http.stream("POST", path, json=body, headers=KEY) as reply:
         return until(lambda: place.notes(run_id_of(reply), "started"))[0].run_id
 
 
 @pytest.mark.parametrize("path", ["/runs", "/runs/wait", "/runs/stream"])
 def test_a_key_survives_kill_9(place: Place, path: str) -> None:
-    """Of a run that was under way: it is begun again, and whoever repeats the request gets its outcome."""
+    """The run begins again after the kill, and the repeated request gets its outcome."""
     body = place.tale(steps=4, pause=0.5, stream_mode="values")
     with place.serve() as server:
         run_id = cut(place, server, path, body)
@@ -105,7 +105,7 @@ def test_a_key_survives_kill_9(place: Place, path: str) -> None:
             assert reply.json() == run["values"]
         if path == "/runs/stream":
             assert sse(reply.content)[-1][1] == run["values"]
-        # And when it has ended, after one more.
+        # The key also survives another kill, after the run's end.
         server.stop(signal.SIGKILL)
     with place.serve() as server, client(server) as http:
         assert run_id_of(accepted(http.post(path, json=body, headers=KEY))) == run_id

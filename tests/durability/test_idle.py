@@ -1,4 +1,4 @@
-"""A server that has nothing to do does next to nothing, though it looks for what others do with its file."""
+"""An idle server uses little of a core, though it looks for changes that other processes make to its file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.durability.place import Place
 
 SECONDS = 5.0
 MOST = 0.05
-"""Of a core: several times what is usual, see `benchmarks`, and a small part of what a loop without a pause takes."""
+"""Share of a core: several times the usual (see `benchmarks`), and a small part of that of a loop without a pause."""
 
 
 def used(server: Serving) -> float:
@@ -23,7 +23,7 @@ def used(server: Serving) -> float:
 def test_idle_servers_on_one_file_use_little_of_a_core(tmp_path: Path) -> None:
     place = Place(tmp_path)
     with place.serve() as one, place.serve() as other:
-        time.sleep(1)  # what comes with the start
+        time.sleep(1)  # the work of the start
         before, start = [used(one), used(other)], time.monotonic()
         time.sleep(SECONDS)
         elapsed = time.monotonic() - start

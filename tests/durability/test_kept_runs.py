@@ -19,7 +19,7 @@ def body(gate: Path) -> dict[str, Any]:
 
 
 def left(http: httpx.Client, thread_id: str) -> list[Any]:
-    """Everything there is of a thread."""
+    """A thread, its state, its history and its runs."""
     replies = [http.get(f"/threads/{thread_id}{what}") for what in ("", "/state", "/history", "/runs")]
     assert {reply.status_code for reply in replies} == {200}
     [runs] = [replies[3].json()]
@@ -39,7 +39,7 @@ def test_thread_state_and_history_survive_a_kill(tmp_path: Path) -> None:
     with place.serve() as server, client(server) as http:
         assert left(http, run["thread_id"]) == before
         assert [state["values"].get("been") for state in before[2]] == [["first", "second"], ["first"], None, None]
-        # And the thread can be read and deleted by whoever is there.
+        # The new process can read the thread and delete it.
         assert http.delete(f"/threads/{run['thread_id']}").status_code == 204
         assert http.get(f"/threads/{run['thread_id']}").status_code == 404
 

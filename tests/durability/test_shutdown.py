@@ -1,4 +1,4 @@
-"""SIGTERM: what is under way ends or goes back to the store, and clients learn where they stand."""
+"""SIGTERM: runs under way end or go back to the store, and clients see which of the two happened."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_delayed_run_is_not_started_while_the_server_shuts_down(tmp_path: Path
 
 
 def test_streams_of_runs_in_another_process_break_as_well(tmp_path: Path) -> None:
-    """Whoever follows through a server that leaves has to come back somewhere else."""
+    """A client of a server that leaves has to follow the run through another server."""
     place = Place(tmp_path)
     with place.serve() as stays, client(stays) as there:
         run_id = create(there, place.tale(steps=3000, pause=0.1, stream_resumable=True))
@@ -96,7 +96,7 @@ def test_streams_of_runs_in_another_process_break_as_well(tmp_path: Path) -> Non
                 leaves.process.send_signal(signal.SIGTERM)
                 seen = list(stream.broken())
             assert leaves.process.wait(DEADLINE) in (0, -signal.SIGTERM)
-            assert get(there, run_id)["status"] == "running"  # they do not keep it up
+            assert get(there, run_id)["status"] == "running"  # so its streams did not keep the server up
         with joining(there, run_id, seen[-1][2]) as rest:
             seen += rest.some(3)
     assert ids(seen) == numbered(len(seen))

@@ -74,7 +74,7 @@ def test_a_stream_of_a_stopped_process_breaks_and_goes_on_elsewhere(tmp_path: Pa
 
 
 def test_a_single_process_that_was_stopped_ends_its_runs_once(tmp_path: Path) -> None:
-    """Nobody else could take them over: it goes on with them, though their leases were over."""
+    """No other process can take its runs over: it goes on with them, though their leases have ended."""
     place = Place(tmp_path)
     with place.serve(LEASE_SECONDS=LEASE) as server, client(server) as http:
         runs = [create(http, place.tale(steps=30, pause=0.1, stream_resumable=True)) for _ in range(5)]

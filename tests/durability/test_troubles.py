@@ -1,4 +1,4 @@
-"""What a server's machine may do to it: files that others have locked, no descriptors left, nodes that hold on."""
+"""Troubles of a server's machine: locked files, no free descriptors, a full disk, nodes that do not let go."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.live import DEADLINE, until
 
 @contextmanager
 def locked(file: Path) -> Iterator[None]:
-    """Nobody else writes to the file until the block is left."""
+    """Lock the file against all other writers until the block is left."""
     with closing(sqlite3.connect(file, timeout=DEADLINE, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
@@ -82,7 +82,7 @@ def test_no_more_is_kept_than_is_allowed_though_nothing_expires(tmp_path: Path) 
     body = {**place.tale(), "metadata": {"large": "x" * 200_000}}
     with place.serve(RUN_RETENTION_BYTES=str(limit)) as server, client(server) as http:
         ended(http, create(http, place.tale()))
-        time.sleep(2.5)  # until the sweeper has nothing to wait for but the end of the first run's hour
+        time.sleep(2.5)  # until the sweeper waits only for the end of the first run's hour
         runs = [create(http, body) for _ in range(20)]
         until(lambda: place.rows("SELECT count(*) FROM runs WHERE ended_at IS NULL") == [(0,)])
         until(lambda: place.rows("SELECT ended_bytes FROM totals")[0][0] <= limit)

@@ -1,4 +1,4 @@
-"""What a run owes to its webhook outlives the process that ended the run, and is sent by one process alone."""
+"""A run's delivery to its webhook outlives the process that ended the run, and one process alone sends it."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_two_processes_send_each_once(tmp_path: Path) -> None:
 
 
 def owed_status(http: httpx.Client, run_id: str) -> str | None:
-    """How the run's delivery stands, if it has ended."""
+    """The status of the run's delivery; None before the run's end."""
     return next((str(each["status"]) for each in get(http, run_id)["webhook_deliveries"]), None)
 
 

@@ -111,7 +111,7 @@ async def _requests(line: Line, reader: asyncio.StreamReader, writer: asyncio.St
 async def _answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: int | None) -> None:
     """Pass answers on, up to the end of event number `cut`; then break the connection."""
     unseen = b""
-    writer.transport.set_write_buffer_limits(0)  # `drain` waits until all is with the system
+    writer.transport.set_write_buffer_limits(0)  # `drain` waits until the system has taken all bytes
     while part := await reader.read(65536):
         unseen += part
         ends = [event.end() for event in EVENT.finditer(unseen)]
@@ -131,7 +131,7 @@ async def _answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, c
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Send RST: what is still unsent is lost, as on a line that breaks."""
+    """Send RST: unsent bytes are lost, as on a line that breaks."""
     connection: socket.socket = writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     writer.transport.abort()

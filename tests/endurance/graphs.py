@@ -1,4 +1,4 @@
-"""Graphs of the endurance tests: one that tells of itself for a while, one for each way to end, and one that blocks."""
+"""Graphs of the endurance tests: one that sends events for a while, one for each way to end, and one that blocks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def is_open(gate: str) -> bool:
 
 
 class Tale(TypedDict, total=False):
-    """Whose tale it is, in how many steps it is told, how long each takes, and the folder of a gate at its end."""
+    """The id of a tale, its number of steps, the seconds of each, and the folder of a gate at its end."""
 
     id: Any
     steps: int
@@ -92,7 +92,7 @@ class Block(TypedDict, total=False):
 
 
 async def sleep(state: Block) -> dict[str, Any]:
-    """What no async node should do: wait without letting go of the loop."""
+    """Wait without letting go of the event loop, as no async node should."""
     arrive(state["gate"], "sleep")
     while not is_open(state["gate"]):
         time.sleep(0.05)  # noqa: ASYNC251 - the mistake is the subject
@@ -100,7 +100,7 @@ async def sleep(state: Block) -> dict[str, Any]:
 
 
 async def compute(state: Block) -> dict[str, Any]:
-    """Nor this: compute in Python, which holds the interpreter's lock as well."""
+    """Compute in Python, which holds the interpreter's lock as well."""
     number = 1
     arrive(state["gate"], "compute")
     while not is_open(state["gate"]):

@@ -63,7 +63,7 @@ class Maker:
         return Ran(run["run_id"], run["thread_id"])
 
     async def delete_pending(self, body: Json) -> Ran:
-        """The same, and forget it at once."""
+        """Cancel such a run with `action=rollback`, which deletes it."""
         run = await self._own.json("POST", "/runs", {**body, "after_seconds": 3600})
         await self._own.json("POST", f"/runs/{run['run_id']}/cancel?wait=true&action=rollback")
         return Ran(run["run_id"], run["thread_id"])
@@ -78,7 +78,7 @@ class Maker:
         return ran
 
     async def leave_stream(self, body: Json) -> Ran:
-        """Leave a run that is cancelled by that, while its node waits."""
+        """Leave a stream while its run's node waits, which cancels the run."""
         async with speaking(self._url) as leaving:
             head = await leaving.ask("POST", "/runs/stream", {**body, "on_disconnect": "cancel"})
             await _waiting(leaving)
@@ -87,7 +87,7 @@ class Maker:
         return ran
 
     async def leave_wait(self, body: Json) -> Ran:
-        """Leave such a run as soon as it has begun."""
+        """Leave a wait as soon as its run begins, which cancels it."""
         async with speaking(self._url) as leaving:
             head = await leaving.ask("POST", "/runs/wait", {**body, "on_disconnect": "cancel"})
             ran = await self._ran(head.run_id)
@@ -95,7 +95,7 @@ class Maker:
         return ran
 
     async def status(self, ran: Ran) -> str | None:
-        """What became of a run; None if it is forgotten."""
+        """The status of a run; None if it is forgotten."""
         head = await self._other.ask("GET", f"/runs/{ran.run_id}")
         content = await self._other.rest()
         return None if head.status == 404 else str(json.loads(content)["status"])
@@ -128,7 +128,7 @@ MIX: list[tuple[Way, str, str | None]] = [
     (Maker.leave_stream, "never", "interrupted"),
     (Maker.leave_wait, "never", "interrupted"),
 ]
-"""How a run is made, how its graph would end, and what becomes of it."""
+"""The way to make a run, its graph's ending, and its status; None if deleted."""
 
 
 def body(number: int, ending: str) -> Json:

@@ -24,7 +24,7 @@ class Head:
 
     @property
     def run_id(self) -> str:
-        """The run that the answer is about."""
+        """The id of the answer's run."""
         return self.headers["content-location"].rpartition("/")[2]
 
 
@@ -37,7 +37,7 @@ class Speaker:
         self._length: int | None = 0
 
     async def ask(self, method: str, path: str, body: object = None) -> Head:
-        """Send a request; what came before must have been read to its end."""
+        """Send a request; the answer before must have been read to its end."""
         content = b"" if body is None else json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(content)}\r\n\r\n"
         self._writer.write(head.encode() + content)
@@ -56,7 +56,7 @@ class Speaker:
         await self._reader.readexactly(2)
 
     async def rest(self) -> bytes:
-        """What is left of the answer's body."""
+        """The rest of the answer's body."""
         return b"".join([part async for part in self.parts()])
 
     async def json(self, method: str, path: str, body: object = None) -> Any:

@@ -1,4 +1,4 @@
-"""A hundred clients at once: nobody waits for another, and everybody gets their own."""
+"""A hundred clients at once: none waits for another, and each gets its own outcome or events."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def arrived(gate: Path) -> int:
 
 
 async def crowd(url: str, gate: Path) -> tuple[list[Any], list[tuple[str, bytes]]]:
-    """What the waits and the streams are answered with; the gate opens when all of their runs have arrived there."""
+    """The answers to the waits and the streams; the gate opens when all of their runs have arrived there."""
     waits = asyncio.gather(*[wait(url, request(f"wait-{number}", gate)) for number in range(EACH)])
     streams = asyncio.gather(*[stream(url, request(f"stream-{number}", gate)) for number in range(EACH)])
     async with asyncio.timeout(DEADLINE):

@@ -70,7 +70,7 @@ async def uncut(url: str, run: dict[str, Any]) -> list[Event]:
 
 
 def told(events: list[Event]) -> list[Event]:
-    """The events without what differs from run to run: the id of the run, in the first of them."""
+    """The events without the id of the run, which is in the first of them and differs from run to run."""
     (name, data, number), *others = events
     return [(name, {**data, "run_id": "…"}, number), *others]
 
@@ -85,7 +85,7 @@ def check(line: Line, events: list[Event], expected: list[Event], resumed_after:
 
 @CLIENTS
 async def test_a_stream_cut_after_any_one_event_is_as_if_uncut(server: str, proxy: CuttingProxy, read: Read) -> None:
-    """The run goes on after the early cuts' reconnects, and has ended before the late ones'."""
+    """After an early cut, the client reconnects to a live run; after a late cut, the run has ended."""
     run = telling(steps=6, pause=0.3)
     lines = [proxy.line([number]) for number in range(1, 11)]
     expected = await uncut(server, run)

@@ -17,13 +17,13 @@ from treadle.graphs.checkpointers import MemorySavers
 pytestmark = pytest.mark.anyio
 RUNS, FIRST = 1000, 200
 RATE = 150
-"""Runs a second. Memory in use follows what is retained: at full speed 800 runs at once, against the first 200."""
+"""Runs a second. Memory in use follows the retained runs: at full speed 800 at once, against the first 200."""
 MOST = 1.1
-"""How much of the memory in use after the first runs may be in use after all of them."""
+"""The most memory in use after all runs, as a multiple of that after the first runs."""
 
 
 def left(live: LiveServer) -> dict[str, int]:
-    """What a server's stores still hold, whatever they are made of: the length of each container that is not empty."""
+    """The length of each container in a server's stores that is not empty."""
     services = live.services
     storage, savers = services.storage, services.checkpoints.savers
     assert isinstance(savers, MemorySavers)

@@ -1,4 +1,4 @@
-"""The `agent` example: what it says, and that it says it word by word."""
+"""The `agent` example: its answers, and that it streams them word by word."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The `triage` example: its decision on each sample mail, its progress events, and its calm in the face of junk."""
+"""The `triage` example: its decision on each sample mail, its progress events, and its output for junk."""
 
 import json
 from collections.abc import AsyncIterator

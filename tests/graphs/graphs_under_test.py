@@ -34,7 +34,7 @@ class Items(TypedDict, total=False):
 cancelled: dict[str, int] = {"slow": 0}
 """How often a node of each graph saw its cancellation."""
 entered: Counter[str] = Counter()
-"""How often such a node was entered: by the name of the graph, or that for which a held run waits."""
+"""How often such a node was entered, by the name of the graph, or by the name that a held run waits for."""
 
 
 async def first(state: Items) -> dict[str, Any]:
@@ -161,7 +161,7 @@ contextual = _line(show_context, context_schema=Context).compile()
 
 
 def show_config(state: Items, config: RunnableConfig) -> dict[str, Any]:
-    """What reached the node."""
+    """Return the config that reached the node."""
     configurable = {key: value for key, value in config["configurable"].items() if not key.startswith("__pregel")}
     return {"items": [{"configurable": configurable, "metadata": dict(config["metadata"]), "tags": config.get("tags")}]}
 
@@ -185,7 +185,7 @@ def factory(config: RunnableConfig) -> Any:
 
 
 opened: list[str] = []
-"""What happened around the runs of `managed`."""
+"""The entries and exits of `managed`, in order."""
 
 
 @asynccontextmanager
@@ -200,7 +200,7 @@ released: set[str] = set()
 
 
 async def hold(state: Items) -> dict[str, Any]:
-    """Say so, then wait until the name in `foo` is released."""
+    """Send `held`, then wait until the name in `foo` is released."""
     get_stream_writer()("held")
     entered[state["foo"]] += 1
     while state["foo"] not in released:  # noqa: ASYNC110 - the release comes from another thread
@@ -279,7 +279,7 @@ laps = _laps.compile()
 
 
 async def block(state: Items) -> dict[str, Any]:
-    """What no async node should do: `hold` without letting go of the loop."""
+    """As `hold`, but without letting go of the event loop, as no async node should."""
     entered[state["foo"]] += 1
     while state["foo"] not in released:
         time.sleep(0.005)  # noqa: ASYNC251 - the mistake is the subject

@@ -16,7 +16,7 @@ log = logging.getLogger("author")
 
 
 class Said(TypedDict, total=False):
-    """What was logged."""
+    """The texts that were logged."""
 
     said: Annotated[list[str], operator.add]
 

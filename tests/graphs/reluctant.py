@@ -1,4 +1,4 @@
-"""Graphs that take their time to be cancelled or read, or that are made of no config but the right one."""
+"""Graphs that are slow to cancel or to read, or that cannot be made without the right config."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Item(TypedDict, total=False):
 
 
 entered: list[Any] = []
-"""What was given to each node that lingers."""
+"""The input of each node that lingers."""
 
 
 async def linger(state: Item) -> dict[str, Any]:
@@ -36,7 +36,7 @@ lingering = StateGraph(Item).add_node(linger).add_edge(START, "linger").compile(
 
 
 class Pondering(CompiledStateGraph[Any, Any, Any, Any]):
-    """A graph whose state takes as many seconds to read as it says itself."""
+    """A graph whose state says how many seconds it takes to read it."""
 
     async def aget_state(self, config: RunnableConfig, *, subgraphs: bool = False) -> StateSnapshot:
         snapshot = await super().aget_state(config, subgraphs=subgraphs)
@@ -45,7 +45,7 @@ class Pondering(CompiledStateGraph[Any, Any, Any, Any]):
 
 
 async def work(state: Item) -> dict[str, Any]:
-    """Take as many seconds as the state says."""
+    """Work for the number of seconds that the state says."""
     await asyncio.sleep(state["foo"]["work"])
     return {}
 
@@ -54,7 +54,7 @@ pondering = Pondering(**vars(StateGraph(Item).add_node(work).add_edge(START, "wo
 
 
 def choosy(config: RunnableConfig) -> Any:
-    """A graph for runs that say `word`."""
+    """A graph for runs whose config has `word`."""
     word = config["configurable"]["word"]
 
     def say(state: Item) -> dict[str, Any]:

@@ -17,19 +17,19 @@ from typing_extensions import TypedDict
 
 
 class Given(TypedDict):
-    """What clients send."""
+    """The input that clients send."""
 
     q: str
 
 
 class Shown(TypedDict, total=False):
-    """What clients see."""
+    """The output that clients see."""
 
     a: str
 
 
 class Whole(Given, Shown, total=False):
-    """What the nodes share, which clients do not see."""
+    """The state of the nodes, with a part hidden from clients."""
 
     secret: str
 
@@ -67,7 +67,7 @@ private_parent = _private(("child", private), ("hide", hide))
 
 @entrypoint()
 def saving(given: Any) -> Any:
-    """A functional graph whose output is not what it saves."""
+    """A functional graph whose output differs from the value that it saves."""
     return entrypoint.final(value={"shown": given}, save={"secret": given})
 
 
@@ -110,7 +110,7 @@ class TypedByExtensions(typing_extensions.TypedDict):
 
 
 def look(state: Items, config: RunnableConfig, runtime: Runtime[Any]) -> dict[str, Any]:
-    """What a node sees of its run."""
+    """Return the parts of its run that a node sees."""
     info = runtime.execution_info
     return {
         "foo": {
@@ -127,7 +127,7 @@ looking_typed_by_extensions = _line(Items, ("look", look), context_schema=TypedB
 
 
 outdated: set[int] = set()
-"""Numbers that were valid once, as with a schema that has changed since."""
+"""Numbers that are valid no longer, as after a change of the schema."""
 
 
 class Counted(BaseModel):

@@ -1,4 +1,4 @@
-"""Graphs whose author's code fails where nobody expects it."""
+"""Graphs whose author's code fails in unexpected places."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing_extensions import TypedDict
 
 
 class Items(TypedDict, total=False):
-    """What to do in, a list out."""
+    """A kind of trouble in, a list out."""
 
     foo: Any
     items: Annotated[list[Any], operator.add]
 
 
 class Speechless(ValueError):
-    """An exception that cannot say what is wrong."""
+    """An exception that has no text: `str` of it raises."""
 
     def __str__(self) -> str:
         raise RuntimeError("no text")

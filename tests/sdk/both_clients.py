@@ -45,7 +45,7 @@ def _loop() -> Iterator[Callable[[Coroutine[Any, Any, T]], T]]:
 
 
 class _Driven:
-    """An object whose methods are coroutines or asynchronous generators, for callers that await nothing."""
+    """An object whose methods are coroutines or asynchronous generators, for synchronous callers."""
 
     def __init__(self, target: Any, wait_for: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
         self._target = target

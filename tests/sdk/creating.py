@@ -10,12 +10,12 @@ from langgraph_sdk._sync.runs import SyncRunsClient
 from langgraph_sdk.client import SyncLangGraphClient
 
 METHODS = ("create", "wait", "stream", "create_batch")
-# `create_batch` takes bodies; these are no fields of one.
+# `create_batch` takes bodies; these arguments are not fields of a body.
 _NOT_IN_A_BODY = {"langsmith_tracing", "headers", "params", "on_run_created", "version", "raise_error"}
 
 
 def arguments(method: str) -> set[str]:
-    """What a method takes, beside the thread and the assistant; for a batch what the other background run takes."""
+    """A method's arguments, without the thread and the assistant; for a batch, those of `create` that are fields."""
     if method == "create_batch":
         return arguments("create") - _NOT_IN_A_BODY
     return set(inspect.signature(getattr(SyncRunsClient, method)).parameters) - {"self", "thread_id", "assistant_id"}
@@ -29,7 +29,7 @@ class Creator:
     method: str
 
     def create(self, graph: str, **fields: Any) -> str:
-        """The id of a new run; that of a waited or streamed one when it has ended."""
+        """The id of a new run; of a waited or streamed run, after its end."""
         runs: Any = self.sdk.runs
         if self.method == "create":
             return str(runs.create(None, graph, **fields)["run_id"])

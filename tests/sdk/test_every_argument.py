@@ -22,7 +22,7 @@ FIRST_ONLY = {"foo": 1, "items": ["a"]}
 LABELLED: dict[str, Any] = {"configurable": {"label": "mine"}}
 SEND = {"node": "second", "input": {}}
 
-# Argument, graph, what is passed, and the values that the graph ends with.
+# Argument, graph, passed arguments, and the values that the graph ends with.
 VALUES: list[tuple[str, str, dict[str, Any], Any]] = [
     ("input", "builder", {"input": {"foo": [1, {"a": None}]}}, {"foo": [1, {"a": None}], "items": ["a"]}),
     ("command", "simple", {"command": {"goto": "second"}}, {"items": ["a", "b", "b"]}),
@@ -36,13 +36,13 @@ VALUES: list[tuple[str, str, dict[str, Any], Any]] = [
     ("interrupt_before", "simple", {"input": {"foo": 1}, "interrupt_before": "*"}, {"foo": 1, "items": []}),
     ("interrupt_after", "simple", {"input": {"foo": 1}, "interrupt_after": ["first"]}, FIRST_ONLY),
     ("interrupt_after", "simple", {"input": {"foo": 1}, "interrupt_after": "*"}, FIRST_ONLY),
-    # A stateless run has a thread of its own: there is nothing that these could change.
+    # These change nothing: a stateless run has a thread of its own.
     ("if_not_exists", "simple", {"input": {"foo": 1}, "if_not_exists": "reject"}, GOING_ON),
     ("strict_resume", "simple", {"input": {"foo": 1}, "strict_resume": True}, GOING_ON),
     ("params", "simple", {"input": {"foo": 1}, "params": {"mine": "1"}}, GOING_ON),
 ]
 
-# Argument, what is passed, and where it is found in what reached the node.
+# Argument, passed arguments, the path in the node's config, and the value there.
 SEEN: list[tuple[str, dict[str, Any], tuple[str, ...], Any]] = [
     ("metadata", {"metadata": {"mine": 1}}, ("metadata", "mine"), 1),
     ("config", {"config": {"tags": ["t"]}}, ("tags",), ["t"]),
@@ -59,7 +59,7 @@ SEEN: list[tuple[str, dict[str, Any], tuple[str, ...], Any]] = [
     ),
 ]
 
-# Argument, what is passed, the durability that comes of it, and how many checkpoints a line of two nodes leaves.
+# Argument, passed arguments, the run's durability, and how many checkpoints a line of two nodes leaves.
 CHECKPOINTS: list[tuple[str, dict[str, Any], str, int]] = [
     ("durability", {"durability": "sync"}, "sync", 4),
     ("durability", {"durability": "async"}, "async", 4),
@@ -68,7 +68,7 @@ CHECKPOINTS: list[tuple[str, dict[str, Any], str, int]] = [
     ("checkpoint_during", {"checkpoint_during": False}, "exit", 1),
 ]
 
-# Argument, what is passed, and the status of the refusal that names it.
+# Argument, passed arguments, and the status of the refusal that names the argument.
 REFUSED: list[tuple[str, dict[str, Any], int]] = [
     ("webhook", {"webhook": "http://127.0.0.1/hook"}, 422),
     ("feedback_keys", {"feedback_keys": "helpful"}, 422),
@@ -129,7 +129,7 @@ def test_durability_says_which_checkpoints_stay(sdk: SyncLangGraphClient, method
 
 
 def refused(creator: Creator, status: int, assistant: str = "simple", **fields: Any) -> str:
-    """What the refusal says. `wait` raises httpx's own error, with the body as a note; all others a typed one."""
+    """The text of the refusal. `wait` raises httpx's own error, with the body as a note; all others a typed one."""
     with pytest.raises(httpx.HTTPStatusError) as refusal:
         creator.create(assistant, **{"input": {"foo": 1}, **fields})
     assert refusal.value.response.status_code == status

@@ -89,7 +89,7 @@ def test_a_thread_that_cannot_be_is_refused(sdk: SyncLangGraphClient, fields: An
 
 
 def test_a_thread_starts_with_the_state_of_its_supersteps(sdk: SyncLangGraphClient) -> None:
-    """As one that is copied from another deployment does."""
+    """As a thread does that is copied from another deployment."""
     steps: Any = [
         {"updates": [{"values": {"foo": 1}, "as_node": "__start__"}]},
         {"updates": [{"values": None, "command": {"update": {"items": ["u"]}}, "as_node": "first"}]},
@@ -103,7 +103,7 @@ def test_a_thread_starts_with_the_state_of_its_supersteps(sdk: SyncLangGraphClie
     ]
 
 
-# What a run leaves in its thread
+# The thread of a run
 
 
 def test_a_kept_run_leaves_its_state(sdk: SyncLangGraphClient) -> None:

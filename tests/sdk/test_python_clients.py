@@ -1,4 +1,4 @@
-"""`langgraph_sdk`, asynchronous and synchronous: runs without a thread, and what it makes of failures."""
+"""`langgraph_sdk`, asynchronous and synchronous: runs without a thread, and its exceptions for failures."""
 
 from __future__ import annotations
 

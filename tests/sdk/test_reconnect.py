@@ -1,4 +1,4 @@
-"""A connection that breaks: the SDK goes to `Location` and gets what it missed, each event once."""
+"""After a broken connection, the SDK goes to `Location` and gets the events that it missed, each once."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ OPTIONS: dict[str, Any] = {"input": GIVEN, "stream_mode": "custom", "stream_resu
 
 
 def check(line: BadLine, parts: list[Any], reconnects: int) -> None:
-    """Every event came once, and each new request asked for what comes after the last one."""
+    """Every event came once, and each new request asked for the events after the last one."""
     assert [part.event for part in parts] == ["metadata", *["custom"] * 15]
     assert [part.id for part in parts] == [str(number) for number in range(1, 17)]
     first, *others = line.requests

@@ -20,7 +20,7 @@ RESULT = {"foo": 1, "items": ["a", "b"]}
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 
 
-# What comes back
+# Output
 
 
 async def test_an_invocation_returns_the_last_values(remote: RemoteGraphs) -> None:
@@ -41,7 +41,7 @@ async def test_an_invocation_returns_the_last_values(remote: RemoteGraphs) -> No
     ],
 )
 async def test_a_stream_has_the_one_mode_asked_for(remote: RemoteGraphs, mode: str, graph: str, count: int) -> None:
-    """RemoteGraph adds `updates` to what it asks the server for, and keeps them to itself."""
+    """RemoteGraph asks the server for `updates` as well, and does not pass them on."""
     given = HELLO if graph == "chat" else {"foo": 1}
     assert len(await remote.stream(graph, given, stream_mode=mode)) == count
 
@@ -77,7 +77,7 @@ async def test_the_second_version_tells_interrupts_apart(remote: RemoteGraphs) -
     assert chunks[-1]["data"] == {"foo": 1, "items": ["a"]}
 
 
-# What goes in
+# Input
 
 
 async def test_config_reaches_the_graph(remote: RemoteGraphs) -> None:

@@ -1,4 +1,4 @@
-"""What `RemoteGraph` reads of the thread that a kept run has left, both ways."""
+"""`RemoteGraph` reads the thread that a kept run has left, both ways."""
 
 from __future__ import annotations
 

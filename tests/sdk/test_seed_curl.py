@@ -16,7 +16,7 @@ HEADER = "Content-Type: application/json"
 
 
 def post(url: str, *headers: str, data: str) -> bytes:
-    """What `curl --request POST` prints; where there is no curl, what the same bytes get from httpx."""
+    """The output of `curl --request POST`; without curl, the answer to the same bytes through httpx."""
     if shutil.which("curl"):
         options = [part for header in headers for part in ("--header", header)]
         command = ["curl", "--silent", "--show-error", "--request", "POST", "--url", url, *options, "--data", data]

@@ -25,7 +25,7 @@ curl --request POST \
 
 def test_the_search_finds_the_graph_that_the_documents_use(examples: LiveServer) -> None:
     found = json.loads(post(f"{examples.url}/assistants/search", HEADER, data='{ "limit": 10, "offset": 0 }'))
-    # What the documents' jq filter does.
+    # As the documents' jq filter.
     assert next(each["graph_id"] for each in found if each["config"] in (None, {})) == "agent"
 
 

@@ -1,4 +1,4 @@
-"""What the storage tests share: a clock that they set, runs as they come from the API, and stores of every kind."""
+"""Shared parts of the storage tests: a clock that they set, runs as the API makes them, and stores of every kind."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def record(run_id: str, due: float = 1000.0, **changes: Any) -> RunRecord:
 
 
 def claimed(run_id: str, **changes: Any) -> RunRecord:
-    """A run that comes claimed by the process that adds it, under the claim `token`."""
+    """A run that its process claims as it adds it, under the claim `token`."""
     return record(run_id, **{"status": "running", "claim": "token", "attempt": 1, "started_at": 1000.0, **changes})
 
 
@@ -98,7 +98,7 @@ async def claim_one(storage: Storage) -> RunRecord:
 
 
 async def begin(storage: Storage, run_id: str, kwargs: RunKwargs = TEMPORARY) -> RunRecord:
-    """Add a run as its own process does that runs it at once."""
+    """Add a run as a process does that runs it at once."""
     run = claimed(run_id, kwargs=kwargs)
     storage.events.expect(run)
     await storage.runs.add([run])

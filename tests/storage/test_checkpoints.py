@@ -28,7 +28,7 @@ async def savers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 class Threads:
-    """A graph that remembers what was said, run on threads."""
+    """A graph that remembers its messages, run on threads."""
 
     def __init__(self, checkpointer: Any) -> None:
         inner = StateGraph(State)

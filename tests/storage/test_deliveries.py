@@ -1,4 +1,4 @@
-"""The promises of DeliveryStore, and of RunStore about what runs owe, held against every backend."""
+"""The promises of DeliveryStore, and of RunStore about deliveries, tested with every backend."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CANCELLED = Outcome("interrupted", cancelled=b"{}")
 
 
 def owing(run_id: str, outcome: Outcome = DONE, *, at: float = 1000.0, host: str = "example.com") -> Ending:
-    """The ending of a run that owes its receiver how it ended."""
+    """The ending of a run that owes its receiver a delivery."""
     url, body = "https://example.com/", outcome.status.encode()
     return ending(outcome, at=at, webhook=Delivery(f"msg_{run_id}", run_id, "graph", host, url, body, at))
 
@@ -54,7 +54,7 @@ async def leased(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -
 
 
 async def settled(storage: Storage, run_id: str = "run", *, at: float = 1000.0, **changes: Any) -> RunRecord:
-    """A run that has ended, and owes."""
+    """A run that has ended, and owes a delivery."""
     await storage.runs.add([claimed(run_id, **changes)])
     return await storage.runs.settle(run_id, "token", owing(run_id, at=at))
 
@@ -185,7 +185,7 @@ async def test_what_is_owed_is_told(leased: Storage) -> None:
 
 
 async def test_size_is_kept_to_whatever_is_owed(tmp_path: Path, clock: Clock) -> None:
-    """Runs that owe are no part of what is counted, and are counted as soon as they do not."""
+    """Runs that owe a delivery do not count; they count as soon as it is sent."""
     for uri in BACKENDS:
         async with opened(uri.format(folder=tmp_path), clock, run_retention_bytes=0) as storage:
             for number in range(3):

@@ -1,4 +1,4 @@
-"""The promises of EventLog, held against every backend."""
+"""The promises of EventLog, tested with every backend."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ async def test_who_reads_nothing_and_holds_the_writer_up_is_broken_off_at_the_se
     run = await begin(storage, "a")
     idle, reading = await storage.events.follow("a", 0), await storage.events.follow("a", 0)
     at_end = await storage.events.follow("a", END)
-    assert await storage.events.shed("a") == await storage.events.shed("a") == 0  # nobody is held up
+    assert await storage.events.shed("a") == await storage.events.shed("a") == 0  # the writer is not held up
     storage.events.append("a", [("x", b"x" * 1000), ("x", b"x" * 1000)])
     await storage.events.written("a")
     assert storage.events.full("a")

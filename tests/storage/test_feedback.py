@@ -1,4 +1,4 @@
-"""What was said of runs: kept with the run, counted as a part of it, and forgotten with it."""
+"""Feedback on runs: kept with the run, counted as a part of it, and forgotten with it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_it_is_forgotten_with_the_run(storage: Storage, clock: Clock) -> N
 @pytest.mark.parametrize("ended_first", [True, False])
 @pytest.mark.parametrize("uri", ["memory://", "sqlite:///{folder}/runs.db"])
 async def test_it_counts_as_a_part_of_the_run(tmp_path: Path, clock: Clock, uri: str, ended_first: bool) -> None:
-    """Runs of which much is said do not outgrow the store."""
+    """Runs with much feedback do not outgrow the store."""
     storage = await store(uri.format(folder=tmp_path), clock, run_retention_bytes=100_000)
     for number in range(10):
         run = await begin(storage, f"r{number}")

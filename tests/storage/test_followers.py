@@ -92,9 +92,9 @@ async def test_whoever_asks_between_the_claim_and_the_start_misses_nothing(share
         await one.runs.add([record("a")])
         run = await claim_one(one)
         follower = await other.events.follow("a", 0)
-        await other.runs.renew({}, extend=True)  # committed after the wish
+        await other.runs.renew({}, extend=True)  # committed after the follower's wish
         async with asyncio.timeout(DEADLINE):
-            await one.changes.next()  # which is noticed before the run is open
+            await one.changes.next()  # the wish is noticed before the run is open
             await asyncio.sleep(0.1)
         await one.events.open(run)
         one.events.append("a", [("x", b"1")])
@@ -202,7 +202,7 @@ async def test_the_events_of_an_ended_run_stay_while_somebody_elsewhere_reads_th
     async with processes(shared, clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
         follower = await other.events.follow("a", 0)
-        await other.runs.renew({}, extend=True)  # committed after the word that it reads
+        await other.runs.renew({}, extend=True)  # committed after the follower's notice
         run = await claim_one(one)
         await one.events.open(run)
         one.events.append("a", [("x", b"1")] * 5)

@@ -1,4 +1,4 @@
-"""The promises of RunStore about requests that create their runs once, held against every backend."""
+"""The promises of RunStore about requests that create their runs once, tested with every backend."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ DAY = 86400.0
 
 
 def once(key: str = "key", **changes: Any) -> IdempotentRequest:
-    """A request of a caller's, with a day for its key."""
+    """A request of a caller, whose key lasts a day."""
     return IdempotentRequest(
         **{"caller": "", "key": key, "fingerprint": "request", "expires_at": 1000.0 + DAY, **changes}
     )
 
 
 async def is_first(storage: Storage, request: IdempotentRequest, run_id: str) -> bool:
-    """Whether the request creates the run, or was there before."""
+    """Whether the request creates the run; False if its key was taken before."""
     try:
         await storage.runs.add([record(run_id)], once=request)
     except KeyTaken:
@@ -147,7 +147,7 @@ async def test_runs_with_and_without_keys_make_room_in_the_order_of_their_ends(
             clock.now += 1
         await storage.runs.sweep()
         assert [run.run_id for run in await storage.runs.find()] == ["f", "e"]
-        # What has made room is still known to have been: its key stands for it.
+        # The run was removed to make room, but its key is still taken.
         assert not await is_first(storage, once("a"), "again")
 
 

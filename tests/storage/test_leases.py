@@ -1,4 +1,4 @@
-"""The promises about leases, held against every backend that several processes may share."""
+"""The promises about leases, tested with every backend that several processes may share."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Whatever is done to a run store in whatever order, it does what a model of a few lines does.
+"""A run store behaves as a model of a few lines does, after any steps in any order.
 
-A shared store is opened twice, as two processes have it, and each step is taken in either.
+A shared store is opened twice, as two processes have it, and each step is taken in one of the two.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PICKS = st.integers(0, 99)
 
 @dataclass
 class Model:
-    """What is known of a run from what was done to it."""
+    """The expected state of a run after the steps so far."""
 
     run: RunRecord
     lease: float | None = None
@@ -50,7 +50,7 @@ class Model:
 
 
 class RunStoreMachine(RuleBasedStateMachine):
-    """Steps that workers and clients take, each with what has to come of it."""
+    """Steps that workers and clients take, each with its expected result."""
 
     backend = ""
 
@@ -145,7 +145,7 @@ class RunStoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.models)
     @rule(process=PROCESSES, extend=st.booleans(), only=PICKS)
     def renew(self, process: int, extend: bool, only: int) -> None:
-        """Every claim that was ever given is asked about, but for those of one run."""
+        """Renew the claims of all runs but one; runs that are not running get a wrong claim."""
         left_out = self.pick(only)
         running = [model for model in self.in_state("running") if model is not left_out]
         asked = {model.run.run_id: "wrong" for model in self.models.values() if model is not left_out}

@@ -1,4 +1,4 @@
-"""One store that several processes have open: what one does, the others see."""
+"""One store that several processes have open: each sees the changes of the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from treadle.storage.contract.store import Storage
 
 pytestmark = pytest.mark.anyio
 QUIET = 0.05
-"""Seconds without a change, after which none is expected of what was done before."""
+"""Seconds without a change, after which earlier steps are expected to cause no more."""
 
 
 async def quiet(storage: Storage) -> None:

@@ -1,4 +1,4 @@
-"""How many runs may wait: exact, all or none, whoever adds them."""
+"""The limit on waiting runs: exact, all or none, for any process that adds them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def fits(storage: Storage, *ids: str) -> bool:
 
 
 async def test_one_more_than_may_wait_is_refused_and_a_batch_as_a_whole(three: Storage) -> None:
-    with pytest.raises(InvalidRequest, match="batch of 4 runs"):  # which no waiting would mend
+    with pytest.raises(InvalidRequest, match="batch of 4 runs"):  # waiting would not help
         await fits(three, "a", "b", "c", "d")
     assert await fits(three, "a", "b")
     assert not await fits(three, "c", "d")

@@ -1,4 +1,4 @@
-"""What a debugger and a failing test show of records, followers and stores."""
+"""Records, followers and stores as a debugger and a failing test show them."""
 
 from __future__ import annotations
 

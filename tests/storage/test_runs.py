@@ -1,4 +1,4 @@
-"""The promises of RunStore, held against every backend."""
+"""The promises of RunStore, tested with every backend."""
 
 from __future__ import annotations
 

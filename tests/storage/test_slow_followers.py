@@ -1,4 +1,4 @@
-"""Who follows a run from another process and reads slowly, or not at all: the run waits, but not for ever."""
+"""Followers in another process that read slowly, or not at all: the run waits for them, but not for ever."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def test_a_slow_follower_elsewhere_holds_the_writer_up_and_misses_nothing(
     async with processes(shared, clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
         slow, at_end = await other.events.follow("a", 0), await other.events.follow("a", END)
-        await other.runs.renew({}, extend=True)  # committed after the word that it reads
+        await other.runs.renew({}, extend=True)  # committed after the follower's notice
         run = await claim_one(one)
         await one.events.open(run)
         appended = 0
@@ -58,10 +58,10 @@ async def test_a_slow_follower_elsewhere_holds_the_writer_up_and_misses_nothing(
 
 
 async def followed(one: Storage, other: Storage) -> Follower:
-    """A reader through the other process of run `a`, which this one executes."""
+    """A follower of run `a` through `other`, while `one` executes the run."""
     await one.runs.add([record("a", shared=True)])
     follower = await other.events.follow("a", 0)
-    await other.runs.renew({}, extend=True)  # committed after the word that it reads
+    await other.runs.renew({}, extend=True)  # committed after the follower's notice
     await one.events.open(await claim_one(one))
     return follower
 
@@ -77,7 +77,7 @@ async def test_a_follower_elsewhere_that_has_gone_holds_nobody_up(shared: str, c
         if leaves == "closes":
             follower.close()
         else:
-            clock.now += LEASE  # in which its process has not renewed what it said of it
+            clock.now += LEASE  # its process has not renewed its entry since
         async with asyncio.timeout(DEADLINE):
             await one.events.room("a")
         assert not one.events.full("a")
@@ -94,7 +94,7 @@ async def test_who_stood_still_while_events_were_forgotten_ends_broken(shared: s
         for _ in range(20):
             one.events.append("a", [("x", b"x" * 100)])
         await one.events.room("a")
-        await one.threads.remove("")  # a write that follows that of forgetting
+        await one.threads.remove("")  # this write comes after the one that forgets
         assert (await all_seen(follower), follower.broken) == ([], True)
 
 
@@ -112,5 +112,5 @@ async def test_who_reads_nothing_elsewhere_is_broken_off_after_several_calls(sha
             assert one.events.full("a")
         async with asyncio.timeout(DEADLINE):
             await one.events.room("a")
-        await one.threads.remove("")  # a write that follows that of forgetting
+        await one.threads.remove("")  # this write comes after the one that forgets
         assert (await all_seen(follower), follower.broken) == ([], True)

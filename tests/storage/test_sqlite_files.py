@@ -1,4 +1,4 @@
-"""Files that are older, newer, broken, locked or not writable: used, or refused in one line that says what to do."""
+"""Files that are older, newer, broken, locked or not writable: used, or refused in one line that names a remedy."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def refusal(path: Path) -> str:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A locked file is waited for, but not here."""
+    """The store waits 0.1 seconds for a locked file, and no longer."""
     monkeypatch.setattr(database, "BUSY", 0.1)
 
 
@@ -172,7 +172,7 @@ def _release(connection: sqlite3.Connection) -> None:
 
 @pytest.fixture
 def guarded() -> Iterator[Path]:
-    """A folder of somebody who is not root: root may write what is read-only."""
+    """A folder of a user who is not root, since root may write to read-only files."""
     user = os.geteuid()
     with TemporaryDirectory() as folder, TemporaryDirectory() as warm:
         with closing(sqlite3.connect(Path(warm) / "warm.db")):
@@ -224,7 +224,7 @@ async def test_folders_on_the_way_to_the_file_are_made_unless_a_file_is_in_the_w
 
 
 async def test_processes_that_make_the_file_at_the_same_moment_all_have_it(tmp_path: Path) -> None:
-    """They are threads here, each with an event loop of its own; their locks meet as those of processes do."""
+    """They are threads here, each with an event loop of its own; their locks work as those of processes do."""
 
     def come(number: int) -> str:
         async def add() -> None:

@@ -1,4 +1,4 @@
-"""What a SQLite store does at its limits: a full disk, a big file, odd values, a long life, a quick end."""
+"""A SQLite store at its limits: a full disk, a big file, odd values, a long life, a quick end."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_a_full_disk_is_said_with_503_and_nothing_is_half_written(sqlite: 
         await sqlite.runs.settle("a", "token", ending(Outcome("success", values=b"x" * 100_000), ThreadState("error")))
     assert [run.run_id for run in await sqlite.runs.find()] == ["a"]
     assert await sqlite.threads.get("thread") is None
-    assert await sqlite.runs.renew({"a": "token"}, extend=True) == {"a": None}  # what needs no room goes on
+    assert await sqlite.runs.renew({"a": "token"}, extend=True) == {"a": None}  # writes that need no room still work
 
     await pragma(sqlite, "max_page_count = 1000000")
     await sqlite.runs.add([record("small"), record("big", kwargs=big)], [thread()])
@@ -85,7 +85,7 @@ async def test_events_that_find_no_room_are_written_in_their_place_once_there_is
     await pragma(sqlite, f"max_page_count = {await pragma(sqlite, 'page_count') + 4}")
     sqlite.events.append("a", [("big", b"x" * 100_000)])
     sqlite.events.append("a", [("y", b"2")])
-    assert [event.seq for event in await seen(here)] == [1]  # who sees an event must find it again
+    assert [event.seq for event in await seen(here)] == [1]  # an event that was seen must be found again
     assert sqlite.events.full("a")
     ending = asyncio.ensure_future(end(sqlite, run))
     await asyncio.sleep(0.1)
@@ -237,7 +237,7 @@ async def test_closing_writes_what_was_submitted_before(path: Path, clock: Clock
     await storage.close()
     assert count(path, "count(*) FROM runs") == 1001
     assert count(path, "max(seq) FROM events") == 100
-    await asyncio.gather(*adding)  # and whoever waited is told
+    await asyncio.gather(*adding)  # each caller that waited has its answer
 
 
 async def test_a_closed_store_refuses_at_once(sqlite: Storage) -> None:

@@ -34,7 +34,7 @@ REQUEST = b'{"metadata":{},"kwargs":{"temporary":true,"resumable":true},"multita
 
 
 async def meanwhile(storage: Storage, work: Coroutine[Any, Any, T]) -> tuple[int, T]:
-    """How often somebody else writes, one time after the other, while something is done; and what comes of that."""
+    """The number of other writes, one after the other, while `work` is under way; and the result of `work`."""
     done = asyncio.ensure_future(work)
     others = 0
     while not done.done():

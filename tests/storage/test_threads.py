@@ -1,4 +1,4 @@
-"""The promises of ThreadStore, and of RunStore about threads, held against every backend."""
+"""The promises of ThreadStore, and of RunStore about threads, tested with every backend."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ UNKNOWN = "7f1c2b7e-6a39-4f0e-9a55-3d2f9b8f4c01"
 """An id that nothing has; the same in each process, since it names test cases."""
 
 LANGGRAPH = tuple(int(part) for part in version("langgraph").split(".")[:3])
-"""The release of LangGraph, which decides a little of what its graphs say."""
+"""The release of LangGraph; a few answers depend on it."""
 INTERRUPT = ["value", "id", *(["response_schema"] if LANGGRAPH >= (1, 2, 16) else [])]
 """The keys of an interrupt."""
 
@@ -70,7 +70,7 @@ def run_id_of(response: httpx.Response) -> str:
 
 
 def until_seen(parts: Iterator[bytes], sign: bytes, times: int = 1) -> bytes:
-    """What a stream brings until a sign has come so many times."""
+    """The bytes of a stream until a sign has come so many times."""
     seen = b""
     while seen.count(sign) < times:
         seen += next(parts)

@@ -48,7 +48,7 @@ class Received:
 
 
 class HookReceiver(ThreadingHTTPServer):
-    """Keeps what is posted, and answers 200 or what `answer` says."""
+    """Keeps each POST, and answers 200 or as `answer` says."""
 
     daemon_threads = True
     request_queue_size = 200
@@ -59,14 +59,14 @@ class HookReceiver(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.port}"
         self.received: list[Received] = []
         self.answer: Callable[[Received], tuple[int, Json]] = lambda received: (200, {})
-        """Status and headers for what was received; it may take its time."""
+        """Returns the status and headers for a POST; it may take its time."""
 
     def of(self, run_id: str) -> list[Received]:
-        """What was posted about a run."""
+        """The POSTs about a run."""
         return [each for each in list(self.received) if each.body["run_id"] == run_id]
 
     def first(self, run_id: str, *, within: float = DEADLINE) -> Received:
-        """What was posted first about a run; waits for it."""
+        """The first POST about a run; waits for it."""
         return until(lambda: self.of(run_id), within=within)[0]
 
 
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         received = Received(self.path, headers, content, time.time())
         self.server.received.append(received)
         status, answer_headers = self.server.answer(received)
-        with suppress(OSError):  # whoever has waited too long has gone
+        with suppress(OSError):  # a sender that has waited too long has gone
             self.send_response(status)
             for name, value in answer_headers.items():
                 self.send_header(name, value)
@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
 
     def do_GET(self) -> None:
-        """Nobody should."""
+        """The server should send none."""
         self.server.received.append(Received(f"GET {self.path}", {}, b"{}", time.time()))
 
     def log_message(self, format: str, *arguments: Any) -> None:

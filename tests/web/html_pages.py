@@ -10,7 +10,7 @@ import httpx
 from tests.web.calls import Json
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
-"""What browsers accept where a link leads."""
+"""The Accept header of a browser that follows a link."""
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 VOID = {"meta", "input", "link", "img", "br"}
 
@@ -24,7 +24,7 @@ class HtmlPage(HTMLParser):
         self.status = response.status_code
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.texts: dict[str, list[str]] = {}
-        """Of each kind of element, the texts in its elements, with those of the elements in them."""
+        """Tag -> the texts of its elements, with the texts of the elements inside them."""
         self._open: list[str] = []
         self.feed(response.content.decode())
         self.close()
@@ -54,7 +54,7 @@ class HtmlPage(HTMLParser):
 
     @property
     def said(self) -> dict[str, str]:
-        """What the page says was recorded: name -> text."""
+        """The feedback that the page shows as recorded: name -> text."""
         return dict(zip(self.texts.get("dt", ()), self.texts.get("dd", ()), strict=True))
 
     @property
@@ -67,7 +67,7 @@ class HtmlPage(HTMLParser):
 
 
 class Browser:
-    """A browser as far as links and forms go: it follows redirects, and resolves what is relative."""
+    """A browser as far as links and forms go: it follows redirects, and resolves relative URLs."""
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
@@ -82,7 +82,7 @@ class Browser:
         return self.open(self.url)
 
     def submit(self, **fields: str) -> HtmlPage:
-        """The page after the form of this one, which has to have those fields; what is not filled in is empty."""
+        """Submit the form, which has to have these fields; its other fields stay empty. Returns the next page."""
         page = self.reload()
         [form] = page.all("form")
         assert form == {"method": "post"}, "a form without an action is posted to the URL of its page"

@@ -1,4 +1,4 @@
-"""Kept runs, threads, and what is stored of them."""
+"""Kept runs, threads, and their stored checkpoints."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def slow_run(http: httpx.Client, graph: str = "slow", **fields: Any) -> Json:
 
 
 def thread_path(of: Json) -> str:
-    """Where a thread is, or that of a run."""
+    """The path of a thread, or of a run's thread."""
     return f"/threads/{of['thread_id']}"
 
 
 def run_path(run: Json) -> str:
-    """Where a run is under its thread."""
+    """The path of a run under its thread."""
     return f"{thread_path(run)}/runs/{run['run_id']}"
 
 
@@ -84,5 +84,5 @@ def superstep(*updates: Json) -> Json:
 
 
 def update(node: str, values: Any) -> Json:
-    """What a node is to have written."""
+    """One update, as if the node had written it."""
     return {"as_node": node, "values": values}

@@ -24,7 +24,7 @@ class PrefixingProxy:
     cuts: list[int]
     """After how many bytes of the answer's body the first connections break."""
     paths: list[str] = field(default_factory=list)
-    """What clients asked for."""
+    """The paths that clients asked for."""
 
     def __post_init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""API keys: without a valid one nothing is answered but `/ok`, and nothing is told."""
+"""API keys: without a valid one, only `/ok` is answered, and refusals reveal nothing."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_webhook_to_the_server_itself_needs_no_key() -> None:
 
 
 def deliveries(http: httpx.Client, run_id: str) -> Any:
-    """What became of the webhook of a run so far."""
+    """The deliveries of a run's webhook so far."""
     return http.get(f"/runs/{run_id}").json()["webhook_deliveries"]
 
 
@@ -143,7 +143,7 @@ def test_what_is_no_key(guarded: httpx.Client, headers: dict[str, str]) -> None:
 
 
 def test_no_body_is_read_without_a_key(guarded: httpx.Client) -> None:
-    """The answer comes before the body: who has no key cannot make the server hold one."""
+    """The answer comes before the body: a client without a key cannot make the server hold a body."""
     with socket.create_connection((guarded.base_url.host, guarded.base_url.port), timeout=DEADLINE) as raw:
         raw.sendall(b"POST /runs HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n{")
         assert raw.recv(65536).startswith(b"HTTP/1.1 401")
@@ -241,7 +241,7 @@ def test_a_file_that_cannot_be_read_opens_nothing(keys: Path, how: str) -> None:
 
 
 def test_a_change_that_leaves_size_and_time_as_they_were_is_seen(keys: Path) -> None:
-    """As two changes do that follow each other within the grain of a time stamp."""
+    """Two quick changes can have the same time stamp."""
     with serving(api_keys_file=str(keys)) as live, live.client() as http:
         assert http.get("/info", headers={"x-api-key": KEY}).status_code == 200
         times = keys.stat()
@@ -250,7 +250,7 @@ def test_a_change_that_leaves_size_and_time_as_they_were_is_seen(keys: Path) -> 
         assert http.get("/info", headers={"x-api-key": KEY}).status_code == 401
 
 
-# What they are written like
+# How they are written
 
 
 def test_no_key_is_ever_shown() -> None:

@@ -1,4 +1,4 @@
-"""What the operations that create runs refuse: the status, and a `detail` that names field and fault."""
+"""Refusals of the operations that create runs: the status, and a `detail` that names field and fault."""
 
 from __future__ import annotations
 

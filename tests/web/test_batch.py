@@ -59,7 +59,7 @@ def test_unknown_fields_of_any_item_are_named_once(http: httpx.Client) -> None:
 
 
 def test_each_run_of_a_batch_is_counted_with_its_share() -> None:
-    """With the whole body for each, the first of them would have to make room for the last."""
+    """If each run counted the whole body, the first runs would be removed to make room for the last."""
     runs = [{"assistant_id": "simple", "input": {"foo": 1}, "metadata": {"large": "x" * 20_000}}] * 100
     with serving(run_retention_bytes=10_000_000) as live, live.client() as http:
         made = http.post("/runs/batch", json=runs).json()

@@ -1,4 +1,4 @@
-"""Many runs at once: none waits for another, none sees another's events, and a bad one holds nobody up."""
+"""Many runs at once: none waits for another, none sees another's events, and a bad one holds up no other."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def client(server: LiveServer) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def together(client: httpx.AsyncClient, path: str, bodies: list[dict[str, Any]]) -> list[httpx.Response]:
-    """What these runs of `held` are answered with: none ends before all have begun."""
+    """The answers to these runs of `held`: none ends before all have begun."""
     names = [body["input"]["foo"] for body in bodies]
     answers = asyncio.gather(*[client.post(path, json={"assistant_id": "held", **body}) for body in bodies])
     async with asyncio.timeout(DEADLINE):

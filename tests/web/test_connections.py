@@ -1,4 +1,4 @@
-"""Connections of clients that do not say what they want, say too much, or do not take what they asked for."""
+"""Connections of clients that send no whole request, send too much, or do not read the answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.web.calls import wait
 from tests.web.test_readers import KB, MB, Unread
 
 PATIENT = 0.1
-"""A heartbeat, of which a client may keep the server waiting for twelve."""
+"""Seconds of a heartbeat; a client may keep the server waiting for twelve heartbeats."""
 
 
 def dial(server: LiveServer) -> socket.socket:
@@ -26,7 +26,7 @@ def dial(server: LiveServer) -> socket.socket:
 
 
 def rest(connection: socket.socket) -> bytes:
-    """What comes until the connection ends, however it does."""
+    """The bytes until the connection ends, however it ends."""
     received = b""
     try:
         while part := connection.recv(MB):
@@ -80,7 +80,7 @@ def test_a_request_that_does_not_come_is_not_waited_for_any_longer(said: bytes, 
 
 
 def test_an_idle_connection_outlives_what_clients_keep_of_it(server: LiveServer) -> None:
-    """Five seconds in Python's client: one that the server closes first may have a request on its way."""
+    """Python's client keeps one for five seconds; if the server closed first, a request could be on its way."""
     address = httpx.URL(server.url)
     with closing(HTTPConnection(address.host, address.port, timeout=DEADLINE)) as connection:
         for pause in (0, 6):
@@ -110,7 +110,7 @@ def test_an_answer_that_is_not_taken_is_not_held_for_ever() -> None:
             connection.connect((address.host, address.port))
             connection.settimeout(DEADLINE)
             connection.sendall(f"GET /runs/{run_id} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
-            # Not closed, which would wait for a client that reads nothing, but gone.
+            # The server drops the connection: closing it would wait for a client that reads nothing.
             until(lambda: is_held(live, connection))
             until(lambda: not is_held(live, connection))
             assert len(rest(connection)) < 10 * MB
@@ -118,7 +118,7 @@ def test_an_answer_that_is_not_taken_is_not_held_for_ever() -> None:
 
 
 def test_who_reads_very_slowly_all_the_time_is_not_cut_off() -> None:
-    """20 KB a second, for longer than a client may take nothing."""
+    """20 KB a second, for longer than a client may read nothing at all."""
     request = {"count": 20, "size": 256 * KB}
     with serving(heartbeat=0.5) as live, Unread(live.url, request) as it:
         started, size, pace = monotonic(), 0, Event()

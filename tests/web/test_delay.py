@@ -26,7 +26,7 @@ async def test_no_delayed_run_is_forgotten(server: LiveServer) -> None:
 
 
 async def test_a_deleted_run_is_gone_when_the_answer_comes(server: LiveServer) -> None:
-    """Its node may still be ending; nobody can see it any more."""
+    """Its node may still be ending, but no request finds it any more."""
     async with httpx.AsyncClient(base_url=server.url, timeout=DEADLINE) as http:
         for _ in range(40):
             created = await http.post("/runs", json={"assistant_id": "slow", "input": {"seconds": 5}})

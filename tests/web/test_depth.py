@@ -1,4 +1,4 @@
-"""How deeply a request may be nested, and that what is as deep as that comes back wherever it is shown."""
+"""The limit on the nesting of a request; a value of that depth comes back wherever it is shown."""
 
 from __future__ import annotations
 

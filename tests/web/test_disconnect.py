@@ -1,4 +1,4 @@
-"""`on_disconnect` and `cancel_on_disconnect`: what becomes of a run whose client leaves."""
+"""`on_disconnect` and `cancel_on_disconnect`: whether a run goes on when its client leaves."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ LEGAL = {
     "join_thread_run_stream Last-Event-ID",
     "stream_run Last-Event-ID",
 }
-"""Where a text may be empty, or an empty value is as good as none; the document says so of each."""
+"""Parameters that may be empty, or whose empty value counts as none; the document says so of each."""
 IN_PATHS = {
     (operation, parameter) for operation in op.ALL for parameter in operation.parameters if parameter.location == "path"
 }
@@ -60,7 +60,7 @@ def schema_of(document: Any, operation: AnyOperation, parameter: Parameter) -> t
 
 
 def sent_empty(http: httpx.Client, operation: AnyOperation, parameter: Parameter) -> httpx.Response:
-    """The answer to a request whose parameter is empty; nothing that its path names is there."""
+    """The answer to a request whose parameter is empty; the ids in its path do not exist."""
     path = re.sub(r"\{\w+\}", str(uuid4()), operation.path)
     query = f"?{parameter.name}=" if parameter.location == "query" else ""
     headers = {parameter.name: ""} if parameter.location == "header" else {}

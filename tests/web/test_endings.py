@@ -1,4 +1,4 @@
-"""However a run ends and whoever looks on, it ends once, and nothing of it stays behind."""
+"""A run ends once, however it ends and whatever clients follow it, and leaves nothing behind."""
 
 from __future__ import annotations
 

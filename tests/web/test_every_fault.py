@@ -80,11 +80,11 @@ def test_a_body_of_a_wrong_type(http: httpx.Client, declared: Any, operation: Op
     assert refused(declared, operation, 422, send(http, operation, str(uuid4()), content))
 
 
-# What is refused before an operation has been found is refused in whatever is asked for.
+# Faults that are found before the operation is known: every operation refuses them alike.
 
 
 def request_line(operation: Operation) -> bytes:
-    """The beginning of a request for an operation on what is not there."""
+    """The beginning of a request for an operation, with ids that do not exist."""
     path = re.sub(r"\{\w+\}", str(uuid4()), operation.path)
     return f"{operation.method} {path} HTTP/1.1\r\nhost: x\r\n".encode()
 

@@ -116,7 +116,7 @@ SELECT = [
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[httpx.Client]:
-    """A client of a server where a run may take two seconds, and bulk cancels reach nobody else's runs."""
+    """A client of a server of its own: a run may take two seconds, and bulk cancels reach no other test's runs."""
     with serving(run_timeout=2.0) as live, live.client() as client:
         yield client
 

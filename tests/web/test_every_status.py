@@ -1,4 +1,4 @@
-"""The refusals that every operation has in common, held for each operation that declares them."""
+"""The refusals that every operation has in common, tested for each operation that declares them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SMALLEST = b'{"checkpoint": {}}'
 def declaring(
     status: int, *, ids: bool = False, body: bool = False, but: tuple[Operation, ...] = ()
 ) -> pytest.MarkDecorator:
-    """Each operation that declares the status, and has ids in its path or a body if that is asked for; not those `but`
-    for which it means something else.
+    """Each operation that declares the status, and has ids in its path or a body if that is asked for; without those in
+    `but`, for which the status means something else.
     """
     signed = {operation for operation in op.ALL if status == 404 and "{token}" in operation.path}  # 403 comes first
     found = [

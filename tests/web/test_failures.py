@@ -1,4 +1,4 @@
-"""What a graph that fails shows of its exception, and which others it leaves alone."""
+"""A failing graph shows its exception's class, and the text of known classes; other runs go on."""
 
 from __future__ import annotations
 

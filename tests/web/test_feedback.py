@@ -1,4 +1,4 @@
-"""`feedback_keys`: links on the run that succeeds, and what is said by them, for whoever holds one."""
+"""`feedback_keys`: a run that succeeds has links, and each client with a link can give feedback."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def url(run: Json, key: str = "helpful") -> str:
 
 
 def entries(http: httpx.Client, run: Json, key: str = "helpful") -> list[Json]:
-    """What was said of a run under a key, without the times."""
+    """The feedback on a run under a key, without the times."""
     [found] = [each["entries"] for each in detail(http, run["run_id"])["feedback"] if each["key"] == key]
     return [{name: value for name, value in entry.items() if name != "created_at"} for entry in found]
 

@@ -1,4 +1,4 @@
-"""Links for feedback where LangSmith has the traces: its own, unless it fails, which harms no run."""
+"""Links for feedback where LangSmith has the traces: LangSmith's own, unless it fails, which harms no run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = ["helpful", "a b/ж"]
 
 @pytest.fixture
 def receiver() -> Iterator[TraceReceiver]:
-    """What stands in for LangSmith."""
+    """The stand-in for LangSmith."""
     with receiving() as found:
         yield found
 
@@ -47,7 +47,7 @@ def http(traced: Serving, receiver: TraceReceiver) -> Iterator[httpx.Client]:
 
 
 def warnings(traced: Serving, run_id: str) -> list[Any]:
-    """What the log says of links that LangSmith did not make."""
+    """The log's lines about links that LangSmith did not make."""
     return [line for line in traced.lines() if line.get("run_id") == run_id and "LangSmith" in str(line.get("event"))]
 
 

@@ -1,4 +1,4 @@
-"""Links for feedback: who signed them, for what and how long, and where they lead."""
+"""Links for feedback: their signature, their run, their lifetime and their address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who gets a page at a link for feedback, and who JSON; and what a body there may be."""
+"""Links for feedback: a page for browsers, JSON for other clients, and the bodies that they take."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def rated(http: httpx.Client) -> Json:
 
 
 def varies_by(response: httpx.Response) -> set[str]:
-    """The request headers that decide about a response, but for `Origin`, of which Starlette's releases differ."""
+    """The request headers in `Vary`, without `Origin`, about which Starlette's releases differ."""
     return {name.strip() for name in response.headers.get("vary", "").split(",")} - {"Origin", ""}
 
 

@@ -139,7 +139,7 @@ def test_pages_can_be_used_by_everybody(http: httpx.Client, rated: Json) -> None
 
 
 def problem(shown: HtmlPage, status: int) -> str:
-    """What a page says was wrong: in plain words, without anything from inside."""
+    """The problem that a page names: in plain words, without internal details."""
     assert shown.status == status
     [alert] = [each for each in shown.all("p") if each == {"role": "alert"}]
     assert alert
@@ -230,7 +230,7 @@ def test_a_receipt_is_for_what_was_recorded_by_its_link(http: httpx.Client) -> N
 
 
 def test_pages_lead_on_below_any_path(http: httpx.Client, rated: Json) -> None:
-    """Behind a proxy that adds a path, only what is relative leads back."""
+    """Behind a proxy that adds a path, only relative links lead back."""
     outside = httpx.URL(f"https://example.com/agents/runs/{rated['run_id']}/feedback/{url(rated).rpartition('/')[2]}")
     location = http.get(f"{url(rated)}?score=1", headers={"accept": BROWSER}).headers["location"]
     led = outside.copy_with(query=b"score=1").join(location)

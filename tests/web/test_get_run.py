@@ -133,7 +133,7 @@ def test_a_join_answers_as_a_wait_does(http: httpx.Client, graph: str, given: An
 
 
 def _without_ids(body: Any) -> Any:
-    """An outcome without what differs from run to run: the ids of its interrupts."""
+    """An outcome without the ids of its interrupts, which differ from run to run."""
     if not isinstance(body, dict):
         return body
     return {**body, "__interrupt__": [item["value"] for item in body.get("__interrupt__", [])]}

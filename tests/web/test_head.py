@@ -1,4 +1,4 @@
-"""HEAD on every route that has a GET: its status and headers at once, no content, and nothing of what a GET does."""
+"""HEAD on every route that has a GET: its status and headers at once, no content, and no effect of the GET."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from treadle.keys import keys_in_list
 GETS = [operation for operation in op.ALL if operation.method == "GET"]
 PARTS = ["join", "stream"]
 VOLATILE = {"date", "server-timing", "content-length"}
-"""Headers whose value is another one a moment later; of some answers the length is."""
+"""Headers whose value may differ a moment later, as the length of some answers does."""
 
 
 def filled(operation: op.Operation[Any, Any, Any], of: Json) -> str:
@@ -29,7 +29,7 @@ def filled(operation: op.Operation[Any, Any, Any], of: Json) -> str:
 
 
 def compared(response: httpx.Response) -> tuple[int, dict[str, str], list[str]]:
-    """What a HEAD and a GET have in common."""
+    """The status and headers that a HEAD and a GET share."""
     names = [name.decode().lower() for name, _ in response.headers.raw if name.lower() != b"transfer-encoding"]
     values = {name: value for name, value in response.headers.items() if name in names and name not in VOLATILE}
     return response.status_code, values, names

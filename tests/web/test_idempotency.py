@@ -44,7 +44,7 @@ def created(response: httpx.Response) -> list[str]:
 
 
 def refused(response: httpx.Response, status: int) -> str:
-    """What a refusal says, which has to name the header."""
+    """The text of a refusal, which has to name the header."""
     assert response.status_code == status, response.text
     said: str = response.json()["detail"]
     assert said.startswith("Idempotency-Key: ")
@@ -53,7 +53,7 @@ def refused(response: httpx.Response, status: int) -> str:
 
 @pytest.fixture(scope="module")
 def brief() -> Iterator[LiveServer]:
-    """A server whose keys live for a second, and the events of whose runs go at once."""
+    """A server that keeps keys for a second, and forgets the events of ended runs at once."""
     with serving(idempotency_ttl=1.0, resumable_ttl=0.0) as live:
         yield live
 
@@ -198,7 +198,7 @@ def test_a_stream_is_read_again_from_its_first_event(http: httpx.Client) -> None
 def test_a_stream_goes_on_after_the_last_event_seen(http: httpx.Client, last: str, ids: Any) -> None:
     key = new_key()
     body = {**VOLUME, "input": {"count": 20, "size": 10, "pause": 0}}
-    # A new run has none to leave out.
+    # A new run has no events to leave out.
     assert len(sse(accepted(send(http, "stream_run", body, key, **{"last-event-id": "7"})).content)) == 21
     again = accepted(send(http, "stream_run", body, key, **{"last-event-id": last}))
     assert [number for _, _, number in sse(again.content)] == [str(number) for number in ids]
@@ -264,7 +264,7 @@ def test_a_run_is_readable_as_long_as_its_key(http: httpx.Client) -> None:
 @pytest.mark.parametrize("slots", [1, 1000], ids=["queued", "at once"])
 @EACH
 async def test_of_many_at_the_same_instant_one_creates_the_run(operation: str, slots: int) -> None:
-    """Whether it starts at once or waits for a slot; those who are late give theirs back."""
+    """The run starts at once or waits for a slot; late requests give their slot back."""
     key, body = new_key(), {"assistant_id": "slow", "input": {"seconds": 0.2}}
     content = json.dumps([body] if operation == "create_run_batch" else body)
     with serving(concurrency=slots) as live:
@@ -282,7 +282,7 @@ async def test_of_many_at_the_same_instant_one_creates_the_run(operation: str, s
 
 
 def test_a_run_cancelled_by_a_cut_connection_stays_cancelled(http: httpx.Client) -> None:
-    """`on_disconnect: cancel` means what it says; by default the run goes on."""
+    """`on_disconnect: cancel` cancels a run with a key as well; by default the run goes on."""
     key, body, before = new_key(), {"assistant_id": "slow", "input": {"seconds": 60}}, entered["slow"]
     body["on_disconnect"] = "cancel"
     with http.stream("POST", "/runs/wait", json=body, headers={"idempotency-key": key}) as response:

@@ -1,4 +1,4 @@
-"""Fields that mean nothing to the server are told, whatever the operation."""
+"""Every operation names the fields that the server ignores."""
 
 from __future__ import annotations
 

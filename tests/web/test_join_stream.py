@@ -72,7 +72,7 @@ def held(http: httpx.Client, request: pytest.FixtureRequest) -> Iterator[Held]:
 
 @pytest.mark.parametrize("last", [None, "", *FAR_FUTURE, *JUNK], ids=lambda text: str(text)[:6])
 def test_by_default_a_running_run_is_followed_from_now_on(http: httpx.Client, held: Held, last: Any) -> None:
-    """Without an id, with one from the future and with junk alike: no replay, and what comes is not lost."""
+    """Without an id, with a future one and with junk alike: no replay, and no new event is lost."""
     headers = {} if last is None else {"last-event-id": last}
     with http.stream("GET", f"/runs/{held.run_id}/stream", headers=headers) as response:
         held.release()

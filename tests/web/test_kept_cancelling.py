@@ -1,4 +1,4 @@
-"""What a kept run leaves in its thread when somebody ends it: cancelled, rolled back, deleted, or its client left."""
+"""The thread of a kept run that a client ends: it is cancelled, rolled back, deleted, or its client leaves."""
 
 from __future__ import annotations
 

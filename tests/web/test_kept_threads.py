@@ -1,4 +1,4 @@
-"""What a kept run (`on_completion: keep`) leaves in its thread when it ends by itself."""
+"""The thread of a kept run (`on_completion: keep`) that ends by itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BOOM = {"error": "ValueError", "message": "boom"}
 SECRET = {"error": "OwnError", "message": "An internal error occurred"}
 SURE = {"question": "sure?"}
 
-# A graph, what it is given, other fields; the run's status, the thread's, its values, error and interrupts.
+# A graph, its input, other fields; the run's status, the thread's status, its values, error and interrupts.
 LEFT: list[tuple[str, Any, Json, str, str, Any, Any, list[Any]]] = [
     ("simple", {"foo": 1}, {}, "success", "idle", {"foo": 1, "items": ["a", "b"]}, None, []),
     ("nested", {"foo": 1}, {}, "success", "idle", HALF, None, []),
@@ -111,7 +111,7 @@ METADATA: Json = {"mine": {"a": [1]}, "created_by": "me", "graph_id": "lie", "th
 
 
 def test_a_thread_has_the_metadata_of_its_run_and_what_ran(http: httpx.Client) -> None:
-    """Reserved keys are dropped; `graph_id` may be overridden (recorded), and says nothing of what is really read."""
+    """Reserved keys are dropped; `graph_id` may be overridden (recorded), but the run's own graph reads the thread."""
     run = kept(http, "simple", {"foo": 1}, metadata=METADATA, config={"metadata": {"of": "config"}})
     assert thread(http, run)["metadata"] == {
         "graph_id": "lie",
@@ -152,7 +152,7 @@ def test_a_run_that_fails_leaves_its_state_however_durable(http: httpx.Client) -
 
 
 def test_values_that_json_does_not_have_are_kept(http: httpx.Client) -> None:
-    """What a checkpoint cannot name it pickles (recorded): the run ends as it does when it is not kept."""
+    """A checkpoint pickles values that it cannot name (recorded): the run ends as it does when it is not kept."""
     temporary = wait(http, "odd", {})
     run = kept(http, "odd", {})
     assert detail(http, run["run_id"])["error"] is None
@@ -175,7 +175,7 @@ def test_messages_are_kept(http: httpx.Client) -> None:
 
 @pytest.fixture
 def forgetful() -> Iterator[httpx.Client]:
-    """A client of a server that forgets an outcome after a twentieth of a second, and one of more than a byte."""
+    """A client of a server that keeps outcomes for 0.05 seconds, and at most one byte of them."""
     with (
         serving(run_ttl=0.05, run_retention_bytes=1) as live,
         live.client() as client,

@@ -1,4 +1,4 @@
-"""What protects the process from too much: the size and the shape of bodies, and how many runs may wait."""
+"""Limits that protect the process: the size and the shape of bodies, and the number of waiting runs."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_body_nested_without_end_is_refused(http: httpx.Client, path: str, nes
 
 @shows("create_run_batch", "422")
 def test_a_batch_has_at_most_so_many_runs(http: httpx.Client) -> None:
-    """As many are accepted at once; 100,000 of them are refused in one answer."""
+    """10,000 are accepted at once; 100,000 of them are refused in one answer."""
     run = b'{"assistant_id":"simple","after_seconds":3600}'
     for number, status in ((10_000, 200), (10_001, 422), (100_000, 422)):
         response = http.post("/runs/batch", content=b"[" + b",".join([run] * number) + b"]", timeout=DEADLINE)
@@ -89,7 +89,7 @@ def test_a_batch_has_at_most_so_many_runs(http: httpx.Client) -> None:
 
 
 def test_clients_that_never_finish_their_bodies_hold_nobody_up(server: LiveServer, http: httpx.Client) -> None:
-    """They take no slot, and what they have sent is all that is kept of them."""
+    """They take no slot, and only the bytes that they have sent are kept."""
     address = httpx.URL(server.url)
     with ExitStack() as opened:
         for number in range(200):
@@ -106,7 +106,7 @@ def test_clients_that_never_finish_their_bodies_hold_nobody_up(server: LiveServe
 
 @pytest.fixture
 def full() -> Iterator[httpx.Client]:
-    """A client of a server whose one slot is taken, and where as many runs wait as may."""
+    """A client of a server whose one slot is taken, and whose run queue is full."""
     with serving(concurrency=1, max_queued=QUEUE) as live, live.client() as http:
         create(http, "slow", {"seconds": 60})
         for _ in range(QUEUE):

@@ -20,7 +20,7 @@ BUFFER = 2 * MB
 
 @pytest.fixture(autouse=True)
 def traced() -> Iterator[None]:
-    """Count what is allocated from now on."""
+    """Count allocations from now on."""
     tracemalloc.start()
     yield
     tracemalloc.stop()
@@ -40,7 +40,7 @@ Small = tuple[LiveServer, httpx.Client]
 
 
 def test_the_events_of_a_background_run_are_not_kept(small: Small) -> None:
-    """Nobody follows it and it is not resumable: 20 MB of events pass through."""
+    """It has no follower and is not resumable: 20 MB of events pass through."""
     _, http = small
     before = tracemalloc.get_traced_memory()[0]
     run = create(http, "pouring", {"count": 20_000, "size": KB}, stream_mode="custom")

@@ -1,4 +1,4 @@
-"""A graph's output schema decides what clients see: private state stays with the graph, in every mode and answer."""
+"""Clients see the keys of a graph's output schema: private state stays with the graph, in every mode and answer."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_failed_run_shows_its_output_so_far(http: httpx.Client, on_completion:
 
 @shows("get_thread_state get_thread", "200")
 def test_the_state_of_a_thread_is_the_whole_state(http: httpx.Client) -> None:
-    """As recorded: a thread belongs to those who work with the graph, and its next run needs the state."""
+    """As recorded: a thread belongs to the graph's own clients, and its next run needs the state."""
     run = kept(http, "private", {"q": "hi"})
     assert thread(http, run)["values"] == state(http, run)["values"] == history(http, run)[0]["values"] == WHOLE
 

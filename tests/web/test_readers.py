@@ -59,7 +59,7 @@ class Unread:
         content = json.dumps(body).encode()
         address = httpx.URL(url)
         self.socket = socket.socket()
-        # As little as possible is taken by the machine instead of the server.
+        # A small buffer: the events wait in the server and not in the machine.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KB)
         self.socket.connect((address.host, address.port))
         self.socket.settimeout(DEADLINE)
@@ -79,7 +79,7 @@ class Unread:
         return found[1].decode()
 
     def read(self) -> tuple[int, bytes]:
-        """How much comes until the end, and the last of it."""
+        """The number of bytes until the end, and the last of them."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * MB)
         size, end = 0, b""
         while part := self.socket.recv(MB):
@@ -96,7 +96,7 @@ def serves(http: httpx.Client) -> None:
 
 
 def test_a_gigabyte_for_a_client_that_reads_nothing(process: Serving) -> None:
-    """The run waits for it, and nobody else does; in the end the client gets every byte."""
+    """Only its own run waits for it; in the end the client gets every byte."""
     with httpx.Client(base_url=process.url, timeout=DEADLINE) as http:
         serves(http)
         size = resident(process)
@@ -123,9 +123,9 @@ def test_two_hundred_clients_that_never_read(process: Serving) -> None:
 
 
 def test_two_hundred_clients_that_never_read_when_each_of_their_runs_wants_a_slot() -> None:
-    """There are more of them than slots: whoever reads nothing while others wait is broken off, and its run goes on."""
+    """There are more of them than slots: one that reads nothing while others wait is cut off, and its run goes on."""
     with ExitStack() as opened:
-        # Heartbeats, by whose number clients are taken for gone, are so rare that none is before the test's own end.
+        # The server counts heartbeats to find clients that are gone. Here they are so rare that none comes in the test.
         process = opened.enter_context(warmed_up(EVENT_BUFFER_BYTES=str(MB), HEARTBEAT_SECONDS=str(DEADLINE)))
         http = opened.enter_context(httpx.Client(base_url=process.url, timeout=DEADLINE))
         serves(http)
@@ -137,8 +137,8 @@ def test_two_hundred_clients_that_never_read_when_each_of_their_runs_wants_a_slo
 
 
 def test_what_ends_unread_counts_as_well() -> None:
-    """Runs whose events fit into their buffers end, and leave them to clients that may never come for them."""
-    # Heartbeats as above: nobody is cut off, however long it takes until all have begun.
+    """Runs whose events fit into their buffers end; the events stay for clients that may never read them."""
+    # Heartbeats as above: no client is cut off, however long it takes until all have begun.
     with serving(event_buffer_bytes=4 * MB, concurrency=300, heartbeat=DEADLINE) as live, ExitStack() as opened:
         log: Any = live.services.storage.events
         budget = getattr(log, "_here", log)._budget
@@ -148,14 +148,14 @@ def test_what_ends_unread_counts_as_well() -> None:
             until(lambda: budget.held > 20 * MB)
             for number in range(20):
                 assert wait(http, "simple", {"foo": number})["foo"] == number
-            assert budget.held < 128 * MB  # and not four for each of them, and what is on its way
+            assert budget.held < 128 * MB  # not 4 MB for each of them, and more on its way
         opened.close()
         until(lambda: budget.held == 0)
 
 
 @pytest.mark.parametrize(("policy", "status"), [("cancel", "interrupted"), ("continue", "success")])
 def test_who_has_stopped_reading_is_cut_off_in_the_end(policy: str, status: str) -> None:
-    """Its run holds up those that wait for a slot: it is cancelled, or goes on alone, as was asked for."""
+    """Its run holds up runs that wait for a slot: it is cancelled, or goes on alone, as `on_disconnect` says."""
     with serving(heartbeat=0.1, event_buffer_bytes=MB, concurrency=1) as live:
         request = {"count": 100, "size": 256 * KB}
         with (
@@ -168,7 +168,7 @@ def test_who_has_stopped_reading_is_cut_off_in_the_end(policy: str, status: str)
 
 
 def test_who_reads_slowly_is_not_cut_off() -> None:
-    """However long it takes in all, as long as it takes some now and then."""
+    """It may take any time in all, as long as it reads some bytes now and then."""
     request = {"count": 160, "size": 256 * KB}
     with serving(heartbeat=0.15, event_buffer_bytes=MB) as live, Unread(live.url, request) as it:
         it.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * KB)

@@ -32,7 +32,7 @@ def lingering(http: httpx.Client) -> Json:
 
 
 def until_over(server: LiveServer) -> None:
-    """Until no run is under way any more, ended or not in the eyes of clients."""
+    """Wait until no run is under way any more, not even one that clients see as ended."""
     until(lambda: server.services.runs._worker.busy == 0)
 
 
@@ -74,7 +74,7 @@ def test_a_run_that_is_cancelled_twice_is_told_who_came_first(server: LiveServer
 def test_a_thread_that_is_deleted_at_work_and_created_anew_keeps_its_new_state(
     server: LiveServer, http: httpx.Client
 ) -> None:
-    """The run of the deleted thread is still on its way out: it must not take the new thread's checkpoints along."""
+    """The run of the deleted thread is still ending: it must not delete the new thread's checkpoints."""
     run = lingering(http)
     assert http.delete(thread_path(run)).status_code == 204
     steps = [superstep(update("linger", {"foo": "new"}))]

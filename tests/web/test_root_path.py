@@ -46,7 +46,7 @@ def http(proxy: PrefixingProxy) -> Iterator[httpx.Client]:
 
 
 def followed(proxy: PrefixingProxy, response: httpx.Response, name: str) -> httpx.Response:
-    """What is at a location, resolved as HTTP has it."""
+    """The answer at a location, resolved as HTTP does it."""
     location = response.headers[name]
     assert location.startswith(f"{PREFIX}/")
     return accepted(httpx.get(httpx.URL(proxy.url).join(location), timeout=DEADLINE))
@@ -163,7 +163,7 @@ def test_the_synchronous_sdk_comes_back_through_the_proxy(proxy: PrefixingProxy)
         assert (parts.count("metadata"), parts[-1], proxy.cuts) == (1, "values", [])
 
 
-# What is not believed
+# Headers that are not believed
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +242,7 @@ def test_a_client_whose_proxy_forwards_it_cannot_become_one() -> None:
     assert response.headers["location"].startswith("/threads/")
 
 
-# What goes with it
+# Together with keys, links and webhooks
 
 
 def test_keys_are_asked_for_below_the_path() -> None:

@@ -1,4 +1,4 @@
-"""`config`, `configurable` and `context`: merged, kept, reserved, and what the graph sees of them."""
+"""`config`, `configurable` and `context`: merged, kept, reserved, and seen by the graph."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_node_finds_the_id_of_its_run(http: httpx.Client) -> None:
 @pytest.mark.parametrize("graph", ["looking", "looking_typed", "looking_typed_by_extensions"])
 @pytest.mark.parametrize("context", [{"zzz": 1}, {"name": "n"}, {"name": "n", "zzz": [1]}])
 def test_a_context_reaches_the_graph_as_it_came(http: httpx.Client, graph: str, context: Json) -> None:
-    """Whatever the TypedDict of its schema names, and without what the server notes about it."""
+    """With keys that the schema's TypedDict does not name, and without the server's note about it."""
     seen = wait(http, graph, {"foo": 1}, context=context)["foo"]
     assert seen["context"] == context
     assert "__context_provided__" not in seen["configurable"]

@@ -19,7 +19,7 @@ from tests.web.keeping import kept, new_thread, run_path, slow_run, thread_path
 
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 METRIC = re.compile(rf"(?P<name>{TOKEN});dur=(?P<duration>{TOKEN})")
-"""One metric as RFC 9110's tokens and lists, and the W3C's Server Timing, have it; a description is not sent."""
+"""One metric, in the syntax of RFC 9110's tokens and lists and the W3C's Server Timing; a description is not sent."""
 REQUEST = ["read", "handle"]
 RUN: Json = {"assistant_id": "simple", "input": {"foo": 1}}
 

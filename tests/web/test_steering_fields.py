@@ -1,4 +1,4 @@
-"""`checkpoint`, `checkpoint_id`, `langsmith_tracer`, `strict_resume`: what SDKs send beside the contract's fields."""
+"""`checkpoint`, `checkpoint_id`, `langsmith_tracer`, `strict_resume`: fields that SDKs send beside the contract's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SERVER = {
     "assistant_id",
     "user_id",
 }
-"""What the server writes to every run's `configurable`."""
+"""The keys that the server writes to every run's `configurable`."""
 
 
 @pytest.fixture(params=PATHS)
@@ -39,13 +39,13 @@ def runs(http: httpx.Client, request: pytest.FixtureRequest) -> Creator:
 
 
 def configurable(run: Json) -> Json:
-    """What a request put in a run's `configurable`; the claim's own key is none of it."""
+    """The keys in a run's `configurable` that come from its request; the claim's own key does not."""
     found: Json = run["kwargs"]["config"]["configurable"]
     return {key: value for key, value in found.items() if key not in SERVER | {"__pregel_node_finished"}}
 
 
 def seen(run: Json) -> Any:
-    """What the graph `echo` saw of its config."""
+    """The config that the graph `echo` saw."""
     [config] = run["values"]["items"]
     return config
 
@@ -74,7 +74,7 @@ FIELDS: list[tuple[str, Json, Json]] = [
 def test_a_field_goes_into_configurable_and_no_other_way(
     runs: Creator, on_completion: str, fields: Json, expected: Json
 ) -> None:
-    """None is a thing that the server ignores, and none changes what the graph makes of its input."""
+    """The server ignores none of the fields, and none changes the graph's output."""
     response = accepted(runs.post("simple", {"foo": 1}, on_completion=on_completion, **fields))
     assert "treadle-ignored" not in response.headers
     run = runs.ended("simple", {"foo": 1}, on_completion=on_completion, **fields)
@@ -86,7 +86,7 @@ def test_a_field_goes_into_configurable_and_no_other_way(
 @COMPLETIONS
 @shows(EVERY, "checkpoint langsmith_tracer")
 def test_the_graph_sees_what_the_fields_say(runs: Creator, on_completion: str) -> None:
-    """But for a checkpoint's own keys: LangGraph overwrites them for each node, and tells of them in the metadata."""
+    """Except a checkpoint's own keys: LangGraph overwrites them for each node, and shows them in the metadata."""
     fields: Json = {
         "checkpoint": {"checkpoint_id": SOME_ID, "mine": [1]},
         "langsmith_tracer": {"project_name": "p", "example_id": SOME_ID},
@@ -146,7 +146,7 @@ def test_nothing_is_as_good_as_no_field(runs: Creator, on_completion: str, nothi
     "fields", [{"checkpoint_id": SOME_ID}, {"checkpoint": {"checkpoint_id": SOME_ID, "checkpoint_ns": "a|b"}}]
 )
 def test_a_kept_run_begins_anew_in_its_own_thread(runs: Creator, fields: Json) -> None:
-    """There is no such checkpoint in it, and its states are those of the graph itself."""
+    """The thread has no such checkpoint, and its states are those of the graph itself."""
     run = runs.ended("simple", {"foo": 1}, on_completion="keep", **fields)
     assert thread(runs.http, run)["values"] == {"foo": 1, "items": ["a", "b"]}
     states = history(runs.http, run)
@@ -193,7 +193,7 @@ def test_an_invalid_value_is_refused_by_name(runs: Creator, named: str, fields: 
 
 @shows(EVERY, "checkpoint 422")
 def test_nul_in_a_key_of_a_checkpoint_is_refused_as_in_configurable(runs: Creator) -> None:
-    """It goes there, and what holds for the one holds for the other."""
+    """A checkpoint's keys go into `configurable`, so the same rule holds for both."""
     response = runs.post("simple", {"foo": 1}, checkpoint={"a\0b": 1})
     assert response.status_code == 422
     assert "checkpoint" in response.json()["detail"]

@@ -17,7 +17,7 @@ SURE = {"question": "sure?"}
 
 
 def qualified(events: list[Event]) -> list[tuple[str, list[str]]]:
-    """Of each event: its mode, and the nodes that its namespace leads through."""
+    """The mode of each event, and the nodes in its namespace."""
     split = [name.split("|") for name in names(events)]
     return [(mode, [part.partition(":")[0] for part in namespace]) for mode, *namespace in split]
 

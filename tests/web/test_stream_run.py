@@ -51,7 +51,7 @@ def test_the_headers(http: httpx.Client) -> None:
 
 
 def test_the_locations_resolve_after_the_end(http: httpx.Client) -> None:
-    """The official server's are dead links."""
+    """The locations of the official server are dead links."""
     response = http.post("/runs/stream", json={"assistant_id": "simple", "input": {"foo": "x"}})
     assert http.get(response.headers["content-location"]).json()["run_id"] == run_id_of(response)
     assert http.get(response.headers["location"]).status_code == 200
@@ -65,7 +65,7 @@ def test_neither_accept_nor_compression_changes_the_stream(http: httpx.Client, h
 
 
 def test_the_run_is_settled_when_its_stream_ends(http: httpx.Client) -> None:
-    """Else every stream would cost SDKs a reconnect."""
+    """Otherwise SDKs would reconnect after every stream."""
     for _ in range(10):
         response = http.post("/runs/stream", json={"assistant_id": "simple", "input": {"foo": 1}})
         assert detail(http, run_id_of(response))["status"] == "success"

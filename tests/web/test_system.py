@@ -1,4 +1,4 @@
-"""What the server says of itself, and how it treats any path, method and origin."""
+"""The server's answers about itself, and its answers to any path, method and origin."""
 
 from __future__ import annotations
 

@@ -15,11 +15,11 @@ from treadle.web.binding import Contract
 shows = pytest.mark.shows
 BOTH = pytest.mark.parametrize("read", [history, searched])
 TWELVE = {"count": 10, "size": 0}
-"""What `laps` is given to leave twelve states: after its input, before its first lap, and after each of ten."""
+"""The input of `laps` that leaves twelve states: after the input, before the first lap, and after each of ten laps."""
 
 
 def steps(states: Any) -> list[int]:
-    """The steps that states are of."""
+    """The step of each state."""
     return [each["metadata"]["step"] for each in states]
 
 
@@ -109,7 +109,7 @@ def test_threads_and_states_are_what_the_contract_says(http: httpx.Client, graph
 
 
 def judge(schema: str, value: Any) -> None:
-    """Fails if a value is not what a schema of the served document says."""
+    """Fail if a value does not fit a schema of the served document."""
     Contract.load().validator(f"#/components/schemas/{schema}").validate(value)
 
 
@@ -203,7 +203,7 @@ def test_the_states_of_a_subgraph(http: httpx.Client) -> None:
 
 @shows("search_thread_history", "checkpoint checkpoint.thread_id checkpoint.checkpoint_ns")
 def test_the_address_that_a_task_shows_leads_to_the_states_of_its_subgraph(http: httpx.Client) -> None:
-    """It has no id of a checkpoint, which is to say: the newest."""
+    """It has no id of a checkpoint, which means the newest."""
     run = kept(http, "nested_asking", {"foo": 1})
     [task] = state(http, run)["tasks"]
     states = searched(http, run, checkpoint=task["checkpoint"], limit=10)
@@ -230,7 +230,7 @@ def test_there_are_no_states_in_a_namespace_that_there_is_not(http: httpx.Client
     run = kept(http, graph, {"foo": 1})
     body = {"checkpoint": {"checkpoint_ns": namespace}, "limit": 10}
     found = http.post(f"{thread_path(run)}/history", json=body)
-    if LANGGRAPH < (1, 2, 21):  # which refuse to look there
+    if LANGGRAPH < (1, 2, 21):  # older releases refuse to look there
         assert (found.status_code, "Subgraph" in found.json()["detail"]) == (400, True)
     else:
         assert (found.status_code, found.json()) == (200, [])

@@ -13,7 +13,7 @@ from tests.web.calls import UNKNOWN, accepted, create, ended, until_status
 
 
 def path_of(run: dict[str, str]) -> str:
-    """Where a run is under its thread."""
+    """The path of a run under its thread."""
     return f"/threads/{run['thread_id']}/runs/{run['run_id']}"
 
 

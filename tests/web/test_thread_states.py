@@ -235,7 +235,7 @@ def test_a_subgraph_that_has_not_begun_has_a_place_and_no_state(http: httpx.Clie
 
 @shows("get_thread_state get_thread_state_at list_thread_history search_thread_history search_thread_state", "400")
 def test_a_state_that_does_not_fit_the_schema_is_no_defect(http: httpx.Client) -> None:
-    """Be it that the schema has changed since, or that the input of the run was never valid."""
+    """The schema has changed since the run, or the run's input was never valid."""
     changed = kept(http, "counting", {"n": 41}, interrupt_before=["again"])
     checkpoint_id = state(http, changed)["checkpoint_id"]
     invalid = kept(http, "counting", {"n": "many"})

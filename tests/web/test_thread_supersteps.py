@@ -74,7 +74,7 @@ def test_a_thread_is_created_with_a_state(
     ],
 )
 def test_a_step_may_be_a_command(http: httpx.Client, command: Json, values: Json, due: list[str]) -> None:
-    """A node's command goes where it says, beside where the node's own edges lead."""
+    """A node's command goes to the nodes that it names, in addition to the node's own edges."""
     made = new_thread(http, metadata=SIMPLE, supersteps=[superstep({"as_node": "first", "command": command})])
     assert made["values"] == values
     assert sorted(state(http, made)["next"]) == due

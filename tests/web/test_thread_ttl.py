@@ -1,4 +1,4 @@
-"""How long kept threads stay that do not say it themselves: `THREAD_TTL_MINUTES`."""
+"""`THREAD_TTL_MINUTES`: the lifetime of kept threads that have none of their own."""
 
 from __future__ import annotations
 

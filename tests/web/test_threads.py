@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def refused(http: httpx.Client, status: int = 422, **fields: Any) -> str:
-    """Why a thread is not created."""
+    """The text of the refusal to create a thread."""
     response = http.post("/threads", json=fields)
     assert response.status_code == status, response.text
     assert list(response.json()) == ["detail"]
@@ -166,7 +166,7 @@ def test_a_thread_and_its_checkpoints_go_when_their_time_is_over(server: LiveSer
 
 @shows("create_thread", "ttl.ttl")
 def test_the_id_of_an_expired_thread_is_free(http: httpx.Client) -> None:
-    """At once: a thread that reads as 404 is in nobody's way."""
+    """At once: a thread that reads as 404 does not block its id."""
     made = new_thread(http, ttl={"ttl": 0.005})
     until(lambda: http.get(thread_path(made)).status_code == 404)
     assert "ttl" not in new_thread(http, thread_id=made["thread_id"])

@@ -1,4 +1,4 @@
-"""Where the traces of runs go: `langsmith_tracer` names a project and an example, the environment the usual one."""
+"""The traces of runs: `langsmith_tracer` names a project and an example, the environment names the usual project."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXAMPLE = "01a1fcc4-be40-7503-a98b-f479b877e3b9"
 
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[TraceReceiver]:
-    """What takes the traces."""
+    """The receiver of the traces."""
     with receiving() as found:
         yield found
 
@@ -54,7 +54,7 @@ def runs(http: httpx.Client, request: pytest.FixtureRequest) -> Creator:
 
 
 def trace(receiver: TraceReceiver, run: Json, nodes: set[str]) -> list[Json]:
-    """What was posted about a run, once the graph and its nodes are in it."""
+    """The posted traces of a run, once the graph and its nodes are among them."""
     names = {run["kwargs"]["config"]["configurable"]["graph_id"], *nodes}
     until(lambda: names <= {each["name"] for each in receiver.traces(run["thread_id"])})
     assert receiver.unread == []

@@ -1,4 +1,4 @@
-"""Graphs whose author's code fails where nobody expects it: every answer is declared, and nothing is lost."""
+"""Graphs whose author's code fails in unexpected places: every answer is declared, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_what_is_no_address_is_no_bound(http: httpx.Client, body: Json) -> None:
 
 
 def test_a_thread_that_is_being_created_is_waited_for(server: LiveServer, http: httpx.Client) -> None:
-    """It may yet fail: then the next one creates it."""
+    """Its creation may still fail: then the next request creates it."""
     given = {"thread_id": str(uuid4()), "metadata": {"graph_id": "late"}}
     bad, good = ([superstep(update("add_item", values))] for values in ({"items": 5}, {"items": [7]}))
 

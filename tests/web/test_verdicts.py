@@ -1,4 +1,4 @@
-"""What is said of a value that fits none of several alternatives: the values that would, and the field."""
+"""The refusal of a value that fits none of several alternatives names the values that would, and the field."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_score_of_feedback(http: httpx.Client) -> None:
 
 
 def verdict(schema: Any, value: Any) -> str:
-    """What is said of a value."""
+    """The message about a value."""
     with pytest.raises(ValidationError) as caught:
         validator_for(schema).validate(value)
     return explained(caught.value).partition("\n")[0]

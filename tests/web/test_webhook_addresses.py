@@ -1,4 +1,4 @@
-"""Where a webhook may go: a forbidden address is refused in every spelling, at create and again when it is sent."""
+"""Addresses of webhooks: a forbidden address is refused in every spelling, at create and again when it is sent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAMES: dict[str, list[str]] = {
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """Names as these tests have them; spellings of addresses as the system reads them."""
+    """Resolve the names of these tests; read spellings of addresses as the system does."""
     if (name := host.rstrip(".")) in NAMES:
         return NAMES[name]
     try:
@@ -53,7 +53,7 @@ def http(strict: LiveServer) -> Iterator[httpx.Client]:
 
 
 def refusal(http: httpx.Client, url: str) -> str:
-    """What is said against a webhook."""
+    """The text of the refusal of a webhook."""
     response = http.post("/runs", json={"assistant_id": "simple", "after_seconds": 60, "webhook": url})
     assert response.status_code == 422, f"{url} was accepted"
     detail = str(response.json()["detail"])
@@ -135,7 +135,7 @@ def test_what_may_not_be_called_is_refused(http: httpx.Client, url: str) -> None
 def test_what_is_public_is_accepted(http: httpx.Client, url: str) -> None:
     run = create(http, "simple", {"foo": 1}, after_seconds=60, webhook=url)
     assert run["kwargs"]["webhook"] == url
-    # Ended by its deletion it would be sent, and nobody is to be called.
+    # The run is not deleted: its end would call the host.
     assert detail(http, run["run_id"])["webhook_deliveries"] == []
 
 
@@ -148,12 +148,12 @@ def test_every_create_refuses_it_by_name(http: httpx.Client, operation: str) -> 
 
 
 def test_what_a_name_leads_to_is_not_told(http: httpx.Client) -> None:
-    """Nobody is to map a network by asking."""
+    """Clients must not be able to map a network by asking."""
     assert "10.0.0.5" not in refusal(http, "http://private.test/")
 
 
 def test_a_name_that_leads_elsewhere_later_is_not_followed() -> None:
-    """The address of each attempt is looked up once, checked, and is the one that is called."""
+    """Each attempt looks its address up once, checks it, and calls that address."""
     asked: list[str] = []
 
     async def rebinding(host: str, port: int) -> Sequence[str]:
@@ -172,7 +172,7 @@ def test_a_name_that_leads_elsewhere_later_is_not_followed() -> None:
 
 
 def test_the_connection_goes_to_the_address_that_was_checked() -> None:
-    """No other look-up is made: of a name that only the check can resolve, the receiver still sees the name."""
+    """There is no second look-up: only the check can resolve this name, and the receiver still sees it."""
 
     async def only_here(host: str, port: int) -> Sequence[str]:
         return ["127.0.0.1"]

@@ -1,4 +1,4 @@
-"""Connections of attempts: each address of a host gets its chance, and a status counts once it is there."""
+"""Connections of attempts: each address of a host is tried, and a status counts as soon as it arrives."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def http() -> Iterator[httpx.Client]:
 
 @contextmanager
 def answering(address: str, port: int, answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Take what is posted there, and have it answered by hand; the port."""
+    """Take connections there, and let `answer` handle each of them; the port."""
     with socket.create_server((address, port)) as server, ExitStack() as connections:
 
         def serve() -> None:
@@ -65,7 +65,7 @@ def test_an_address_that_takes_no_connection_gives_way_in_time(http: httpx.Clien
     with receiving() as receiver, socket.socket() as full, ExitStack() as waiting:
         full.bind((FIRST, receiver.port))
         full.listen(0)
-        for _ in range(4):  # beyond its backlog, what connects is not answered at all
+        for _ in range(4):  # connections beyond its backlog are not answered at all
             client = waiting.enter_context(socket.socket())
             client.setblocking(False)
             client.connect_ex((FIRST, receiver.port))
@@ -75,7 +75,7 @@ def test_an_address_that_takes_no_connection_gives_way_in_time(http: httpx.Clien
 
 
 def test_an_address_that_makes_no_tls_connection_gives_way_in_time(http: httpx.Client) -> None:
-    """Here the second one makes none either, but it is asked, and within the one timeout."""
+    """Here the second address makes none either, but it is tried within the same timeout."""
     seen: list[bytes] = []
     with (
         answering("127.0.0.1", 0, lambda connection: seen.append(b"second")) as port,
@@ -88,7 +88,7 @@ def test_an_address_that_makes_no_tls_connection_gives_way_in_time(http: httpx.C
 
 
 def test_what_was_sent_to_one_address_is_not_sent_to_the_next(http: httpx.Client) -> None:
-    """Whoever hangs up may have taken it: only another attempt sends it again."""
+    """A host that hangs up may have taken it: only another attempt sends it again."""
     with receiving() as receiver, answering(FIRST, receiver.port, lambda connection: connection.close()):
         run_id = create(http, "simple", {"foo": 1}, webhook=f"http://two.test:{receiver.port}/")["run_id"]
         [attempt, *_] = until_delivery(http, run_id, "pending")["attempts"]
@@ -96,7 +96,7 @@ def test_what_was_sent_to_one_address_is_not_sent_to_the_next(http: httpx.Client
 
 
 def test_a_status_counts_whatever_becomes_of_the_body(http: httpx.Client) -> None:
-    """Sent late, it would otherwise be no answer for a body that drips beyond the timeout."""
+    """The status comes late, and the body drips on beyond the timeout."""
     gone = threading.Event()
     heard: list[None] = []
 

@@ -34,14 +34,14 @@ def http() -> Iterator[httpx.Client]:
 
 
 def create_many(http: httpx.Client, url: str, runs: int) -> list[str]:
-    """Runs that all owe the same receiver, by their ids."""
+    """The ids of new runs that all owe the same receiver a delivery."""
     item = {"assistant_id": "simple", "input": {"foo": 1}, "webhook": url}
     return [run["run_id"] for run in accepted(http.post("/runs/batch", json=[item] * runs)).json()]
 
 
 @contextmanager
 def hanging_up(port: int = 0) -> Iterator[tuple[int, list[Any]]]:
-    """A receiver that takes connections and ends them without an answer: its port, and who has called."""
+    """A receiver that takes connections and ends them without an answer: its port, and the callers."""
     with socket.create_server(("127.0.0.1", port)) as server:
         calls: list[Any] = []
 
@@ -80,17 +80,17 @@ def test_a_host_that_hangs_keeps_to_its_own_slots() -> None:
 
 
 def test_many_hosts_that_hang_leave_slots_to_those_that_answer(http: httpx.Client) -> None:
-    """Once they have failed. One receiver stands for all of them: the name is what counts."""
+    """Once they have failed. One receiver stands for all of them: the server tells hosts apart by name."""
     woken = Event()
     with receiving() as prompt, receiving() as hanging:
         hanging.answer = lambda received: (200 if woken.wait(DEADLINE) else 500, {})
         names = [f"h{number}.test" for number in range(9)]
         for name in names:
             create_many(http, f"http://{name}:{hanging.port}/", 16)
-        # All slots are taken until the first attempts give up; from then on those that fail keep to half of them.
+        # All slots are taken until the first attempts give up; from then on, failing hosts keep to half of them.
         until(lambda: len(hanging.received) >= 64 + 25)
         for _ in range(5):
-            # And not only when the next of them gives up.
+            # Before the next of them gives up.
             prompt.first(create(http, "simple", {"foo": 1}, webhook=prompt.url)["run_id"], within=TIMEOUT / 2)
         woken.set()
 

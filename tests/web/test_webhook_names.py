@@ -1,4 +1,4 @@
-"""Name servers that are silent: who asks for other names, and what is owed already, does not wait for them."""
+"""Silent name servers hold up neither look-ups of other names nor deliveries that are owed already."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from treadle.outbox import resolving
 
 
 class Names:
-    """What the system's resolver says here: names below `silent.test` are not answered before `let_go`."""
+    """The system's resolver in these tests: it does not answer names below `silent.test` before `let_go`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[str] = []
         self.let_go = Event()
         self._system = socket.getaddrinfo
         monkeypatch.setattr(socket, "getaddrinfo", self.answer)
-        # A busy machine takes longer to come to the end of a test than creates have patience with a name server.
+        # On a busy machine, a test takes longer than a create waits for a name server.
         monkeypatch.setattr(resolving, "PATIENCE", DEADLINE)
 
     def answer(self, host: Any, *arguments: Any, **options: Any) -> Any:
@@ -78,7 +78,7 @@ def test_a_host_is_looked_up_once_for_all_who_ask(http: httpx.Client, names: Nam
     with ThreadPoolExecutor(40) as pool:
         asking = [pool.submit(post, http, f"http://one.silent.test:9/{number}") for number in range(40)]
         until(lambda: names.asked)
-        # Of another name, which is asked for behind them.
+        # The look-up of another name comes after them, and does not wait.
         assert post(http, "http://good.test:9/").status_code == 200
         assert names.asked.count("one.silent.test") == 1
         names.let_go.set()

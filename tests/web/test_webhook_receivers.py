@@ -1,4 +1,4 @@
-"""Receivers of webhooks that fail, hang, redirect, die or are gone, and the log of what was tried."""
+"""Receivers of webhooks that fail, hang, redirect, die or are gone, and the log of the attempts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def http(hooked: LiveServer) -> Iterator[httpx.Client]:
 
 
 def test_a_failing_receiver_is_asked_again_until_it_recovers(http: httpx.Client, receiver: HookReceiver) -> None:
-    """With one id and a signature of its own for each attempt; what waits is seen in the log."""
+    """All attempts have one id, and each has a signature of its own; the log shows the waiting delivery."""
     ready = Event()
     receiver.answer = lambda received: (200, {}) if ready.is_set() else (500, {})
     run_id = create(http, "simple", {"foo": 1}, webhook=receiver.url)["run_id"]

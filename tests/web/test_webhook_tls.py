@@ -1,4 +1,4 @@
-"""A webhook over TLS: the certificate must be that of the host that was named, though its address is what is called."""
+"""A webhook over TLS: the certificate must be that of the named host, though the server calls its address."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def test_whoever_ends_a_run_it_is_sent_once(
     assert (body["status"], body["error"]["error"]) == ("interrupted", "UserInterrupt")
     assert list(body) == [*RUN, *TIMES, "values", "error"]
     assert (body["run_started_at"] is None) == pending
-    # Whatever comes of the second run comes after what could still come of the first one.
+    # The delivery of a second run comes after any further delivery of the first one.
     receiver.first(create(http, "simple", {"foo": 1}, webhook=receiver.url)["run_id"])
     assert len(receiver.of(run_id)) == 1
 

@@ -1,4 +1,4 @@
-"""A stand-in for LangSmith on the loopback interface: it takes what is posted, says what it can read, and makes links
+"""A stand-in for LangSmith on the loopback interface: it takes traces, says which formats it can read, and makes links
 for feedback.
 """
 
@@ -41,7 +41,7 @@ class TraceReceiver(ThreadingHTTPServer):
         self.posted: list[Json] = []
         """Each run as it was posted, the inner ones of a graph as well."""
         self.unread: list[str] = []
-        """What was posted in a form that is not read here."""
+        """Requests in a format that is not read here."""
         self.tokens: list[Json] = []
         """The links for feedback that were asked for, each with its `url`."""
         self.token_answers: int | bytes | None = None
@@ -51,7 +51,7 @@ class TraceReceiver(ThreadingHTTPServer):
         self.slow.set()
 
     def traces(self, thread_id: str) -> list[Json]:
-        """What was posted about the runs of a thread."""
+        """The posted runs of a thread."""
         return [run for run in list(self.posted) if thread_id in json.dumps(run)]
 
 

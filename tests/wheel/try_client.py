@@ -1,4 +1,4 @@
-"""Run where only the wheel is installed: its client works, and the server's command says what it lacks."""
+"""Runs where only the wheel is installed: its client works, and the server's command names the missing extra."""
 
 from __future__ import annotations
 
