@@ -20,6 +20,8 @@ from treadle.storage.contract.store import Storage
 
 # Seconds that a run of another process, which was told to end, is waited for before it is forgotten all the same.
 LINGERING = 5.0
+# Seconds between two looks whether another process has deleted a run.
+DELETED_PERIOD = 0.01
 
 
 class Runs:
@@ -145,6 +147,16 @@ class Runs:
             async with asyncio.timeout(LINGERING):
                 while not follower.ended:
                     await follower.next()
+
+    async def until_deleted(self, run_id: str) -> None:
+        """Wait up to LINGERING seconds until a run that was rolled back is deleted.
+
+        The process that ran it deletes it just after its end, which other processes see first.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGERING):
+                while (run := await self._storage.runs.get(run_id)) and run.status == "interrupted":
+                    await asyncio.sleep(DELETED_PERIOD)
 
     async def ended(self, run: RunRecord, follower: Follower) -> RunRecord:
         """The ended run, for a caller that followed it to its end, even if it was deleted at once."""

@@ -82,6 +82,8 @@ class CancelHandlers:
             return Empty(202)
 
         async def body() -> bytes:
+            if action == "rollback":
+                await self._runs.until_deleted(run.run_id)
             return b"{}"  # without the values of the run (recorded)
 
         headers = {"content-location": location, "location": f"{location}/join"}
