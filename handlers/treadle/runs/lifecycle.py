@@ -155,7 +155,7 @@ class Runs:
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGERING):
-                while (run := await self._storage.runs.get(run_id)) and run.status == "interrupted":
+                while (run := await self._storage.runs.get(run_id)) and run.status == "interrupted":  # noqa: ASYNC110
                     await asyncio.sleep(DELETED_PERIOD)
 
     async def ended(self, run: RunRecord, follower: Follower) -> RunRecord:
