@@ -25,7 +25,7 @@ from codegen.hoisting import camel
 from codegen.normalize import View
 from codegen.spec import Scope, tag_of
 
-Kind = Literal["string", "uuid", "integer", "number", "boolean", "array"]
+Kind = Literal["string", "uuid", "integer", "number", "boolean", "array", "repeated"]
 _SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 
 
@@ -200,7 +200,8 @@ def _parameter(served: Document, place: Pointer) -> Parameter | None:
         location=node["in"],
         required=required,
         pointer=join((*pointer, "schema")),
-        kind=kind,
+        # A list that says how it is spelled is spelled so; others come in any form that clients use.
+        kind="repeated" if kind == "array" and node.get("explode") else kind,
         allow_empty=bool(node.get("allowEmptyValue")),
         type=type_,
         default=default,

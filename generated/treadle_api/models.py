@@ -157,6 +157,120 @@ class Send(BaseModel):
     """
 
 
+class StoreDeleteRequest(BaseModel):
+    """
+    An item to delete.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    namespace: list[str] | None = None
+    """
+    Namespace of the item, as its parts in order.
+    """
+    key: str
+    """
+    Key of the item within its namespace.
+    """
+
+
+class StoreListNamespacesRequest(BaseModel):
+    """
+    Filters and page of a namespace list.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        arbitrary_types_allowed=True,
+    )
+    prefix: list[str] | None = None
+    """
+    First parts of the namespaces; `*` stands for any one part.
+    """
+    suffix: list[str] | None = None
+    """
+    Last parts of the namespaces; `*` stands for any one part.
+    """
+    max_depth: Integer | None = None
+    """
+    Most parts of a namespace.
+    """
+    limit: Integer = 100
+    """
+    Page size; default 100.
+    """
+    offset: Integer = 0
+    """
+    Namespaces to skip; default 0.
+    """
+
+
+class StorePutRequest(BaseModel):
+    """
+    An item to store.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    namespace: list[str]
+    """
+    Namespace of the item, as its parts in order.
+    """
+    key: str
+    """
+    Key of the item within its namespace.
+    """
+    value: dict[str, Any]
+    """
+    The value, a JSON object.
+    """
+    index: Literal[False] | list[str] | None = None
+    """
+    Paths in the value whose texts are indexed for semantic search, `false` for none, `null` for those of the server's configuration. Without an index there, nothing is indexed, and Treadle-Ignored names the field.
+    """
+    ttl: int | float | None = None
+    """
+    Lifetime in minutes; `null`: for ever. Absent: `store.ttl.default_ttl` of the server's configuration, or else for ever.
+    """
+
+
+class StoreSearchRequest(BaseModel):
+    """
+    Filters and page of an item search.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        arbitrary_types_allowed=True,
+    )
+    namespace_prefix: list[str] | None = None
+    """
+    First parts of the namespaces to search, or `null`.
+    """
+    filter: dict[str, Any] | None = None
+    """
+    Values by field, all of which an item must have; or, for a field, an object of `$eq`, `$ne`, `$gt`, `$gte`, `$lt` and `$lte`. Names of fields consist of letters, digits and `_ . -`.
+    """
+    limit: Integer = 10
+    """
+    Page size; default 10.
+    """
+    offset: Integer = 0
+    """
+    Items to skip; default 0.
+    """
+    query: str | None = None
+    """
+    Text that the items found are to be near to in meaning, the nearest first. Without an index in the server's configuration all items are found, those changed last first, and Treadle-Ignored names the field.
+    """
+    refresh_ttl: bool | None = None
+    """
+    Whether reading renews the items' lifetimes; default `null`.
+    """
+
+
 class ThreadCreateTtl(BaseModel):
     model_config = ConfigDict(
         extra="allow",

@@ -28,7 +28,7 @@ class Parameter:
     required: bool
     pointer: str
     """JSON pointer of its schema in openapi.json."""
-    kind: Literal["string", "uuid", "integer", "number", "boolean", "array"]
+    kind: Literal["string", "uuid", "integer", "number", "boolean", "array", "repeated"]
     allow_empty: bool
     """Whether an empty value is as good as none."""
 
@@ -814,6 +814,149 @@ join_run_stream: Final[Operation[JoinRunStreamBody, JoinRunStreamParameters, Joi
     statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
 )
 """GET /runs/{run_id}/stream: Join the stream of a run"""
+
+
+DeleteItemBody: TypeAlias = models.StoreDeleteRequest
+DeleteItemResult: TypeAlias = None
+DeleteItemParameters: TypeAlias = NoParameters
+delete_item: Final[Operation[DeleteItemBody, DeleteItemParameters, DeleteItemResult]] = Operation(
+    name="delete_item",
+    operation_id="delete_item",
+    method="DELETE",
+    path="/store/items",
+    tag="Store",
+    load_body=models.StoreDeleteRequest.model_validate,
+    body_pointer="#/paths/~1store~1items/delete/requestBody/content/application~1json/schema",
+    body_required=True,
+    make_parameters=DeleteItemParameters,
+    parameters=(),
+    status=204,
+    media_type=None,
+    statuses=frozenset({204, 400, 401, 408, 413, 422, 431, 503}),
+)
+"""DELETE /store/items: Delete a stored item"""
+
+
+GetItemBody: TypeAlias = None
+GetItemResult: TypeAlias = results.Item | None
+
+
+@dataclass(frozen=True, slots=True)
+class GetItemParameters:
+    """Parameters of GET /store/items."""
+
+    key: str
+    refresh_ttl: bool | None = None
+    namespace: list[str] | None = None
+
+
+get_item: Final[Operation[GetItemBody, GetItemParameters, GetItemResult]] = Operation(
+    name="get_item",
+    operation_id="get_item",
+    method="GET",
+    path="/store/items",
+    tag="Store",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=GetItemParameters,
+    parameters=(
+        Parameter(
+            name="key",
+            field="key",
+            location="query",
+            required=True,
+            pointer="#/paths/~1store~1items/get/parameters/0/schema",
+            kind="string",
+            allow_empty=False,
+        ),
+        Parameter(
+            name="refresh_ttl",
+            field="refresh_ttl",
+            location="query",
+            required=False,
+            pointer="#/paths/~1store~1items/get/parameters/1/schema",
+            kind="boolean",
+            allow_empty=False,
+        ),
+        Parameter(
+            name="namespace",
+            field="namespace",
+            location="query",
+            required=False,
+            pointer="#/paths/~1store~1items/get/parameters/2/schema",
+            kind="repeated",
+            allow_empty=True,
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 400, 401, 408, 422, 431, 503}),
+)
+"""GET /store/items: Get a stored item"""
+
+
+PutItemBody: TypeAlias = models.StorePutRequest
+PutItemResult: TypeAlias = None
+PutItemParameters: TypeAlias = NoParameters
+put_item: Final[Operation[PutItemBody, PutItemParameters, PutItemResult]] = Operation(
+    name="put_item",
+    operation_id="put_item",
+    method="PUT",
+    path="/store/items",
+    tag="Store",
+    load_body=models.StorePutRequest.model_validate,
+    body_pointer="#/paths/~1store~1items/put/requestBody/content/application~1json/schema",
+    body_required=True,
+    make_parameters=PutItemParameters,
+    parameters=(),
+    status=204,
+    media_type=None,
+    statuses=frozenset({204, 400, 401, 408, 413, 422, 431, 503}),
+)
+"""PUT /store/items: Store an item"""
+
+
+SearchItemsBody: TypeAlias = models.StoreSearchRequest
+SearchItemsResult: TypeAlias = results.SearchItemsResponse
+SearchItemsParameters: TypeAlias = NoParameters
+search_items: Final[Operation[SearchItemsBody, SearchItemsParameters, SearchItemsResult]] = Operation(
+    name="search_items",
+    operation_id="search_items",
+    method="POST",
+    path="/store/items/search",
+    tag="Store",
+    load_body=models.StoreSearchRequest.model_validate,
+    body_pointer="#/paths/~1store~1items~1search/post/requestBody/content/application~1json/schema",
+    body_required=True,
+    make_parameters=SearchItemsParameters,
+    parameters=(),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 400, 401, 408, 413, 422, 431, 503}),
+)
+"""POST /store/items/search: Search stored items"""
+
+
+ListNamespacesBody: TypeAlias = models.StoreListNamespacesRequest
+ListNamespacesResult: TypeAlias = results.ListNamespaceResponse
+ListNamespacesParameters: TypeAlias = NoParameters
+list_namespaces: Final[Operation[ListNamespacesBody, ListNamespacesParameters, ListNamespacesResult]] = Operation(
+    name="list_namespaces",
+    operation_id="list_namespaces",
+    method="POST",
+    path="/store/namespaces",
+    tag="Store",
+    load_body=models.StoreListNamespacesRequest.model_validate,
+    body_pointer="#/paths/~1store~1namespaces/post/requestBody/content/application~1json/schema",
+    body_required=True,
+    make_parameters=ListNamespacesParameters,
+    parameters=(),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 400, 401, 408, 413, 422, 431, 503}),
+)
+"""POST /store/namespaces: List store namespaces"""
 
 
 CreateThreadBody: TypeAlias = models.ThreadCreate
@@ -1625,6 +1768,11 @@ ALL: Final[tuple[Operation[Any, Any, Any], ...]] = (
     give_feedback,
     join_run,
     join_run_stream,
+    delete_item,
+    get_item,
+    put_item,
+    search_items,
+    list_namespaces,
     create_thread,
     delete_thread,
     get_thread,

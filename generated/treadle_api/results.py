@@ -83,6 +83,44 @@ class Interrupt(TypedDict):
     """
 
 
+class Item(TypedDict):
+    """
+    A stored item.
+    """
+
+    namespace: list[str]
+    """
+    Namespace of the item, as its parts in order.
+    """
+    key: str
+    """
+    Key of the item within its namespace.
+    """
+    value: dict[str, Any]
+    """
+    The value, a JSON object.
+    """
+    created_at: str
+    """
+    Time of creation.
+    """
+    updated_at: str
+    """
+    Time of the last change.
+    """
+
+
+class ListNamespaceResponse(TypedDict):
+    """
+    Namespaces in alphabetical order, each a list of its parts.
+    """
+
+    namespaces: list[list[str]]
+    """
+    The namespaces.
+    """
+
+
 class ListedAssistant(TypedDict):
     """
     An assistant, or those of its keys that `select` names.
@@ -478,6 +516,17 @@ class FeedbackEntry(TypedDict):
     """
 
 
+class FoundItem(Item):
+    """
+    An item, and how near it is to the query.
+    """
+
+    score: float | None
+    """
+    How near the item is to the query, the more the nearer; null if there was no query.
+    """
+
+
 class RunFeedback(TypedDict):
     """
     The feedback on a run under one of its keys.
@@ -494,6 +543,17 @@ class RunFeedback(TypedDict):
     entries: list[FeedbackEntry]
     """
     What was given, the oldest first. What goes to LangSmith is not recorded here.
+    """
+
+
+class SearchItemsResponse(TypedDict):
+    """
+    Items found by a search.
+    """
+
+    items: list[FoundItem]
+    """
+    The items.
     """
 
 

@@ -14,6 +14,10 @@ CancelRunsBody: TypeAlias = models.RunsCancel
 StreamRunBody: TypeAlias = models.RunCreateStreamingStateless
 WaitRunBody: TypeAlias = models.RunCreateStreamingStateless
 GiveFeedbackBody: TypeAlias = models.FeedbackGiven
+DeleteItemBody: TypeAlias = models.StoreDeleteRequest
+PutItemBody: TypeAlias = models.StorePutRequest
+SearchItemsBody: TypeAlias = models.StoreSearchRequest
+ListNamespacesBody: TypeAlias = models.StoreListNamespacesRequest
 CreateThreadBody: TypeAlias = models.ThreadCreate
 SearchThreadHistoryBody: TypeAlias = models.ThreadStateSearch
 SearchThreadStateBody: TypeAlias = models.ThreadStateCheckpointRequest
@@ -26,6 +30,10 @@ __all__ = [
     "StreamRunBody",
     "WaitRunBody",
     "GiveFeedbackBody",
+    "DeleteItemBody",
+    "PutItemBody",
+    "SearchItemsBody",
+    "ListNamespacesBody",
     "CreateThreadBody",
     "SearchThreadHistoryBody",
     "SearchThreadStateBody",

@@ -35,9 +35,11 @@ from treadle.feedback.book import FeedbackBook
 from treadle.feedback.links import FeedbackLinks
 from treadle.graphs.assistants import Assistants
 from treadle.graphs.checkpointers import open_savers
-from treadle.graphs.checkpoints import Checkpoints
+from treadle.graphs.checkpoints import Checkpoints, OpenGraphs
 from treadle.graphs.event_loops import GraphLoops
 from treadle.graphs.loading import Graphs
+from treadle.graphs.stores import open_stores
+from treadle.items.items import Items
 from treadle.keys import KeyRing
 from treadle.outbox.addresses import Addresses
 from treadle.outbox.dispatch import Outbox
@@ -62,6 +64,7 @@ from treadle.web.proxies import Proxies, fixed_prefix
 from treadle.web.refusals import note_refusal
 from treadle.web.routes import KEYLESS, bindings, routes
 from treadle.web.stateless import StatelessRunHandlers
+from treadle.web.store import StoreHandlers
 from treadle.web.system import SystemHandlers
 from treadle.web.threads import ThreadHandlers
 
@@ -86,8 +89,10 @@ class Services:
     threads: Threads
     feedback: FeedbackBook
     assistants: Assistants
+    items: Items
     storage: Storage
     checkpoints: Checkpoints
+    graphs: Graphs
     worker: Worker
     deployment: Deployment
     settings: Settings
@@ -114,12 +119,16 @@ async def services(
     # Names that creates ask for, and those of the outbox, do not wait for one another.
     addresses, called = (Addresses(policy, resolve or SystemResolver()) for _ in range(2))
     storage = await open_storage(settings, graphs.ids, clock)
-    checkpoints = Checkpoints(graphs, open_savers(storage.checkpoints))
+    loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
+    savers, stores = open_savers(storage.checkpoints), open_stores(graphs.store, storage.items, loops.home.loop)
+    open_graphs, checkpoints = OpenGraphs(graphs, savers, stores), Checkpoints(savers)
     links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
-    execution = Execution(checkpoints, deployment, links.of, settings.run_timeout, settings.attempts, clock)
-    engine = _engine(storage, execution, settings, clock)
+    execution = Execution(
+        open_graphs, checkpoints, deployment, links.of, settings.run_timeout, settings.attempts, clock
+    )
+    engine = _engine(storage, execution, loops, settings, clock)
     runs = Runs(storage, engine.worker, engine.attempts, engine.endings, thread_ttl=settings.thread_ttl)
-    threads = Threads(storage, runs, checkpoints, engine.loops.home, deployment, clock)
+    threads = Threads(storage, runs, open_graphs, checkpoints, loops.home, deployment, clock)
     assistants = Assistants(graphs, clock())
     running = Services(
         runs,
@@ -127,14 +136,16 @@ async def services(
         threads,
         FeedbackBook(storage.feedback, links, clock),
         assistants,
+        Items(stores),
         storage,
         checkpoints,
+        graphs,
         engine.worker,
         deployment,
         settings,
     )
     outbox = _outbox(running, called, policy, clock)
-    engine.loops.start()
+    loops.start()
     engine.worker.start()
     threads.start()
     if settings.role != "api":
@@ -145,8 +156,9 @@ async def services(
         await running.drain()
         await outbox.stop()
         await threads.stop()
-        await checkpoints.savers.close()
-        engine.loops.stop()
+        await savers.close()
+        await stores.close()
+        loops.stop()
         await storage.close()
 
 
@@ -154,15 +166,15 @@ async def services(
 class _Engine:
     """The parts that carry runs out."""
 
-    loops: GraphLoops
     attempts: Attempts
     endings: Endings
     worker: Worker
 
 
-def _engine(storage: Storage, execution: Execution, settings: Settings, clock: Callable[[], float]) -> _Engine:
-    deployment, checkpoints = execution.deployment, execution.checkpoints
-    loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
+def _engine(
+    storage: Storage, execution: Execution, loops: GraphLoops, settings: Settings, clock: Callable[[], float]
+) -> _Engine:
+    deployment, checkpoints, stores = execution.deployment, execution.checkpoints, execution.graphs.stores
     slots = Slots(settings.concurrency, open=settings.role != "api", clock=clock)
     retention = Retention(storage, settings.resumable_ttl, clock)
     backpressure = Backpressure(storage.events)
@@ -170,6 +182,7 @@ def _engine(storage: Storage, execution: Execution, settings: Settings, clock: C
     attempts = Attempts(storage, execution, loops, backpressure, endings, slots)
     work: list[Work] = [
         retention.sweep_forever,
+        stores.sweep_forever,
         partial(backpressure.shed_forever, slots.crowded),
         partial(loops.watch_forever, attempts.busy),
     ]
@@ -178,7 +191,7 @@ def _engine(storage: Storage, execution: Execution, settings: Settings, clock: C
         work += [leases.renew_forever, partial(leases.listen_forever, slots.wake.set)]
     if slots.open:
         work.append(Claiming(storage.runs, slots, attempts, endings, clock).claim_forever)
-    return _Engine(loops, attempts, endings, Worker(slots, attempts, work, clock))
+    return _Engine(attempts, endings, Worker(slots, attempts, work, clock))
 
 
 def _outbox(services: Services, addresses: Addresses, policy: WebhookPolicy, clock: Callable[[], float]) -> Outbox:
@@ -200,18 +213,21 @@ def application(services: Services) -> Starlette:
     Raises ConfigError if the file with the API keys cannot be read, or the root path is none.
     """
     settings, deployment = services.settings, services.deployment
-    contract = Contract.load()
+    contract, closed = Contract.load(), services.graphs.config.closed
+    document = contract.published(needs_key=settings.needs_key, closed=closed)
     bound = bindings(
         StatelessRunHandlers(
             services.runs, services.creation, deployment, settings.public_url, heartbeat=settings.heartbeat
         ),
         RunHandlers(services.runs, services.threads, services.feedback, deployment, heartbeat=settings.heartbeat),
         CancelHandlers(services.runs, heartbeat=settings.heartbeat),
-        ThreadHandlers(services.threads, services.checkpoints.graphs.ids, settings.thread_ttl),
+        ThreadHandlers(services.threads, services.graphs.ids, settings.thread_ttl),
         AssistantHandlers(services.assistants),
+        StoreHandlers(services.items),
         FeedbackHandlers(services.feedback),
-        SystemHandlers(services.runs, deployment, contract.published(needs_key=settings.needs_key)),
+        SystemHandlers(services.runs, deployment, document),
     )
+    bound = [binding for binding in bound if binding.operation.tag not in closed]
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_allow_origins,
@@ -220,7 +236,13 @@ def application(services: Services) -> Starlette:
         expose_headers=EXPOSED_HEADERS,
     )
     app = Starlette(
-        routes=list(routes(bound, contract, max_body_bytes=settings.max_body_bytes)),
+        routes=list(
+            routes(
+                (each for each in bound if each.operation.tag not in closed),
+                contract,
+                max_body_bytes=settings.max_body_bytes,
+            )
+        ),
         # CORS comes first: browsers ask without a key whether they may call, and have to see why they may not.
         middleware=[_proxies(settings), cors, *_access(settings)],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},

@@ -115,6 +115,10 @@ class StorageUnavailable(TreadleError):
     status = 503
 
 
+class EmbeddingFailed(TreadleError):
+    """The texts of an item or of a query cannot be embedded."""
+
+
 class QueueFull(TreadleError):
     """As many runs wait as may."""
 

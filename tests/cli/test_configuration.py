@@ -186,7 +186,7 @@ def test_keys_without_effect_are_named_with_their_paths(tmp_path: Path) -> None:
         "python_version": "3.12",
         "source": {"kind": "uv"},
         "graphs": {"graph": {"path": "./graph.py:graph", "description": "", "foo": 1}},
-        "store": {"index": {"dims": 3}, "ttl": {}},
+        "store": {"ttl": {"default_ttl": 5, "foo": 1}, "index": None, "baz": 2},
         "checkpointer": {"ttl": {"default_ttl": 5, "sweep_interval_minutes": 1, "bar": 2}, "path": "./x.py:y"},
         "http": {"mount_prefix": "/x", "disable_runs": False, "logging_headers": {"excludes": ["x"]}},
         "priority": {"path": "./x.py:y"},
@@ -200,7 +200,8 @@ def test_keys_without_effect_are_named_with_their_paths(tmp_path: Path) -> None:
     [line] = map(json.loads, done.stderr.splitlines())
     assert line["keys"] == [
         "graphs.graph.foo",
-        "store.index",
+        "store.ttl.foo",
+        "store.baz",
         "checkpointer.ttl.bar",
         "checkpointer.path",
         "http.mount_prefix",

@@ -21,10 +21,7 @@ CLOSED: list[tuple[Section, str]] = [
     ({"http": {"cors": {}}}, "http.cors"),
     ({"http": {"app": "./app.py:app"}}, "http.app"),
     ({"http": {"enable_custom_route_auth": True}}, "http.enable_custom_route_auth"),
-    ({"http": {"disable_assistants": True}}, "http.disable_assistants"),
-    ({"http": {"disable_threads": True}}, "http.disable_threads"),
-    ({"http": {"disable_runs": True, "disable_mcp": True}}, "http.disable_runs"),
-    ({"http": {"disable_meta": True}}, "http.disable_meta"),
+    ({"http": {"disable_runs": True, "disable_meta": True}}, "http.disable_meta"),
     ({"http": {"disable_webhooks": True}}, "http.disable_webhooks"),
     ({"http": {"disable_mcp": True, "disable_no_such_thing": True}}, "http.disable_no_such_thing"),
     ({"http": {"configurable_headers": {"includes": ["x-user-*"]}}}, "http.configurable_headers"),
@@ -43,7 +40,8 @@ OPEN: list[Section] = [
     {"http": {"cors": None, "app": None, "configurable_headers": None, "enable_custom_route_auth": False}},
     {"http": {f"disable_{name}": False for name in ("assistants", "threads", "runs", "meta", "webhooks", "else")}},
     # Treadle does not have these parts.
-    {"http": {f"disable_{name}": True for name in ("store", "mcp", "a2a", "ui", "event_streaming")}},
+    {"http": {f"disable_{name}": True for name in ("mcp", "a2a", "ui", "event_streaming")}},
+    {"http": {f"disable_{name}": True for name in ("assistants", "runs", "store", "threads")}},
     {"http": {"configurable_headers": {"excludes": ["*"], "includes": []}}},
     {"checkpointer": {"serde": {}}},
 ]
@@ -68,8 +66,8 @@ def test_what_closes_nothing_is_served_without_a_word(tmp_path: Path, sections: 
 
 @pytest.mark.parametrize("flags", [(), ("--workers", "2"), ("--role", "worker")], ids=lambda flags: " ".join(flags))
 def test_a_server_refuses_it_as_well(tmp_path: Path, flags: tuple[str, ...]) -> None:
-    config = project(tmp_path, {"graphs": {"graph": "./graph.py:graph"}, "http": {"disable_threads": True}})
-    check_refusal(treadle("serve", config, "--port", "0", *flags), "http.disable_threads", "remove it", "proxy")
+    config = project(tmp_path, {"graphs": {"graph": "./graph.py:graph"}, "http": {"disable_meta": True}})
+    check_refusal(treadle("serve", config, "--port", "0", *flags), "http.disable_meta", "remove it", "proxy")
 
 
 def test_the_refusal_says_what_there_is_instead(tmp_path: Path) -> None:

@@ -157,4 +157,4 @@ def test_rows_are_frozen() -> None:
 
 def test_the_kinds_are_those_that_binding_knows() -> None:
     hints = typing.get_type_hints(op.Parameter)
-    assert hints["kind"] == Literal["string", "uuid", "integer", "number", "boolean", "array"]
+    assert hints["kind"] == Literal["string", "uuid", "integer", "number", "boolean", "array", "repeated"]

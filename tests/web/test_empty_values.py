@@ -20,6 +20,8 @@ shows = pytest.mark.shows
 AnyOperation = Operation[Any, Any, Any]
 LEGAL = {
     "list_thread_history before",
+    "get_item key",
+    "get_item namespace",
     "give_feedback_by_link value",
     "give_feedback_by_link comment",
     "join_run_stream stream_mode",
@@ -62,7 +64,9 @@ def schema_of(document: Any, operation: AnyOperation, parameter: Parameter) -> t
 def sent_empty(http: httpx.Client, operation: AnyOperation, parameter: Parameter) -> httpx.Response:
     """The answer to a request whose parameter is empty; the ids in its path do not exist."""
     path = re.sub(r"\{\w+\}", str(uuid4()), operation.path)
-    query = f"?{parameter.name}=" if parameter.location == "query" else ""
+    others = [each.name for each in operation.parameters if each.required and each.location == "query"]
+    query = "".join(f"&{name}=x" for name in others if name != parameter.name)
+    query = f"?{parameter.name}={query}" if parameter.location == "query" else ""
     headers = {parameter.name: ""} if parameter.location == "header" else {}
     content = b'{"checkpoint": {}, "status": "pending"}' if operation.body_pointer else None
     return http.request(operation.method, path + query, headers=headers, content=content)

@@ -162,11 +162,13 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Cli
         path = f"/threads/{run['thread_id']}/state"
         checkpoint_id = http.get(path).json()["checkpoint_id"]
         token = run["feedback"][0]["url"].rpartition("/")[2]
-        with closing(sqlite3.connect(file, timeout=DEADLINE)) as connection:
-            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            for number, name in enumerate(tables):
-                if not name.startswith("sqlite_"):
-                    connection.execute(f"ALTER TABLE {name} RENAME TO gone_{number}")
+        http.put("/store/items", json=VALID["put_item"])
+        for each in (file, file.with_name("items.db")):
+            with closing(sqlite3.connect(each, timeout=DEADLINE)) as connection:
+                tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+                for number, name in enumerate(tables):
+                    if not name.startswith("sqlite_"):
+                        connection.execute(f"ALTER TABLE {name} RENAME TO gone_{number}")
         yield http, {**run, "checkpoint_id": checkpoint_id, "token": token, "assistant_id": run["assistant_id"]}
 
 
@@ -176,6 +178,8 @@ VALID: dict[str, Any] = {
     "create_run_batch": [RUN],
     "cancel_runs": {"status": "all"},
     "give_feedback": {"score": 1},
+    "put_item": {"namespace": ["a"], "key": "k", "value": {}},
+    "delete_item": {"namespace": ["a"], "key": "k"},
 }
 
 
@@ -186,9 +190,9 @@ def test_a_store_that_does_not_answer(
     http, run = broken
     path = re.sub(r"\{(\w+)\}", lambda found: str(run[found[1]]), operation.path)
     body = VALID.get(operation.name, json.loads(SMALLEST)) if operation.body_pointer else None
-    params = {"score": "1"} if operation.name == "give_feedback_by_link" else {}
+    params = {"give_feedback_by_link": {"score": "1"}, "get_item": {"key": "k"}}.get(operation.name)
     response = http.request(operation.method, path, json=body, params=params)
-    assert "run store is not available" in refused(declared, operation, 503, response)
+    assert "store is not available" in refused(declared, operation, 503, response)
     assert response.headers["retry-after"] == "1"
 
 

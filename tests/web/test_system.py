@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 import treadle_api.operations as op
-from tests.live import DEADLINE, serving
+from tests.live import DEADLINE, GRAPHS, serving
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 SERVED = {
@@ -220,3 +223,28 @@ def test_origins_can_be_limited(guarded: httpx.Client, origin: str, allowed: boo
     seen = guarded.get("/ok", headers={"origin": origin}).headers.get("access-control-allow-origin")
     assert seen == (origin if allowed else None)
     assert guarded.options("/runs", headers=ASKED | {"origin": origin}).status_code == (200 if allowed else 400)
+
+
+CLOSING = {
+    "disable_assistants": {"Assistants"},
+    "disable_runs": {"Stateless Runs", "Thread Runs"},
+    "disable_store": {"Store"},
+    "disable_threads": {"Threads"},
+}
+
+
+@pytest.mark.parametrize("switch", CLOSING)
+def test_closed_operations_are_not_there_and_not_in_the_document(tmp_path: Path, switch: str) -> None:
+    graphs = {"simple": f"{GRAPHS.with_name('graphs_under_test.py')}:simple"}
+    config = tmp_path / "langgraph.json"
+    config.write_text(json.dumps({"graphs": graphs, "http": {switch: True}}))
+    with serving(config) as live, live.client() as http:
+        paths = http.get("/openapi.json").json()["paths"]
+        for operation in op.ALL:
+            closed = operation.tag in CLOSING[switch]
+            assert (operation.method.lower() not in paths.get(operation.path, {})) == closed
+            path = re.sub(r"\{\w+\}", str(uuid4()), operation.path)
+            answer = http.request(operation.method, path, content=b"{" if operation.body_pointer else None)
+            absent = answer.json() in ({"detail": "Not Found"}, {"detail": "Method Not Allowed"})
+            assert absent == closed, (operation.name, answer.text)
+        assert http.get("/info").json()["flags"]["assistants"] == (switch != "disable_assistants")

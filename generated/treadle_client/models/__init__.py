@@ -16,13 +16,16 @@ from .config import Config
 from .error_response import ErrorResponse
 from .feedback_entry import FeedbackEntry
 from .feedback_given import FeedbackGiven
+from .found_item import FoundItem
 from .get_thread_include import GetThreadInclude
 from .give_feedback_by_link_score import GiveFeedbackByLinkScore
 from .health_check_check_db import HealthCheckCheckDb
 from .health_check_response import HealthCheckResponse
 from .interrupt import Interrupt
+from .item import Item
 from .join_run_stream_stream_mode import JoinRunStreamStreamMode
 from .join_thread_run_stream_stream_mode import JoinThreadRunStreamStreamMode
+from .list_namespace_response import ListNamespaceResponse
 from .list_thread_runs_select import ListThreadRunsSelect
 from .list_thread_runs_status import ListThreadRunsStatus
 from .listed_assistant import ListedAssistant
@@ -42,9 +45,15 @@ from .run_feedback import RunFeedback
 from .run_status import RunStatus
 from .runs_cancel import RunsCancel
 from .runs_cancel_status import RunsCancelStatus
+from .search_items_response import SearchItemsResponse
 from .selected_thread_state import SelectedThreadState
 from .send import Send
 from .server_info_response import ServerInfoResponse
+from .store_delete_request import StoreDeleteRequest
+from .store_list_namespaces_request import StoreListNamespacesRequest
+from .store_put_request import StorePutRequest
+from .store_search_request import StoreSearchRequest
+from .store_search_request_filter_type_0 import StoreSearchRequestFilterType0
 from .thread import Thread
 from .thread_create import ThreadCreate
 from .thread_create_if_exists import ThreadCreateIfExists
@@ -78,16 +87,19 @@ __all__ = (
     "ErrorResponse",
     "FeedbackEntry",
     "FeedbackGiven",
+    "FoundItem",
     "GetThreadInclude",
     "GiveFeedbackByLinkScore",
     "HealthCheckCheckDb",
     "HealthCheckResponse",
     "Interrupt",
+    "Item",
     "JoinRunStreamStreamMode",
     "JoinThreadRunStreamStreamMode",
     "ListedAssistant",
     "ListedRun",
     "ListedRunStatus",
+    "ListNamespaceResponse",
     "ListThreadRunsSelect",
     "ListThreadRunsStatus",
     "Run",
@@ -104,9 +116,15 @@ __all__ = (
     "RunsCancel",
     "RunsCancelStatus",
     "RunStatus",
+    "SearchItemsResponse",
     "SelectedThreadState",
     "Send",
     "ServerInfoResponse",
+    "StoreDeleteRequest",
+    "StoreListNamespacesRequest",
+    "StorePutRequest",
+    "StoreSearchRequest",
+    "StoreSearchRequestFilterType0",
     "Thread",
     "ThreadCreate",
     "ThreadCreateIfExists",

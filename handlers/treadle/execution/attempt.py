@@ -18,7 +18,7 @@ from treadle.execution.graph_input import graph_context, graph_input
 from treadle.execution.log_context import bind_run
 from treadle.execution.results import Results
 from treadle.execution.stream_modes import StreamModes, langgraph_modes, stream_chunks
-from treadle.graphs.checkpoints import Checkpoints, left_in_thread
+from treadle.graphs.checkpoints import Checkpoints, OpenGraphs, left_in_thread
 from treadle.graphs.loading import AnyPregel
 from treadle.storage.contract.runs import Outcome, RunRecord, Status
 from treadle.storage.contract.threads import ThreadState
@@ -47,6 +47,7 @@ class End:
 class Execution:
     """Runs the graphs of runs. Used on the graphs' event loops only."""
 
+    graphs: OpenGraphs
     checkpoints: Checkpoints
     deployment: Deployment
     feedback_links: FeedbackLinks
@@ -99,10 +100,8 @@ class _Attempt:
         if wait is not None:
             await wait()
         config = run_config(run, self._execution.deployment)
-        checkpoints = self._execution.checkpoints
-        async with checkpoints.graphs.open(run.graph_id, config) as graph:
-            if not run.temporary:
-                graph = self._kept = await checkpoints.keeping(graph)
+        async with self._execution.graphs.open(run.graph_id, config, keeping=not run.temporary) as graph:
+            self._kept = None if run.temporary else graph
             await self._follow(graph, config)
 
     async def _forget_earlier(self) -> None:

@@ -14,25 +14,30 @@ from treadle.encoding import encode
 from treadle.errors import StorageUnavailable
 from treadle.graphs.checkpointers import Savers
 from treadle.graphs.loading import AnyPregel, Graphs
+from treadle.graphs.stores import Stores
 from treadle.storage.contract.threads import ThreadState
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoints:
-    """The checkpointer of kept threads and the graphs that read it. Used on the graphs' event loop only."""
+class OpenGraphs:
+    """Opens graphs for runs and for reading states. Used on the graphs' event loops only."""
 
     graphs: Graphs
     savers: Savers
+    stores: Stores
 
     @asynccontextmanager
-    async def open(self, graph_id: str, config: RunnableConfig) -> AsyncIterator[AnyPregel]:
-        """The graph with the checkpointer."""
-        async with self.graphs.open(graph_id, config) as graph:
-            yield await self.keeping(graph)
+    async def open(self, graph_id: str, config: RunnableConfig, *, keeping: bool) -> AsyncIterator[AnyPregel]:
+        """The graph with the store and, if it is to keep its thread, with the checkpointer."""
+        async with self.graphs.open(graph_id, config, await self.stores.here()) as graph:
+            yield graph.copy(update={"checkpointer": await self.savers.here()}) if keeping else graph
 
-    async def keeping(self, graph: AnyPregel) -> AnyPregel:
-        """The graph, so that it writes checkpoints."""
-        return graph.copy(update={"checkpointer": await self.savers.here()})
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """The checkpoints of kept threads. Used on the graphs' event loops only."""
+
+    savers: Savers
 
     async def exist(self, thread_id: str) -> bool:
         """Whether there is a checkpoint of the thread."""

@@ -13,7 +13,8 @@ import structlog
 from dotenv import dotenv_values
 
 from treadle.errors import ConfigError
-from treadle.graphs.unserved import keys_without_effect, refuse_restrictions, section
+from treadle.graphs.store_config import StoreConfig, read_store
+from treadle.graphs.unserved import closed_tags, keys_without_effect, refuse_restrictions, section
 
 FILE = "langgraph.json"
 _JAVASCRIPT = (".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx")
@@ -41,6 +42,9 @@ class GraphsConfig:
     env: dict[str, str]
     required_env: tuple[str, ...]
     """Variables that the environment has to bring."""
+    store: StoreConfig
+    closed: frozenset[str]
+    """The tags of the operations that are not to be served."""
     webhooks: Any
     """The section about webhooks, as it came; None if there is none."""
     unserved: tuple[str, ...]
@@ -91,6 +95,8 @@ def read_config(path: Path) -> GraphsConfig:
         dependencies=_dependencies(path, document.get("dependencies", []), missing),
         env={**_thread_ttl(path, section(path, document, "checkpointer").get("ttl")), **env},
         required_env=required,
+        store=read_store(path, section(path, document, "store")),
+        closed=closed_tags(section(path, document, "http")),
         webhooks=document.get("webhooks"),
         unserved=keys_without_effect(document),
         missing=tuple(missing),

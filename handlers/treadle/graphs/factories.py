@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from functools import partial
-from typing import Any, TypeAlias, get_origin
+from typing import Any, TypeAlias, cast, get_origin
 
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
+from langgraph.runtime import Runtime
+from langgraph.store.base import BaseStore
 
 from treadle.errors import GraphError
 
 Made: TypeAlias = Pregel[Any, Any, Any, Any] | StateGraph[Any, Any, Any, Any]
+# Where LangGraph keeps the runtime of a run in its config.
+_RUNTIME = "__pregel_runtime"
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -32,16 +43,12 @@ class Factory:
         self._taker = _config_parameter(self._function, where)
 
     @asynccontextmanager
-    async def make(self, config: RunnableConfig) -> AsyncIterator[Made]:
+    async def make(self, config: RunnableConfig, store: BaseStore) -> AsyncIterator[Made]:
         """The graph or builder for one run, until the block is left. Raises the exceptions of the author's code."""
         async with AsyncExitStack() as stack:
-            made = self._called(config)
-            if inspect.isawaitable(made):
-                made = await made
-            if isinstance(made, AbstractAsyncContextManager):
-                made = await stack.enter_async_context(made)
-            elif isinstance(made, AbstractContextManager):
-                made = stack.enter_context(made)
+            with _inside_a_run(config, store):
+                made = self._called(config)
+                made = await entered(made, stack)
             if not isinstance(made, (Pregel, StateGraph)):
                 raise GraphError(f"{self._where}: the factory returned a {type(made).__name__}, which is no graph")
             yield made
@@ -52,6 +59,28 @@ class Factory:
         if self._taker.kind is inspect.Parameter.POSITIONAL_ONLY:
             return self._function(config)
         return self._function(**{self._taker.name: config})
+
+
+async def entered(made: Any, stack: AsyncExitStack) -> Any:
+    """What an author's callable gave, awaited if it is awaitable, and entered if it is a context manager."""
+    if inspect.isawaitable(made):
+        made = await made
+    if isinstance(made, AbstractAsyncContextManager):
+        return await stack.enter_async_context(made)
+    return stack.enter_context(made) if isinstance(made, AbstractContextManager) else made
+
+
+@contextmanager
+def _inside_a_run(config: RunnableConfig, store: BaseStore) -> Iterator[None]:
+    """Let `get_store()`, `get_config()` and `get_runtime()` work as they do in a node."""
+    configurable = {**config["configurable"], _RUNTIME: Runtime(store=store)}
+    # Without the run's id: what a factory calls is not the run itself.
+    inherited = {key: value for key, value in config.items() if key != "run_id"}
+    token = var_child_runnable_config.set(cast(RunnableConfig, {**inherited, "configurable": configurable}))
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
 
 
 def _no_factory(value: Any) -> str | None:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import os
-import re
-import sys
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
-from pathlib import Path
-from types import ModuleType
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
+from langgraph.store.base import BaseStore
 
 from treadle.errors import GraphError
 from treadle.graphs.config import GraphsConfig, GraphSpec
 from treadle.graphs.factories import Factory, Made
+from treadle.graphs.modules import load_attribute
+from treadle.graphs.stores import load_store
 from treadle.tracebacks import in_one_line
 
 AnyPregel = Pregel[Any, Any, Any, Any]
@@ -32,9 +28,12 @@ class Graphs:
 
     def __init__(self, config: GraphsConfig) -> None:
         self.config = config
+        self.store = load_store(config.folder, config.store)
         self.names: dict[str, str] = {}
         """Graph id -> the name that the author gave the graph, or its id."""
         self._sources: dict[str, AnyPregel | Factory] = {}
+        self._with_store: dict[tuple[str, int], AnyPregel] = {}
+        """By graph id and the store's `id()`, which stays its own: the graph has the store."""
         for graph_id, spec in config.graphs.items():
             loaded = _load(config, graph_id, spec)
             self.names[graph_id] = _name(loaded) or graph_id
@@ -46,21 +45,26 @@ class Graphs:
         return tuple(self._sources)
 
     @asynccontextmanager
-    async def open(self, graph_id: str, config: RunnableConfig) -> AsyncIterator[AnyPregel]:
-        """The graph for one run, without a checkpointer of its own; a factory is called anew for each run."""
+    async def open(self, graph_id: str, config: RunnableConfig, store: BaseStore) -> AsyncIterator[AnyPregel]:
+        """The graph for one run, without a checkpointer of its own, and with `store` if it has no store of its own.
+
+        A factory is called anew for each run.
+        """
         source = self._sources[graph_id]
         if isinstance(source, Pregel):
-            yield source
+            # Once for each store: a copy takes a good part of the time that a small run does.
+            if (graph_id, id(store)) not in self._with_store:
+                self._with_store[graph_id, id(store)] = _with_store(source, store)
+            yield self._with_store[graph_id, id(store)]
             return
-        async with source.make(config) as made:
-            yield _runnable(graph_id, made)
+        async with source.make(config, store) as made:
+            yield _with_store(_runnable(graph_id, made), store)
 
 
 def _load(config: GraphsConfig, graph_id: str, spec: GraphSpec) -> AnyPregel | Factory:
-    location, _, attribute = spec.path.rpartition(":")
     where = f"{config.path}: graphs.{graph_id} ({spec.path})"
     try:
-        value = getattr(_module(config.folder, location), attribute)
+        value = load_attribute(config.folder, spec.path)
         if isinstance(value, StateGraph):
             value = value.compile()
     except KeyboardInterrupt:
@@ -76,46 +80,8 @@ def _name(loaded: AnyPregel | Factory) -> str | None:
     return loaded.name if isinstance(loaded, Pregel) and loaded.name != Pregel.name else None
 
 
-def _module(folder: Path, location: str) -> ModuleType:
-    """Import a module by path or by name; a file is imported once, however many graphs it holds."""
-    if not location.endswith(".py"):
-        return importlib.import_module(location)
-    path = (folder / location).resolve()
-    for module in tuple(sys.modules.values()):
-        if getattr(module, "__file__", None) == str(path) and not _is_main(module):
-            return module
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}")
-    name = _module_name(folder, path)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python module")
-    module = importlib.util.module_from_spec(spec)
-    with ExitStack() as undo:
-        sys.modules[name] = module  # before it runs: annotations and pickles look their module up
-        undo.callback(sys.modules.pop, name, None)  # an import must not find half a module
-        spec.loader.exec_module(module)
-        undo.pop_all()
-    return module
-
-
-def _module_name(folder: Path, path: Path) -> str:
-    """The name by which other modules of the project import a file, or else one that hides no other module.
-
-    It is the same in every process: what a thread has kept names the modules of its classes.
-    """
-    if path.parent == folder and path.stem.isidentifier() and path.stem not in sys.modules:
-        found = importlib.util.find_spec(path.stem)
-        if found is not None and found.origin == str(path):
-            return path.stem
-    name = "treadle_graph_" + re.sub(r"\W", "_", os.path.relpath(path.with_suffix(""), folder))
-    while name in sys.modules:
-        name += "_"
-    return name
-
-
-def _is_main(module: ModuleType) -> bool:
-    return module.__name__ == "__main__"
+def _with_store(graph: AnyPregel, store: BaseStore) -> AnyPregel:
+    return graph if graph.store is not None else graph.copy(update={"store": store})
 
 
 def _runnable(graph_id: str, value: Made) -> AnyPregel:

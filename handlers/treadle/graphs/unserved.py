@@ -6,23 +6,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import treadle_api.operations as op
 from treadle.errors import ConfigError
 
 Json = dict[str, Any]
 Known: TypeAlias = Mapping[str, "Known | None"]
-# The switches of `http`, and where the routes begin that they close.
-_CLOSED_BY = {
-    "disable_a2a": "/a2a",
-    "disable_assistants": "/assistants",
-    "disable_event_streaming": "/threads/{thread_id}/stream/events",
-    "disable_mcp": "/mcp",
-    "disable_meta": "/info",
-    "disable_runs": "/runs",
-    "disable_store": "/store",
-    "disable_threads": "/threads",
-    "disable_ui": "/ui",
+# The switches of `http` that close operations, and the tags of these.
+CLOSED_BY = {
+    "disable_assistants": ("Assistants",),
+    "disable_runs": ("Stateless Runs", "Thread Runs"),
+    "disable_store": ("Store",),
+    "disable_threads": ("Threads",),
 }
+# Those that close what is not served here.
+_CLOSED_ANYWAY = ("disable_a2a", "disable_event_streaming", "disable_mcp", "disable_ui")
 # Keys for building an image of the official server.
 _ABOUT_IMAGES = (
     "$schema",
@@ -43,9 +39,13 @@ _CARRIED_OUT: Known = {
     **dict.fromkeys(_ABOUT_IMAGES),
     **dict.fromkeys(("dependencies", "env", "webhooks")),
     "checkpointer": {"ttl": dict.fromkeys(("strategy", "default_ttl", "sweep_interval_minutes", "sweep_limit"))},
-    "http": dict.fromkeys(("configurable_headers", *_CLOSED_BY)),
+    "http": dict.fromkeys(("configurable_headers", *CLOSED_BY, *_CLOSED_ANYWAY)),
     "priority": {},
-    "store": {},
+    "store": {
+        "path": None,
+        "index": dict.fromkeys(("dims", "embed", "fields")),
+        "ttl": dict.fromkeys(("default_ttl", "refresh_on_read", "sweep_interval_minutes")),
+    },
 }
 _GRAPH: Known = dict.fromkeys(("path", "description"))
 
@@ -66,6 +66,11 @@ def refuse_restrictions(path: Path, document: Json) -> None:
             f"{path}: {key} is not supported by this version of Treadle, and to serve without it would open what it "
             f"closes; remove it{hint}"
         )
+
+
+def closed_tags(http: Json) -> frozenset[str]:
+    """The tags of the operations that the section `http` closes."""
+    return frozenset(tag for switch, tags in CLOSED_BY.items() if http.get(switch) for tag in tags)
 
 
 def keys_without_effect(document: Json) -> tuple[str, ...]:
@@ -89,18 +94,12 @@ def _openings(http: Json) -> Iterator[tuple[str, str]]:
         if http.get(key):
             yield f"http.{key}", ""
     for key, value in http.items():
-        if key.startswith("disable_") and value and _is_open(key):
-            yield f"http.{key}", "; a proxy can close routes" if key in _CLOSED_BY else ""
+        if key.startswith("disable_") and value and key not in (*CLOSED_BY, *_CLOSED_ANYWAY):
+            yield f"http.{key}", "; a proxy can close routes"
     headers = http.get("configurable_headers") or {}
     for key in ("includes", "include"):  # values that a proxy vouches for could be given in the body
         if not isinstance(headers, dict) or headers.get(key):
             yield "http.configurable_headers", ""
-
-
-def _is_open(switch: str) -> bool:
-    """Whether the routes that a switch disables are served here. An unknown switch counts as one that they are."""
-    closed = _CLOSED_BY.get(switch)
-    return closed is None or any(operation.path.startswith(closed) for operation in op.ALL)
 
 
 def _formats(serde: Json) -> Iterator[tuple[str, str]]:

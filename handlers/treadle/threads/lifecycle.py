@@ -27,7 +27,7 @@ from treadle.errors import (
 from treadle.execution.config import Deployment, graph_config
 from treadle.execution.graph_input import graph_command
 from treadle.execution.own_threads import busy_thread
-from treadle.graphs.checkpoints import Checkpoints, left_in_thread
+from treadle.graphs.checkpoints import Checkpoints, OpenGraphs, left_in_thread
 from treadle.graphs.event_loops import GraphLoop
 from treadle.graphs.loading import AnyPregel
 from treadle.runs.lifecycle import Runs
@@ -57,6 +57,7 @@ class Threads:
         self,
         storage: Storage,
         runs: Runs,
+        graphs: OpenGraphs,
         checkpoints: Checkpoints,
         loop: GraphLoop,
         deployment: Deployment,
@@ -64,6 +65,7 @@ class Threads:
     ) -> None:
         self._storage = storage
         self._runs = runs
+        self._graphs = graphs
         self._checkpoints = checkpoints
         self._loop = loop
         self._deployment = deployment
@@ -215,7 +217,8 @@ class Threads:
 
     def _opened(self, record: ThreadRecord) -> AbstractAsyncContextManager[AnyPregel]:
         config = record.graph_config and graph_config(record.graph_config, self._deployment, attempt=1)
-        return self._checkpoints.open(record.graph_id or "", config or _checkpoint_config(record.thread_id))
+        config = config or _checkpoint_config(record.thread_id)
+        return self._graphs.open(record.graph_id or "", config, keeping=True)
 
     async def _write(self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps]) -> ThreadState:
         """Write the supersteps as checkpoints, all or none. On the graphs' loop."""

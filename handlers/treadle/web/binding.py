@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from importlib.resources import files
 from math import inf
@@ -129,9 +130,13 @@ class Contract:
         """The document of the operations that this version serves."""
         return cls(orjson.loads(files("treadle_api").joinpath("openapi.json").read_bytes()))
 
-    def published(self, *, needs_key: bool) -> dict[str, Any]:
-        """The document as it is true of this server: that requests need a key, only if they do."""
-        return {name: part for name, part in self.document.items() if needs_key or name != "security"}
+    def published(self, *, needs_key: bool, closed: AbstractSet[str]) -> dict[str, Any]:
+        """The document as it is true of this server: with the need for a key only if there is one, and without the
+        operations that have a closed tag.
+        """
+        paths = {path: _open_operations(item, closed) for path, item in self.document["paths"].items()}
+        document = {**self.document, "paths": {path: item for path, item in paths.items() if item}}
+        return {name: part for name, part in document.items() if needs_key or name != "security"}
 
     def validator(self, pointer: str) -> Validator:
         """The validator of the schema at a JSON pointer."""
@@ -139,6 +144,11 @@ class Contract:
         reference = CONTRACT + quote(pointer, safe="#/~")
         compiled: Validator = validator_for({"$ref": reference}, registry=self._schemas)
         return compiled
+
+
+def _open_operations(item: dict[str, Any], closed: AbstractSet[str]) -> dict[str, Any]:
+    """The operations of a path without those that have a closed tag."""
+    return {method: operation for method, operation in item.items() if not closed & set(operation["tags"])}
 
 
 class Endpoint:

@@ -63,6 +63,8 @@ def _value(parameter: Parameter, texts: list[str]) -> Any:
     text = texts[-1]
     if parameter.kind == "array":
         return _list(texts)
+    if parameter.kind == "repeated":
+        return texts
     if parameter.kind == "boolean":
         return _BOOLEANS.get(text.lower(), text)
     if parameter.kind == "number":

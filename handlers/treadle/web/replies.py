@@ -93,13 +93,13 @@ class Json(Encoded[R_co]):
 class Empty(Reply[R_co]):
     """A status without a body."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, *, headers: Mapping[str, str] | None = None) -> None:
         self._status = status
+        # A 204 must not have a length; other statuses need one, so that the connection can be used again.
+        self._headers = raw_headers(headers) + ([] if status == 204 else [(b"content-length", b"0")])
 
     def start(self) -> Message:
-        # A 204 must not have a length; other statuses need one, so that the connection can be used again.
-        headers = [] if self._status == 204 else [(b"content-length", b"0")]
-        return {"type": "http.response.start", "status": self._status, "headers": headers}
+        return {"type": "http.response.start", "status": self._status, "headers": self._headers}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.head(send)

@@ -16,6 +16,7 @@ from treadle.web.cancelling import CancelHandlers
 from treadle.web.feedback import MOST_FEEDBACK_BYTES, FeedbackHandlers, read_feedback
 from treadle.web.joining import RunHandlers
 from treadle.web.stateless import StatelessRunHandlers
+from treadle.web.store import StoreHandlers
 from treadle.web.system import SystemHandlers
 from treadle.web.threads import ThreadHandlers
 
@@ -29,6 +30,7 @@ def bindings(
     control: CancelHandlers,
     threads: ThreadHandlers,
     assistants: AssistantHandlers,
+    store: StoreHandlers,
     feedback: FeedbackHandlers,
     system: SystemHandlers,
 ) -> list[Binding]:
@@ -39,6 +41,11 @@ def bindings(
         bind(op.openapi_document, system.openapi_document),
         bind(op.search_assistants, assistants.search_assistants),
         bind(op.get_assistant, assistants.get_assistant),
+        bind(op.put_item, store.put_item),
+        bind(op.get_item, store.get_item),
+        bind(op.delete_item, store.delete_item),
+        bind(op.search_items, store.search_items),
+        bind(op.list_namespaces, store.list_namespaces),
         bind(op.create_run, stateless.create_run),
         bind(op.wait_run, stateless.wait_run),
         bind(op.stream_run, stateless.stream_run),

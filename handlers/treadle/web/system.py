@@ -31,7 +31,7 @@ class SystemHandlers:
 
     async def server_info(self, call: Call[op.ServerInfoBody, op.ServerInfoParameters]) -> Reply[op.ServerInfoResult]:
         """Answer with versions and features."""
-        tags = {operation.tag for operation in op.ALL}
+        tags = {tag for item in self._document["paths"].values() for each in item.values() for tag in each["tags"]}
         unknown = ("project_id", "host_revision_id", "revision_id", "tenant_id")
         host = {"kind": "self-hosted", **dict.fromkeys(unknown)}
         return Json(

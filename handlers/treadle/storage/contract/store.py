@@ -35,6 +35,8 @@ class Storage:
     changes: Changes
     checkpoints: Path | None
     """The file for the checkpoints of kept threads; None: they are in memory."""
+    items: Path | None
+    """The file for the items that graphs store; None: they are in memory."""
     durable: bool
     close: Callable[[], Coroutine[Any, Any, None]]
     """Writes what is waiting, and closes files and connections."""

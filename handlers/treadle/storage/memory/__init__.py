@@ -54,6 +54,7 @@ async def open_memory(settings: Settings, clock: Callable[[], float]) -> Storage
         events,
         NoChanges(),
         checkpoints=None,
+        items=None,
         durable=False,
         close=_close,
     )

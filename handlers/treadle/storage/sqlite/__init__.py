@@ -63,6 +63,7 @@ async def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Calla
         events,
         changes,
         checkpoints=path.with_name("checkpoints.db"),
+        items=path.with_name("items.db"),
         durable=True,
         close=partial(_close, events, changes, database, ownership),
     )

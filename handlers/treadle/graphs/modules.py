@@ -1,0 +1,61 @@
+"""The author's modules: found by path or by name, imported once."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import re
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+def load_attribute(folder: Path, spec: str) -> Any:
+    """What `./file.py:attribute` or `module:attribute` names. Raises the exceptions of the author's code."""
+    location, _, attribute = spec.rpartition(":")
+    return getattr(_module(folder, location), attribute)
+
+
+def _module(folder: Path, location: str) -> ModuleType:
+    """Import a module by path or by name; a file is imported once, however many graphs it holds."""
+    if not location.endswith(".py"):
+        return importlib.import_module(location)
+    path = (folder / location).resolve()
+    for module in tuple(sys.modules.values()):
+        if getattr(module, "__file__", None) == str(path) and not _is_main(module):
+            return module
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    name = _module_name(folder, path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python module")
+    module = importlib.util.module_from_spec(spec)
+    with ExitStack() as undo:
+        sys.modules[name] = module  # before it runs: annotations and pickles look their module up
+        undo.callback(sys.modules.pop, name, None)  # an import must not find half a module
+        spec.loader.exec_module(module)
+        undo.pop_all()
+    return module
+
+
+def _module_name(folder: Path, path: Path) -> str:
+    """The name by which other modules of the project import a file, or else one that hides no other module.
+
+    It is the same in every process: what a thread has kept names the modules of its classes.
+    """
+    if path.parent == folder and path.stem.isidentifier() and path.stem not in sys.modules:
+        found = importlib.util.find_spec(path.stem)
+        if found is not None and found.origin == str(path):
+            return path.stem
+    name = "treadle_graph_" + re.sub(r"\W", "_", os.path.relpath(path.with_suffix(""), folder))
+    while name in sys.modules:
+        name += "_"
+    return name
+
+
+def _is_main(module: ModuleType) -> bool:
+    return module.__name__ == "__main__"

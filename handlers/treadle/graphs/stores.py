@@ -1,0 +1,224 @@
+"""The store that graphs get: Treadle's own, or one of the author's (`store.path` in `langgraph.json`)."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langchain_core.embeddings import Embeddings
+from langgraph.store.base import BaseStore, Op, Result
+from langgraph.store.base.embed import ensure_embeddings
+
+from treadle.errors import GraphError
+from treadle.graphs.factories import entered
+from treadle.graphs.items import Index, ItemStore
+from treadle.graphs.modules import load_attribute
+from treadle.graphs.store_config import StoreConfig
+from treadle.tracebacks import in_one_line
+
+# Seconds that the author's store may take to close.
+CLOSING = 5.0
+
+
+class Stores(ABC):
+    """The store of all graphs, as the code on an event loop may use it."""
+
+    indexed: bool
+    """Whether items are indexed for semantic search, as far as is known: of the author's own store it is not."""
+
+    @abstractmethod
+    async def here(self) -> BaseStore:
+        """The store for code on the running loop. Raises GraphError if the author's own cannot be opened."""
+
+    @abstractmethod
+    async def sweep_forever(self) -> None:
+        """Delete items whose lifetime is over, now and then."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the store. Called while the loops still run."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedStore:
+    """The section `store` of the configuration, with the author's code that it names."""
+
+    config: StoreConfig
+    source: Any = None
+    """What `path` names: a store, or a callable that gives one."""
+    index: Index | None = None
+
+
+def load_store(folder: Path, config: StoreConfig) -> LoadedStore:
+    """Load what the section names. Raises GraphError for an `embed` or a `path` that cannot be loaded."""
+    if config.path is not None:
+        return LoadedStore(config, _loaded(folder, config.path, f"{config.where}.path"))
+    if config.embed is None:
+        return LoadedStore(config)
+    return LoadedStore(config, index=Index(_embeddings(folder, config, config.embed), config.dims, config.fields))
+
+
+def open_stores(loaded: LoadedStore, file: Path | None, home: asyncio.AbstractEventLoop) -> Stores:
+    """The store that the configuration asks for: Treadle's own in `file` or in memory, or the author's on `home`."""
+    config = loaded.config
+    if config.path is not None:
+        return CustomStores(loaded.source, config, home)
+    return OwnStores(ItemStore(file, loaded.index, config.ttl), config.sweep_period)
+
+
+class OwnStores(Stores):
+    """Treadle's own store, which any loop may use."""
+
+    def __init__(self, items: ItemStore, sweep_period: float) -> None:
+        self._items = items
+        self.indexed = items.indexed
+        self._sweep_period = sweep_period
+
+    async def here(self) -> BaseStore:
+        return self._items
+
+    async def sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._sweep_period)
+            await asyncio.to_thread(self._items.sweep)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._items.close)
+
+
+class CustomStores(Stores):
+    """A store of the author's, opened once, on the graphs' home loop; elsewhere it is called through that loop."""
+
+    def __init__(self, source: Any, config: StoreConfig, home: asyncio.AbstractEventLoop) -> None:
+        self.indexed = True
+        self._source = source
+        self._where = f"{config.where}.path ({config.path})"
+        self._home = home
+        self._opened: asyncio.Future[BaseStore] | None = None
+        self._holding: asyncio.Task[None] | None = None
+        self._elsewhere: dict[asyncio.AbstractEventLoop, StoreElsewhere] = {}
+
+    async def here(self) -> BaseStore:
+        loop = asyncio.get_running_loop()
+        if loop is self._home:
+            return await self._on_home_loop()
+        if loop not in self._elsewhere:
+            store = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._on_home_loop(), self._home))
+            self._elsewhere[loop] = StoreElsewhere(store, self._home)
+        return self._elsewhere[loop]
+
+    async def sweep_forever(self) -> None:
+        """The author's store has lifetimes of its own, if any."""
+
+    async def close(self) -> None:
+        closing = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._let_go(), self._home))
+        with suppress(TimeoutError):  # a graph may block the loop
+            await asyncio.wait_for(closing, timeout=CLOSING)
+
+    async def _on_home_loop(self) -> BaseStore:
+        if self._opened is None or (self._opened.done() and self._opened.exception() is not None):
+            self._opened = asyncio.get_running_loop().create_future()
+            self._holding = asyncio.create_task(self._hold(self._opened))
+        return await asyncio.shield(self._opened)
+
+    async def _hold(self, opened: asyncio.Future[BaseStore]) -> None:
+        """Open the store, and close it when this task is cancelled: a context manager may ask for one task."""
+        async with AsyncExitStack() as stack:
+            try:
+                opened.set_result(await self._open(stack))
+            except Exception as error:
+                opened.set_exception(error)
+                return
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    async def _let_go(self) -> None:
+        if self._holding is not None:
+            self._holding.cancel()
+            await asyncio.wait([self._holding])
+
+    async def _open(self, stack: AsyncExitStack) -> BaseStore:
+        try:
+            made = self._source
+            if not isinstance(made, BaseStore):
+                made = await entered(made() if callable(made) else made, stack)
+        except Exception as error:  # the author's code runs here
+            raise GraphError(f"{self._where}: {in_one_line(error)}") from error
+        if not isinstance(made, BaseStore):
+            raise GraphError(f"{self._where}: a {type(made).__name__} is no store; name a langgraph BaseStore")
+        return made
+
+
+class StoreElsewhere(BaseStore):
+    """A store that belongs to another event loop."""
+
+    def __init__(self, store: BaseStore, loop: asyncio.AbstractEventLoop) -> None:
+        self._store = store
+        self._loop = loop
+        self.supports_ttl = store.supports_ttl
+        self.ttl_config = store.ttl_config
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        return self._store.batch(ops)
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        calling = asyncio.run_coroutine_threadsafe(_abatch(self._store, ops), self._loop)
+        return await asyncio.wrap_future(calling)
+
+
+async def _abatch(store: BaseStore, ops: Iterable[Op]) -> list[Result]:
+    return await store.abatch(ops)
+
+
+def _loaded(folder: Path, spec: str, where: str) -> Any:
+    try:
+        return load_attribute(folder, spec)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the author's code runs here, and may raise anything
+        raise GraphError(f"{where} ({spec}): {in_one_line(error)}") from error
+
+
+def _embeddings(folder: Path, store: StoreConfig, embed: str) -> Embeddings:
+    where = f"{store.where}.index.embed"
+    if ".py:" not in embed:
+        try:
+            return ensure_embeddings(embed)
+        except Exception as error:  # whatever the provider's package raises
+            raise GraphError(f"{where} ({embed}): {in_one_line(error)}") from error
+    loaded = _loaded(folder, embed, where)
+    if isinstance(loaded, Embeddings):
+        return loaded
+    if not callable(loaded):
+        raise GraphError(f"{where} ({embed}): a {type(loaded).__name__} embeds nothing; name a function or Embeddings")
+    if inspect.iscoroutinefunction(loaded) or inspect.iscoroutinefunction(getattr(loaded, "__call__", None)):  # noqa: B004
+        return AsyncEmbeddings(loaded)
+    return ensure_embeddings(loaded)
+
+
+class AsyncEmbeddings(Embeddings):
+    """An `async` function as embeddings that synchronous nodes can use too."""
+
+    def __init__(self, function: Callable[[list[str]], Any]) -> None:
+        self._function = function
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        vectors: list[list[float]] = await self._function(texts)
+        return vectors
+
+    async def aembed_query(self, text: str) -> list[float]:
+        return (await self.aembed_documents([text]))[0]
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        with ThreadPoolExecutor(1) as own:  # this thread's event loop may be running
+            return own.submit(asyncio.run, self.aembed_documents(texts)).result()
+
+    def embed_query(self, text: str) -> list[float]:
+        return self.embed_documents([text])[0]

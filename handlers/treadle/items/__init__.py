@@ -1,0 +1,1 @@
+"""Items: what graphs and clients keep in the store, beside any thread."""

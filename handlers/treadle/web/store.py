@@ -1,0 +1,75 @@
+"""Operations on the items of the store."""
+
+from __future__ import annotations
+
+import treadle_api.operations as op
+from treadle.errors import InvalidRequest
+from treadle.items.items import Items
+from treadle.web.binding import Call
+from treadle.web.replies import Empty, Json, Reply, ignored_header
+
+
+class StoreHandlers:
+    """Handlers of the operations below `/store`."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+
+    async def put_item(self, call: Call[op.PutItemBody, op.PutItemParameters]) -> Reply[op.PutItemResult]:
+        """Store an item."""
+        body = call.body
+        lifetime = {"ttl": body.ttl} if "ttl" in body.model_fields_set else {}
+        await self._items.put(body.namespace, body.key, body.value, index=body.index, **lifetime)
+        return Empty(204, headers=ignored_header(self._ignored(call.unknown, index=body.index not in (None, False))))
+
+    async def get_item(self, call: Call[op.GetItemBody, op.GetItemParameters]) -> Reply[op.GetItemResult]:
+        """Answer with the item, or with null."""
+        parameters = call.parameters
+        namespace = _parts(parameters.namespace or [])
+        return Json(await self._items.get(namespace, parameters.key, refresh_ttl=parameters.refresh_ttl))
+
+    async def delete_item(self, call: Call[op.DeleteItemBody, op.DeleteItemParameters]) -> Reply[op.DeleteItemResult]:
+        """Delete the item, if there is one."""
+        await self._items.delete(call.body.namespace or (), call.body.key)
+        return Empty(204, headers=ignored_header(call.unknown))
+
+    async def search_items(
+        self, call: Call[op.SearchItemsBody, op.SearchItemsParameters]
+    ) -> Reply[op.SearchItemsResult]:
+        """Answer with a page of items."""
+        body = call.body
+        items = await self._items.search(
+            body.namespace_prefix or (),
+            query=body.query,
+            filter=body.filter,
+            limit=body.limit,
+            offset=body.offset,
+            refresh_ttl=body.refresh_ttl,
+        )
+        return Json({"items": items}, headers=ignored_header(self._ignored(call.unknown, query=bool(body.query))))
+
+    async def list_namespaces(
+        self, call: Call[op.ListNamespacesBody, op.ListNamespacesParameters]
+    ) -> Reply[op.ListNamespacesResult]:
+        """Answer with a page of namespaces."""
+        body = call.body
+        namespaces = await self._items.namespaces(
+            prefix=body.prefix or (),
+            suffix=body.suffix or (),
+            max_depth=body.max_depth,
+            limit=body.limit,
+            offset=body.offset,
+        )
+        return Json({"namespaces": namespaces}, headers=ignored_header(call.unknown))
+
+    def _ignored(self, unknown: list[str], **given: bool) -> list[str]:
+        """The fields that nothing reads: unknown ones, and those about an index if there is none."""
+        return unknown if self._items.indexed else [*unknown, *(name for name, value in given.items() if value)]
+
+
+def _parts(texts: list[str]) -> list[str]:
+    """The parts of a namespace, each as a value, or several in one with periods between them."""
+    parts = [part for text in texts if text for part in text.split(".")]
+    if not all(parts):
+        raise InvalidRequest("namespace: a part must not be empty")
+    return parts
