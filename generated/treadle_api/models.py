@@ -251,7 +251,7 @@ class StoreSearchRequest(BaseModel):
     """
     filter: dict[str, Any] | None = None
     """
-    Values by field, all of which an item must have; or, for a field, an object of `$eq`, `$ne`, `$gt`, `$gte`, `$lt` and `$lte`. Names of fields consist of letters, digits and `_ . -`.
+    Values by field, all of which an item must have; or, for a field, an object of `$eq`, `$ne`, `$gt`, `$gte`, `$lt` and `$lte`. Names of fields consist of letters, digits, `_` and `-`; a period leads into an object.
     """
     limit: Integer = 10
     """

@@ -18,6 +18,10 @@ INDEX = {"embed": "./words.py:embed", "dims": 2}
 WORDS = """
 import os
 number = 5
+def leaving(): raise SystemExit("no")
+async def giving_up():
+    import asyncio
+    raise asyncio.CancelledError
 def embed(texts): return [[1.0, 2.0] for text in texts]
 def wrongly(texts): return [[1.0] for text in texts]
 def failing(texts): raise KeyError(texts[0])
@@ -85,7 +89,13 @@ def test_a_section_that_cannot_be_used_is_refused(tmp_path: Path, store: Any, sa
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("number", "a int is no store"), ("embed", "TypeError"), ("late_object", "TypeError")],
+    [
+        ("number", "a int is no store"),
+        ("leaving", "SystemExit"),
+        ("giving_up", "CancelledError"),
+        ("embed", "TypeError"),
+        ("late_object", "TypeError"),
+    ],
 )
 def test_a_path_that_gives_no_store_is_named_when_a_run_needs_it(tmp_path: Path, name: str, said: str) -> None:
     config = with_store(tmp_path, {"path": f"./words.py:{name}"})

@@ -147,6 +147,13 @@ def test_a_page_of_many_by_meaning_is_full(http: httpx.Client, space: list[str])
     assert keys(search(http, namespace_prefix=space, query="sea", limit=5, offset=30)) == expected[30:35]
 
 
+def test_an_item_with_many_vectors_hides_no_other(http: httpx.Client, space: list[str]) -> None:
+    put(http, space, "many", {"texts": ["sea " * number for number in range(1, 31)]}, index=["texts[*]"])
+    for key in ("one", "two"):
+        put(http, space, key, {"text": "sea hill"})
+    assert sorted(keys(search(http, namespace_prefix=space, query="sea"))) == ["many", "one", "two"]
+
+
 @shows("list_namespaces", "prefix suffix max_depth limit offset 200")
 def test_namespaces(http: httpx.Client, space: list[str]) -> None:
     for parts in (["b", "x"], ["a"], ["a", "x", "deep"], ["a", "y"], ["ab", "x"]):
@@ -184,6 +191,14 @@ def test_an_item_lives_as_long_as_it_was_given(http: httpx.Client, space: list[s
     assert left == {"read", "found", "for ever", "long"}
     assert get(http, [*space, "brief"], "k", refresh_ttl="false") is None
     assert namespaces(http, prefix=[*space, "brief"]) == []
+
+
+def test_an_item_that_is_put_after_its_time_is_new(http: httpx.Client, space: list[str]) -> None:
+    put(http, space, "k", {}, ttl=0.001)
+    before = get(http, space, "k")["created_at"]
+    time.sleep(2)
+    put(http, space, "k", {})
+    assert get(http, space, "k")["created_at"] > before
 
 
 def test_lifetimes_as_configured(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class StoreSearchRequest:
     """ First parts of the namespaces to search, or `null`. """
     filter_: None | StoreSearchRequestFilterType0 | Unset = UNSET
     """ Values by field, all of which an item must have; or, for a field, an object of `$eq`, `$ne`, `$gt`, `$gte`,
-    `$lt` and `$lte`. Names of fields consist of letters, digits and `_ . -`. """
+    `$lt` and `$lte`. Names of fields consist of letters, digits, `_` and `-`; a period leads into an object. """
     limit: int | Unset = UNSET
     """ Page size; default 10. """
     offset: int | Unset = UNSET

@@ -14,7 +14,7 @@ T = TypeVar("T", bound="StoreSearchRequestFilterType0")
 @_attrs_define
 class StoreSearchRequestFilterType0:
     """Values by field, all of which an item must have; or, for a field, an object of `$eq`, `$ne`, `$gt`, `$gte`, `$lt`
-    and `$lte`. Names of fields consist of letters, digits and `_ . -`.
+    and `$lte`. Names of fields consist of letters, digits, `_` and `-`; a period leads into an object.
 
     """
 

@@ -8,7 +8,8 @@ import threading
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from math import hypot
@@ -23,7 +24,6 @@ from langgraph.store.base.embed import get_text_at_path
 from langgraph.store.sqlite import SqliteStore
 
 from treadle.errors import EmbeddingFailed
-from treadle.tracebacks import in_one_line
 
 Vector = list[float]
 # Seconds that a write waits for one of another process.
@@ -42,6 +42,7 @@ _TRIGGERS = (
     """
     CREATE TRIGGER IF NOT EXISTS treadle_after AFTER INSERT ON store BEGIN
         UPDATE store SET
+            value = CAST(value AS TEXT),
             updated_at = strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'),
             created_at = coalesce(
                 (SELECT created_at FROM treadle_made WHERE prefix = NEW.prefix AND key = NEW.key),
@@ -52,6 +53,8 @@ _TRIGGERS = (
     END
     """,
 )
+# The most vectors that one item has: so many rows of a search may be about the same item.
+_MOST_VECTORS = "SELECT coalesce(max(n), 1) FROM (SELECT count(*) AS n FROM store_vectors GROUP BY prefix, key)"
 _EXPIRED = "SELECT 1 FROM store WHERE expires_at IS NOT NULL AND expires_at < CURRENT_TIMESTAMP LIMIT 1"
 
 
@@ -87,9 +90,11 @@ class Index:
 
     def _checked(self, texts: list[str], vectors: Sequence[Sequence[float]]) -> dict[str, Vector]:
         if len(vectors) != len(texts):
-            raise ValueError(f"{len(vectors)} vectors for {len(texts)} texts")
+            raise EmbeddingFailed(f"store.index.embed gave {len(vectors)} vectors for {len(texts)} texts")
         if wrong := {len(vector) for vector in vectors} - {self.dims}:
-            raise ValueError(f"a vector of {min(wrong)} numbers, where store.index.dims says {self.dims}")
+            raise EmbeddingFailed(
+                f"store.index.embed gave a vector of {min(wrong)} numbers, where store.index.dims says {self.dims}"
+            )
         return {text: [float(number) for number in vector] for text, vector in zip(texts, vectors, strict=True)}
 
 
@@ -97,8 +102,10 @@ class Index:
 def _embedding() -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # the author's code, or a provider's
-        raise EmbeddingFailed(f"The texts cannot be embedded: {in_one_line(error)}") from error
+    except EmbeddingFailed:
+        raise
+    except Exception as error:  # the author's code, or a provider's: its own words are for the log
+        raise EmbeddingFailed(f"The texts cannot be embedded: {type(error).__name__}") from error
 
 
 class ItemStore(BaseStore):
@@ -117,7 +124,7 @@ class ItemStore(BaseStore):
         self._path = path
         self._index = index
         self._known = _KnownVectors()
-        self._opened: SqliteStore | None = None
+        self._opened: _Store | None = None
         self._lock = threading.Lock()
         self._calls = ThreadPoolExecutor(1, "treadle-items")
 
@@ -128,7 +135,8 @@ class ItemStore(BaseStore):
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """As `batch`, without blocking the event loop."""
-        ops = list(ops)
+        # Copied: the caller may change a value before it is written.
+        ops = [op._replace(value=deepcopy(op.value)) if isinstance(op, PutOp) else op for op in ops]
         vectors = await self._index.aembed(self._index.texts(ops)) if self._index else {}
         return await asyncio.get_running_loop().run_in_executor(self._calls, self._carry_out, ops, vectors)
 
@@ -147,33 +155,36 @@ class ItemStore(BaseStore):
 
     def _carry_out(self, ops: Sequence[Op], vectors: Mapping[str, Vector]) -> list[Result]:
         results: list[Result] = [None] * len(ops)
-        # Two transactions: one that reads before it writes fails if another process has written meanwhile.
+        # Writes are a transaction of their own: an error in one of them undoes them all.
         for writing in (False, True):
             part = [(number, op) for number, op in enumerate(ops) if isinstance(op, PutOp) is writing]
             if part:
                 with self._lock:
-                    found = self._with_vectors(vectors, [op for _, op in part], writing=writing)
+                    found = self._with_vectors(vectors, [op for _, op in part])
                 for (number, _), result in zip(part, found, strict=True):
                     results[number] = result
         return results
 
-    def _with_vectors(self, vectors: Mapping[str, Vector], ops: list[Op], *, writing: bool) -> list[Result]:
+    def _with_vectors(self, vectors: Mapping[str, Vector], ops: list[Op]) -> list[Result]:
         store = self._opened = self._opened or self._open()
-        if not writing:
-            self._sweep(store)
+        self._sweep(store)
         self._known.vectors = vectors
+        store.reading = not any(isinstance(op, PutOp) or getattr(op, "refresh_ttl", False) for op in ops)
         try:
-            found = store.batch([self._whole(op) for op in ops])
+            found = store.batch([self._whole(store, op) for op in ops])
         except ValueError as error:  # how LangGraph's store reports some errors of the database
             if isinstance(error.__cause__, sqlite3.Error):
                 raise error.__cause__ from None
             raise
+        finally:
+            store.reading = False
         return [self._page(op, result) for op, result in zip(ops, found, strict=True)]
 
-    def _whole(self, op: Op) -> Op:
+    def _whole(self, store: _Store, op: Op) -> Op:
         """A search for all pages up to the one that is asked for: LangGraph's own takes the page from the best few."""
         if isinstance(op, SearchOp) and op.query and self._index is not None:
-            return op._replace(limit=(op.limit + op.offset) * max(1, len(self._index.fields)), offset=0)
+            (most,) = store.conn.execute(_MOST_VECTORS).fetchone()
+            return op._replace(limit=(op.limit + op.offset) * most, offset=0)
         return op
 
     def _page(self, op: Op, result: Result) -> Result:
@@ -181,11 +192,11 @@ class ItemStore(BaseStore):
             return cast(list[SearchItem], result)[op.offset : op.offset + op.limit]
         return result
 
-    def _sweep(self, store: SqliteStore) -> None:
+    def _sweep(self, store: _Store) -> None:
         if store.conn.execute(_EXPIRED).fetchone() is not None:
             store.sweep_ttl()
 
-    def _open(self) -> SqliteStore:
+    def _open(self) -> _Store:
         connection = sqlite3.connect(
             ":memory:" if self._path is None else self._path,
             check_same_thread=False,
@@ -201,7 +212,7 @@ class ItemStore(BaseStore):
                 fields = list(self._index.fields)
                 index = {"dims": self._index.dims, "embed": self._known, "fields": fields, "text_fields": fields}
                 _add_distance(connection)
-            store = SqliteStore(connection, index=index, ttl={"refresh_on_read": True})
+            store = _Store(connection, index=index, ttl={"refresh_on_read": True})
             store.is_setup = True
         except BaseException:
             connection.close()
@@ -229,6 +240,25 @@ def _cosine_distance(one: bytes, other: bytes) -> float | None:
 @lru_cache(maxsize=8)  # a search compares one vector with all others
 def _length(vector: bytes) -> float:
     return hypot(*array("f", vector))
+
+
+class _Store(SqliteStore):
+    """LangGraph's store with transactions that wait for other processes from their beginning, and end whole."""
+
+    reading = False
+    """Whether the next transaction writes nothing."""
+
+    @contextmanager
+    def _cursor(self, *, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
+        with self.lock, closing(self.conn.cursor()) as cursor:
+            # A transaction that reads first may not write after another process has: a read that renews lifetimes does.
+            cursor.execute("BEGIN" if self.reading else "BEGIN IMMEDIATE")
+            try:
+                yield cursor
+            except BaseException:
+                cursor.execute("ROLLBACK")
+                raise
+            cursor.execute("COMMIT")
 
 
 class _KnownVectors(Embeddings):

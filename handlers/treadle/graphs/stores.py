@@ -133,7 +133,7 @@ class CustomStores(Stores):
         async with AsyncExitStack() as stack:
             try:
                 opened.set_result(await self._open(stack))
-            except Exception as error:
+            except GraphError as error:
                 opened.set_exception(error)
                 return
             with suppress(asyncio.CancelledError):
@@ -149,7 +149,7 @@ class CustomStores(Stores):
             made = self._source
             if not isinstance(made, BaseStore):
                 made = await entered(made() if callable(made) else made, stack)
-        except Exception as error:  # the author's code runs here
+        except BaseException as error:  # the author's code runs here, and may raise anything; nobody waits for ever
             raise GraphError(f"{self._where}: {in_one_line(error)}") from error
         if not isinstance(made, BaseStore):
             raise GraphError(f"{self._where}: a {type(made).__name__} is no store; name a langgraph BaseStore")
