@@ -119,16 +119,14 @@ async def services(
     # Names that creates ask for, and those of the outbox, do not wait for one another.
     addresses, called = (Addresses(policy, resolve or SystemResolver()) for _ in range(2))
     storage = await open_storage(settings, graphs.ids, clock)
-    loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
-    savers, stores = open_savers(storage.checkpoints), open_stores(graphs.store, storage.items, loops.home.loop)
-    open_graphs, checkpoints = OpenGraphs(graphs, savers, stores), Checkpoints(savers)
     links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
-    execution = Execution(
-        open_graphs, checkpoints, deployment, links.of, settings.run_timeout, settings.attempts, clock
-    )
+    loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
+    savers, stores = open_savers(storage.checkpoints), open_stores(graphs.store, storage.items, loops.home)
+    opener, checkpoints = OpenGraphs(graphs, savers, stores), Checkpoints(savers)
+    execution = Execution(opener, checkpoints, deployment, links.of, settings.run_timeout, settings.attempts, clock)
     engine = _engine(storage, execution, loops, settings, clock)
     runs = Runs(storage, engine.worker, engine.attempts, engine.endings, thread_ttl=settings.thread_ttl)
-    threads = Threads(storage, runs, open_graphs, checkpoints, loops.home, deployment, clock)
+    threads = Threads(storage, runs, opener, checkpoints, loops.home, deployment, clock)
     assistants = Assistants(graphs, clock())
     running = Services(
         runs,
@@ -156,8 +154,7 @@ async def services(
         await running.drain()
         await outbox.stop()
         await threads.stop()
-        await savers.close()
-        await stores.close()
+        await opener.close()
         loops.stop()
         await storage.close()
 
@@ -236,13 +233,7 @@ def application(services: Services) -> Starlette:
         expose_headers=EXPOSED_HEADERS,
     )
     app = Starlette(
-        routes=list(
-            routes(
-                (each for each in bound if each.operation.tag not in closed),
-                contract,
-                max_body_bytes=settings.max_body_bytes,
-            )
-        ),
+        routes=list(routes(bound, contract, max_body_bytes=settings.max_body_bytes)),
         # CORS comes first: browsers ask without a key whether they may call, and have to see why they may not.
         middleware=[_proxies(settings), cors, *_access(settings)],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},

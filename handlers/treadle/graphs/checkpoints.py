@@ -32,6 +32,11 @@ class OpenGraphs:
         async with self.graphs.open(graph_id, config, await self.stores.here()) as graph:
             yield graph.copy(update={"checkpointer": await self.savers.here()}) if keeping else graph
 
+    async def close(self) -> None:
+        """Close checkpointers and store. Called while the loops still run."""
+        await self.savers.close()
+        await self.stores.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:

@@ -8,7 +8,7 @@ import threading
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,8 +28,8 @@ from treadle.errors import EmbeddingFailed
 Vector = list[float]
 # Seconds that a write waits for one of another process.
 BUSY = 60.0
-# LangGraph's table replaces a row that is put again, so that the item looks as if it were new, and leaves the vectors
-# of what was there before. Its times have no fractions of a second, by which searches sort.
+# LangGraph's store replaces the row of an item that is put again, so that the item looks new. Its times have no
+# fractions of a second, by which searches sort. Its values are bytes, some of which look like SQLite's binary JSON.
 _TRIGGERS = (
     "CREATE TABLE IF NOT EXISTS treadle_made "
     "(prefix TEXT, key TEXT, created_at TEXT, PRIMARY KEY (prefix, key)) WITHOUT ROWID",
@@ -203,7 +203,8 @@ class ItemStore(BaseStore):
             isolation_level=None,
             timeout=BUSY,
         )
-        try:
+        with ExitStack() as undo:
+            undo.callback(connection.close)
             for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):  # vectors go with items
                 connection.execute(f"PRAGMA {pragma}")
             _make_tables(connection)
@@ -214,9 +215,7 @@ class ItemStore(BaseStore):
                 _add_distance(connection)
             store = _Store(connection, index=index, ttl={"refresh_on_read": True})
             store.is_setup = True
-        except BaseException:
-            connection.close()
-            raise
+            undo.pop_all()
         return store
 
 
@@ -250,15 +249,10 @@ class _Store(SqliteStore):
 
     @contextmanager
     def _cursor(self, *, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
-        with self.lock, closing(self.conn.cursor()) as cursor:
+        with self.lock, self.conn, closing(self.conn.cursor()) as cursor:
             # A transaction that reads first may not write after another process has: a read that renews lifetimes does.
             cursor.execute("BEGIN" if self.reading else "BEGIN IMMEDIATE")
-            try:
-                yield cursor
-            except BaseException:
-                cursor.execute("ROLLBACK")
-                raise
-            cursor.execute("COMMIT")
+            yield cursor
 
 
 class _KnownVectors(Embeddings):
@@ -276,8 +270,8 @@ class _KnownVectors(Embeddings):
 
 def _make_tables(connection: sqlite3.Connection) -> None:
     """Make or upgrade the tables in one transaction: LangGraph's own way is for one process that is not killed."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
         for table, migrations in (
             ("store_migrations", SqliteStore.MIGRATIONS),
             ("vector_migrations", SqliteStore.VECTOR_MIGRATIONS),
@@ -290,7 +284,3 @@ def _make_tables(connection: sqlite3.Connection) -> None:
                     connection.execute(f"INSERT INTO {table} (v) VALUES (?)", (version,))
         for statement in _TRIGGERS:
             connection.execute(statement)
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

@@ -6,21 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import structlog
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 from langgraph.store.base import BaseStore
 
-from treadle.errors import GraphError
 from treadle.graphs.config import GraphsConfig, GraphSpec
 from treadle.graphs.factories import Factory, Made
-from treadle.graphs.modules import load_attribute
+from treadle.graphs.modules import authors_code, load_attribute
 from treadle.graphs.stores import load_store
-from treadle.tracebacks import in_one_line
 
 AnyPregel = Pregel[Any, Any, Any, Any]
-log = structlog.get_logger("treadle.graphs")
 
 
 class Graphs:
@@ -63,15 +59,10 @@ class Graphs:
 
 def _load(config: GraphsConfig, graph_id: str, spec: GraphSpec) -> AnyPregel | Factory:
     where = f"{config.path}: graphs.{graph_id} ({spec.path})"
-    try:
+    with authors_code(where, graph=graph_id):
         value = load_attribute(config.folder, spec.path)
         if isinstance(value, StateGraph):
             value = value.compile()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # the author's code runs here, and may raise anything
-        log.debug("a graph cannot be loaded", graph=graph_id, exc_info=error)
-        raise GraphError(f"{where}: {in_one_line(error)}") from error
     return value if isinstance(value, Pregel) else Factory(value, where)
 
 

@@ -7,10 +7,33 @@ import importlib.util
 import os
 import re
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import structlog
+
+from treadle.errors import GraphError
+from treadle.tracebacks import in_one_line
+
+log = structlog.get_logger("treadle.graphs")
+
+
+@contextmanager
+def authors_code(where: str, **logged: str) -> Iterator[None]:
+    """Run the author's code, which may raise anything. Raises GraphError, which begins with `where`, instead.
+
+    The whole traceback is logged at level debug, with the values of `logged`.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        log.debug("the author's code failed", where=where, exc_info=error, **logged)
+        raise GraphError(f"{where}: {in_one_line(error)}") from error
 
 
 def load_attribute(folder: Path, spec: str) -> Any:

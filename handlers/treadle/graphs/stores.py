@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from langgraph.store.base import BaseStore, Op, Result
 from langgraph.store.base.embed import ensure_embeddings
 
 from treadle.errors import GraphError
+from treadle.graphs.event_loops import GraphLoop
 from treadle.graphs.factories import entered
 from treadle.graphs.items import Index, ItemStore
-from treadle.graphs.modules import load_attribute
+from treadle.graphs.modules import authors_code, load_attribute
 from treadle.graphs.store_config import StoreConfig
-from treadle.tracebacks import in_one_line
 
 # Seconds that the author's store may take to close.
 CLOSING = 5.0
@@ -59,13 +60,14 @@ class LoadedStore:
 def load_store(folder: Path, config: StoreConfig) -> LoadedStore:
     """Load what the section names. Raises GraphError for an `embed` or a `path` that cannot be loaded."""
     if config.path is not None:
-        return LoadedStore(config, _loaded(folder, config.path, f"{config.where}.path"))
+        with authors_code(f"{config.where}.path ({config.path})"):
+            return LoadedStore(config, load_attribute(folder, config.path))
     if config.embed is None:
         return LoadedStore(config)
     return LoadedStore(config, index=Index(_embeddings(folder, config, config.embed), config.dims, config.fields))
 
 
-def open_stores(loaded: LoadedStore, file: Path | None, home: asyncio.AbstractEventLoop) -> Stores:
+def open_stores(loaded: LoadedStore, file: Path | None, home: GraphLoop) -> Stores:
     """The store that the configuration asks for: Treadle's own in `file` or in memory, or the author's on `home`."""
     config = loaded.config
     if config.path is not None:
@@ -96,7 +98,7 @@ class OwnStores(Stores):
 class CustomStores(Stores):
     """A store of the author's, opened once, on the graphs' home loop; elsewhere it is called through that loop."""
 
-    def __init__(self, source: Any, config: StoreConfig, home: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, source: Any, config: StoreConfig, home: GraphLoop) -> None:
         self.indexed = True
         self._source = source
         self._where = f"{config.where}.path ({config.path})"
@@ -107,20 +109,19 @@ class CustomStores(Stores):
 
     async def here(self) -> BaseStore:
         loop = asyncio.get_running_loop()
-        if loop is self._home:
+        if loop is self._home.loop:
             return await self._on_home_loop()
         if loop not in self._elsewhere:
-            store = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._on_home_loop(), self._home))
-            self._elsewhere[loop] = StoreElsewhere(store, self._home)
+            self._elsewhere[loop] = StoreElsewhere(await self._home.call(self._on_home_loop), self._home)
         return self._elsewhere[loop]
 
     async def sweep_forever(self) -> None:
         """The author's store has lifetimes of its own, if any."""
 
     async def close(self) -> None:
-        closing = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._let_go(), self._home))
-        with suppress(TimeoutError):  # a graph may block the loop
-            await asyncio.wait_for(closing, timeout=CLOSING)
+        if self._holding is not None:
+            with suppress(TimeoutError):  # a graph may block the loop
+                await asyncio.wait_for(self._home.call(partial(self._let_go, self._holding)), timeout=CLOSING)
 
     async def _on_home_loop(self) -> BaseStore:
         if self._opened is None or (self._opened.done() and self._opened.exception() is not None):
@@ -139,18 +140,15 @@ class CustomStores(Stores):
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
 
-    async def _let_go(self) -> None:
-        if self._holding is not None:
-            self._holding.cancel()
-            await asyncio.wait([self._holding])
+    async def _let_go(self, holding: asyncio.Task[None]) -> None:
+        holding.cancel()
+        await asyncio.wait([holding])
 
     async def _open(self, stack: AsyncExitStack) -> BaseStore:
-        try:
-            made = self._source
-            if not isinstance(made, BaseStore):
+        made = self._source
+        if not isinstance(made, BaseStore):
+            with authors_code(self._where):
                 made = await entered(made() if callable(made) else made, stack)
-        except BaseException as error:  # the author's code runs here, and may raise anything; nobody waits for ever
-            raise GraphError(f"{self._where}: {in_one_line(error)}") from error
         if not isinstance(made, BaseStore):
             raise GraphError(f"{self._where}: a {type(made).__name__} is no store; name a langgraph BaseStore")
         return made
@@ -159,9 +157,9 @@ class CustomStores(Stores):
 class StoreElsewhere(BaseStore):
     """A store that belongs to another event loop."""
 
-    def __init__(self, store: BaseStore, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, store: BaseStore, home: GraphLoop) -> None:
         self._store = store
-        self._loop = loop
+        self._home = home
         self.supports_ttl = store.supports_ttl
         self.ttl_config = store.ttl_config
 
@@ -169,35 +167,17 @@ class StoreElsewhere(BaseStore):
         return self._store.batch(ops)
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        calling = asyncio.run_coroutine_threadsafe(_abatch(self._store, ops), self._loop)
-        return await asyncio.wrap_future(calling)
-
-
-async def _abatch(store: BaseStore, ops: Iterable[Op]) -> list[Result]:
-    return await store.abatch(ops)
-
-
-def _loaded(folder: Path, spec: str, where: str) -> Any:
-    try:
-        return load_attribute(folder, spec)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # the author's code runs here, and may raise anything
-        raise GraphError(f"{where} ({spec}): {in_one_line(error)}") from error
+        return await self._home.call(lambda: self._store.abatch(ops))
 
 
 def _embeddings(folder: Path, store: StoreConfig, embed: str) -> Embeddings:
-    where = f"{store.where}.index.embed"
-    if ".py:" not in embed:
-        try:
-            return ensure_embeddings(embed)
-        except Exception as error:  # whatever the provider's package raises
-            raise GraphError(f"{where} ({embed}): {in_one_line(error)}") from error
-    loaded = _loaded(folder, embed, where)
+    where = f"{store.where}.index.embed ({embed})"
+    with authors_code(where):
+        loaded = load_attribute(folder, embed) if ".py:" in embed else ensure_embeddings(embed)
     if isinstance(loaded, Embeddings):
         return loaded
     if not callable(loaded):
-        raise GraphError(f"{where} ({embed}): a {type(loaded).__name__} embeds nothing; name a function or Embeddings")
+        raise GraphError(f"{where}: a {type(loaded).__name__} embeds nothing; name a function or Embeddings")
     if inspect.iscoroutinefunction(loaded) or inspect.iscoroutinefunction(getattr(loaded, "__call__", None)):  # noqa: B004
         return AsyncEmbeddings(loaded)
     return ensure_embeddings(loaded)
@@ -212,9 +192,6 @@ class AsyncEmbeddings(Embeddings):
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         vectors: list[list[float]] = await self._function(texts)
         return vectors
-
-    async def aembed_query(self, text: str) -> list[float]:
-        return (await self.aembed_documents([text]))[0]
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         with ThreadPoolExecutor(1) as own:  # this thread's event loop may be running

@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from langgraph.store.base import NOT_PROVIDED, BaseStore, Item, NotProvided, SearchItem
-from langgraph.store.base import InvalidNamespaceError as InvalidNamespace
+from langgraph.store.base import NOT_PROVIDED, BaseStore, InvalidNamespaceError, Item, NotProvided, SearchItem
 
 from treadle.errors import InvalidRequest, StorageUnavailable
 from treadle.graphs.stores import Stores
@@ -88,7 +87,7 @@ class Items:
         """The store for one operation; `field` is what a refusal of the store's is about."""
         try:
             yield await self._stores.here()
-        except InvalidNamespace as error:
+        except InvalidNamespaceError as error:
             raise InvalidRequest(f"namespace: {error}") from error
         except (ValueError, TypeError, OverflowError) as error:  # a text, a number or a condition that it cannot hold
             raise InvalidRequest(f"{field}: {error}") from error

@@ -70,10 +70,10 @@ class Creation:
     """Seconds for which the events of an ended run can be replayed."""
 
     async def create(self, request: CreateRequest) -> Created:
-        """Commit the runs of a request. A repeated request gets the runs of the first one, as they are now.
+        """Commit the runs of a request. For a repeated request, return the current records of the first request's runs.
 
-        Raises KeyReused (409) if the earlier request was another one, OutcomeGone (409) if a run of it is not kept,
-        and whatever `new_run` raises.
+        Raises KeyReused (409) if the key stands for a different request, OutcomeGone (409) if one of the first
+        request's runs is no longer kept, and the errors of `new_run`.
         """
         once = self._once(request)
         earlier = await self._earlier(once)

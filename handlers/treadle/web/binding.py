@@ -1,7 +1,7 @@
-"""Routes from operations to handlers: `bind` validates body and parameters, then calls the handler with typed values.
+"""Connects operations with handlers: an endpoint validates a request, then calls the handler with typed values.
 
-The contract alone decides what is valid: its JSON Schemas are compiled once, and their verdict on the request's own
-JSON is the answer's text. What passed is loaded into the generated model, which is only a typed view.
+The contract's JSON Schemas alone decide whether a request is valid. They are compiled once. Their error is the text of
+the refusal. A valid body is loaded into the generated model, which is only a typed view of it.
 """
 
 from __future__ import annotations

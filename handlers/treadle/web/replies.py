@@ -113,10 +113,10 @@ class Failure(Json[dict[str, str]]):
 
 
 class Following(Reply[R_co]):
-    """An answer that lasts as long as a run. It sends headers at once and heartbeats, and watches the connection.
+    """An answer that lasts as long as a run. It sends its headers at once, then heartbeats, and watches the connection.
 
-    The heartbeats have a fixed period from the start of the response (recorded), so that proxies and clients see a
-    sign of life whatever the run does. Subclasses say what is sent.
+    Heartbeats have a fixed period from the start of the response (recorded): proxies and clients see a sign of life
+    even if the run sends nothing. Subclasses define the content.
     """
 
     start_headers: ClassVar[RawHeaders]

@@ -170,11 +170,11 @@ class RunStore(ABC):
     async def add(
         self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = (), once: IdempotentRequest | None = None
     ) -> None:
-        """Commit new runs and their threads: all of them, or none. A run may come claimed by this process.
+        """Commit new runs and their threads: all of them, or none. This process may have claimed a run already.
 
-        Raises KeyTaken, and adds nothing, if an earlier request has the key of `once`: of concurrent requests, in
-        whatever processes, exactly one is the first. Raises QueueFull (503) if the run queue has no room for the
-        pending ones.
+        Raises KeyTaken, and adds nothing, if an earlier request has the key of `once`. Of concurrent requests with one
+        key, in any processes, exactly one adds its runs. Raises QueueFull (503) if the queue has no room for the
+        pending runs.
         """
 
     @abstractmethod
