@@ -9,6 +9,74 @@ from pydantic import BaseModel, ConfigDict, RootModel
 from treadle_api.numbers import Integer
 
 
+class AssistantCountRequest(BaseModel):
+    """
+    Filters of an assistant count. All optional; filters add up.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    metadata: dict[str, Any] | None = None
+    """
+    Only assistants whose metadata have these entries. Absent: any.
+    """
+    graph_id: str | None = None
+    """
+    Only assistants of this graph. Absent: any.
+    """
+    name: str | None = None
+    """
+    Only assistants matched by this name. Absent: any.
+    """
+
+
+class AssistantCreateConfig(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+        arbitrary_types_allowed=True,
+    )
+    tags: list[str] | None = None
+    """
+    Labels for its runs; those of a run replace them.
+    """
+    recursion_limit: Integer | None = None
+    """
+    Most steps that a run may take.
+    """
+    configurable: dict[str, Any] | None = None
+    """
+    Values that nodes read from their config. Mirrors `context`.
+    """
+    metadata: dict[str, Any] | None = None
+    """
+    Metadata of its runs.
+    """
+
+
+class AssistantPatchConfig(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+        arbitrary_types_allowed=True,
+    )
+    tags: list[str] | None = None
+    """
+    Labels for its runs; those of a run replace them.
+    """
+    recursion_limit: Integer | None = None
+    """
+    Most steps that a run may take.
+    """
+    configurable: dict[str, Any] | None = None
+    """
+    Values that nodes read from their config. Mirrors `context`.
+    """
+    metadata: dict[str, Any] | None = None
+    """
+    Metadata of its runs.
+    """
+
+
 class AssistantSearchRequest(BaseModel):
     """
     Filters, order and page of an assistant search. All optional; filters add up.
@@ -65,6 +133,44 @@ class AssistantSearchRequest(BaseModel):
     ) = None
     """
     Fields to return of each assistant. Absent: all.
+    """
+
+
+class AssistantVersionChange(BaseModel):
+    """
+    A choice of assistant version.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        arbitrary_types_allowed=True,
+    )
+    version: Integer | None = None
+    """
+    Version number.
+    """
+
+
+class AssistantVersionsSearchRequest(BaseModel):
+    """
+    Filters and page of a search through assistant versions.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        arbitrary_types_allowed=True,
+    )
+    metadata: dict[str, Any] | None = None
+    """
+    Metadata to filter by.
+    """
+    limit: Integer = 10
+    """
+    Page size, 1 to 1000; default 10.
+    """
+    offset: Integer = 0
+    """
+    Versions to skip; default 0.
     """
 
 
@@ -335,6 +441,82 @@ class ThreadStateSearch(BaseModel):
     select: list[str] | None = None
     """
     Keys of each state to return, all by default. `values.KEY` is one key of the values.
+    """
+
+
+class AssistantCreate(BaseModel):
+    """
+    An assistant to create. Only `graph_id` is required.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    assistant_id: str | None = None
+    """
+    UUID to use. Absent: the server picks one.
+    """
+    graph_id: str
+    """
+    Name of a registered graph.
+    """
+    config: AssistantCreateConfig | None = None
+    """
+    Run configuration for the assistant's runs. Absent: empty.
+    """
+    context: dict[str, Any] | None = None
+    """
+    Runtime context for the assistant's runs; mirrored into `config.configurable`. Absent: taken from there.
+    """
+    metadata: dict[str, Any] | None = None
+    """
+    Free key/value data. Absent: `{}`.
+    """
+    if_exists: Literal["raise", "do_nothing"] = "raise"
+    """
+    If `assistant_id` is taken: `raise` (default) answers 409, `do_nothing` returns the existing assistant.
+    """
+    name: str | None = None
+    """
+    Display name. Absent: `Untitled`.
+    """
+    description: str | None = None
+    """
+    Free text; absent and `null` both mean none.
+    """
+
+
+class AssistantPatch(BaseModel):
+    """
+    The fields of an assistant to change; all optional.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+    )
+    graph_id: str | None = None
+    """
+    Name of the registered graph to use from now on.
+    """
+    config: AssistantPatchConfig | None = None
+    """
+    Replaces the whole config; its `configurable` becomes the context, unless `context` is given too.
+    """
+    context: dict[str, Any] | None = None
+    """
+    Replaces the context, and `config.configurable`.
+    """
+    metadata: dict[str, Any] | None = None
+    """
+    Entries to set. Those with other keys stay.
+    """
+    name: str | None = None
+    """
+    New display name.
+    """
+    description: str | None = None
+    """
+    New free text.
     """
 
 

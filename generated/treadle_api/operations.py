@@ -66,6 +66,48 @@ def _no_body(body: Any) -> None:
     return None
 
 
+CreateAssistantBody: TypeAlias = models.AssistantCreate
+CreateAssistantResult: TypeAlias = results.Assistant
+CreateAssistantParameters: TypeAlias = NoParameters
+create_assistant: Final[Operation[CreateAssistantBody, CreateAssistantParameters, CreateAssistantResult]] = Operation(
+    name="create_assistant",
+    operation_id="create_assistant_assistants_post",
+    method="POST",
+    path="/assistants",
+    tag="Assistants",
+    load_body=models.AssistantCreate.model_validate,
+    body_pointer="#/paths/~1assistants/post/requestBody/content/application~1json/schema",
+    body_required=True,
+    make_parameters=CreateAssistantParameters,
+    parameters=(),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
+)
+"""POST /assistants: Create an assistant"""
+
+
+CountAssistantsBody: TypeAlias = models.AssistantCountRequest
+CountAssistantsResult: TypeAlias = int
+CountAssistantsParameters: TypeAlias = NoParameters
+count_assistants: Final[Operation[CountAssistantsBody, CountAssistantsParameters, CountAssistantsResult]] = Operation(
+    name="count_assistants",
+    operation_id="count_assistants_assistants_count_post",
+    method="POST",
+    path="/assistants/count",
+    tag="Assistants",
+    load_body=models.AssistantCountRequest.model_validate,
+    body_pointer="#/paths/~1assistants~1count/post/requestBody/content/application~1json/schema",
+    body_required=True,
+    make_parameters=CountAssistantsParameters,
+    parameters=(),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431, 503}),
+)
+"""POST /assistants/count: Count assistants by filter"""
+
+
 SearchAssistantsBody: TypeAlias = models.AssistantSearchRequest
 SearchAssistantsResult: TypeAlias = list[results.ListedAssistant]
 SearchAssistantsParameters: TypeAlias = NoParameters
@@ -83,10 +125,59 @@ search_assistants: Final[Operation[SearchAssistantsBody, SearchAssistantsParamet
         parameters=(),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431}),
+        statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431, 503}),
     )
 )
 """POST /assistants/search: Search assistants by filter"""
+
+
+DeleteAssistantBody: TypeAlias = None
+DeleteAssistantResult: TypeAlias = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAssistantParameters:
+    """Parameters of DELETE /assistants/{assistant_id}."""
+
+    assistant_id: UUID
+    delete_threads: bool = False
+
+
+delete_assistant: Final[Operation[DeleteAssistantBody, DeleteAssistantParameters, DeleteAssistantResult]] = Operation(
+    name="delete_assistant",
+    operation_id="delete_assistant_assistants__assistant_id__delete",
+    method="DELETE",
+    path="/assistants/{assistant_id}",
+    tag="Assistants",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=DeleteAssistantParameters,
+    parameters=(
+        Parameter(
+            name="assistant_id",
+            field="assistant_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1assistants~1{assistant_id}/delete/parameters/0/schema",
+            kind="uuid",
+            allow_empty=False,
+        ),
+        Parameter(
+            name="delete_threads",
+            field="delete_threads",
+            location="query",
+            required=False,
+            pointer="#/paths/~1assistants~1{assistant_id}/delete/parameters/1/schema",
+            kind="boolean",
+            allow_empty=False,
+        ),
+    ),
+    status=204,
+    media_type=None,
+    statuses=frozenset({204, 400, 401, 404, 408, 409, 422, 431, 503}),
+)
+"""DELETE /assistants/{assistant_id}: Delete an assistant"""
 
 
 GetAssistantBody: TypeAlias = None
@@ -123,9 +214,344 @@ get_assistant: Final[Operation[GetAssistantBody, GetAssistantParameters, GetAssi
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431}),
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
 )
 """GET /assistants/{assistant_id}: Get an assistant"""
+
+
+UpdateAssistantBody: TypeAlias = models.AssistantPatch
+UpdateAssistantResult: TypeAlias = results.Assistant
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateAssistantParameters:
+    """Parameters of PATCH /assistants/{assistant_id}."""
+
+    assistant_id: UUID
+
+
+update_assistant: Final[Operation[UpdateAssistantBody, UpdateAssistantParameters, UpdateAssistantResult]] = Operation(
+    name="update_assistant",
+    operation_id="patch_assistant_assistants__assistant_id__patch",
+    method="PATCH",
+    path="/assistants/{assistant_id}",
+    tag="Assistants",
+    load_body=models.AssistantPatch.model_validate,
+    body_pointer="#/paths/~1assistants~1{assistant_id}/patch/requestBody/content/application~1json/schema",
+    body_required=True,
+    make_parameters=UpdateAssistantParameters,
+    parameters=(
+        Parameter(
+            name="assistant_id",
+            field="assistant_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1assistants~1{assistant_id}/patch/parameters/0/schema",
+            kind="uuid",
+            allow_empty=False,
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
+)
+"""PATCH /assistants/{assistant_id}: Change an assistant"""
+
+
+GetAssistantGraphBody: TypeAlias = None
+GetAssistantGraphResult: TypeAlias = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class GetAssistantGraphParameters:
+    """Parameters of GET /assistants/{assistant_id}/graph."""
+
+    assistant_id: str
+    xray: bool | int = False
+
+
+get_assistant_graph: Final[Operation[GetAssistantGraphBody, GetAssistantGraphParameters, GetAssistantGraphResult]] = (
+    Operation(
+        name="get_assistant_graph",
+        operation_id="get_assistant_graph_assistants__assistant_id__graph_get",
+        method="GET",
+        path="/assistants/{assistant_id}/graph",
+        tag="Assistants",
+        load_body=_no_body,
+        body_pointer=None,
+        body_required=False,
+        make_parameters=GetAssistantGraphParameters,
+        parameters=(
+            Parameter(
+                name="assistant_id",
+                field="assistant_id",
+                location="path",
+                required=True,
+                pointer="#/paths/~1assistants~1{assistant_id}~1graph/get/parameters/0/schema",
+                kind="string",
+                allow_empty=False,
+            ),
+            Parameter(
+                name="xray",
+                field="xray",
+                location="query",
+                required=False,
+                pointer="#/paths/~1assistants~1{assistant_id}~1graph/get/parameters/1/schema",
+                kind="integer",
+                allow_empty=False,
+            ),
+        ),
+        status=200,
+        media_type="application/json",
+        statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
+    )
+)
+"""GET /assistants/{assistant_id}/graph: Get the assistant's graph"""
+
+
+SetLatestAssistantVersionBody: TypeAlias = models.AssistantVersionChange | None
+SetLatestAssistantVersionResult: TypeAlias = results.Assistant
+
+
+@dataclass(frozen=True, slots=True)
+class SetLatestAssistantVersionParameters:
+    """Parameters of POST /assistants/{assistant_id}/latest."""
+
+    assistant_id: UUID
+    version: int | None = None
+
+
+set_latest_assistant_version: Final[
+    Operation[SetLatestAssistantVersionBody, SetLatestAssistantVersionParameters, SetLatestAssistantVersionResult]
+] = Operation(
+    name="set_latest_assistant_version",
+    operation_id="set_latest_assistant_version_assistants__assistant_id__versions_post",
+    method="POST",
+    path="/assistants/{assistant_id}/latest",
+    tag="Assistants",
+    load_body=models.AssistantVersionChange.model_validate,
+    body_pointer="#/paths/~1assistants~1{assistant_id}~1latest/post/requestBody/content/application~1json/schema",
+    body_required=False,
+    make_parameters=SetLatestAssistantVersionParameters,
+    parameters=(
+        Parameter(
+            name="assistant_id",
+            field="assistant_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1assistants~1{assistant_id}~1latest/post/parameters/0/schema",
+            kind="uuid",
+            allow_empty=False,
+        ),
+        Parameter(
+            name="version",
+            field="version",
+            location="query",
+            required=False,
+            pointer="#/paths/~1assistants~1{assistant_id}~1latest/post/parameters/1/schema",
+            kind="integer",
+            allow_empty=False,
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431, 503}),
+)
+"""POST /assistants/{assistant_id}/latest: Set the latest assistant version"""
+
+
+GetAssistantSchemasBody: TypeAlias = None
+GetAssistantSchemasResult: TypeAlias = results.GraphSchema
+
+
+@dataclass(frozen=True, slots=True)
+class GetAssistantSchemasParameters:
+    """Parameters of GET /assistants/{assistant_id}/schemas."""
+
+    assistant_id: UUID
+
+
+get_assistant_schemas: Final[
+    Operation[GetAssistantSchemasBody, GetAssistantSchemasParameters, GetAssistantSchemasResult]
+] = Operation(
+    name="get_assistant_schemas",
+    operation_id="get_assistant_schemas_assistants__assistant_id__schemas_get",
+    method="GET",
+    path="/assistants/{assistant_id}/schemas",
+    tag="Assistants",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=GetAssistantSchemasParameters,
+    parameters=(
+        Parameter(
+            name="assistant_id",
+            field="assistant_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1assistants~1{assistant_id}~1schemas/get/parameters/0/schema",
+            kind="uuid",
+            allow_empty=False,
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
+)
+"""GET /assistants/{assistant_id}/schemas: Get the assistant's schemas"""
+
+
+ListAssistantSubgraphsBody: TypeAlias = None
+ListAssistantSubgraphsResult: TypeAlias = results.Subgraphs
+
+
+@dataclass(frozen=True, slots=True)
+class ListAssistantSubgraphsParameters:
+    """Parameters of GET /assistants/{assistant_id}/subgraphs."""
+
+    assistant_id: UUID
+    recurse: bool = False
+
+
+list_assistant_subgraphs: Final[
+    Operation[ListAssistantSubgraphsBody, ListAssistantSubgraphsParameters, ListAssistantSubgraphsResult]
+] = Operation(
+    name="list_assistant_subgraphs",
+    operation_id="get_assistant_subgraphs_assistants__assistant_id__subgraphs_get",
+    method="GET",
+    path="/assistants/{assistant_id}/subgraphs",
+    tag="Assistants",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=ListAssistantSubgraphsParameters,
+    parameters=(
+        Parameter(
+            name="assistant_id",
+            field="assistant_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1assistants~1{assistant_id}~1subgraphs/get/parameters/0/schema",
+            kind="uuid",
+            allow_empty=False,
+        ),
+        Parameter(
+            name="recurse",
+            field="recurse",
+            location="query",
+            required=False,
+            pointer="#/paths/~1assistants~1{assistant_id}~1subgraphs/get/parameters/1/schema",
+            kind="boolean",
+            allow_empty=False,
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
+)
+"""GET /assistants/{assistant_id}/subgraphs: List the assistant's subgraphs"""
+
+
+GetAssistantSubgraphBody: TypeAlias = None
+GetAssistantSubgraphResult: TypeAlias = results.Subgraphs
+
+
+@dataclass(frozen=True, slots=True)
+class GetAssistantSubgraphParameters:
+    """Parameters of GET /assistants/{assistant_id}/subgraphs/{namespace}."""
+
+    assistant_id: UUID
+    namespace: str
+    recurse: bool = False
+
+
+get_assistant_subgraph: Final[
+    Operation[GetAssistantSubgraphBody, GetAssistantSubgraphParameters, GetAssistantSubgraphResult]
+] = Operation(
+    name="get_assistant_subgraph",
+    operation_id="get_assistant_subgraphs_assistants__assistant_id__subgraphs__namespace__get",
+    method="GET",
+    path="/assistants/{assistant_id}/subgraphs/{namespace}",
+    tag="Assistants",
+    load_body=_no_body,
+    body_pointer=None,
+    body_required=False,
+    make_parameters=GetAssistantSubgraphParameters,
+    parameters=(
+        Parameter(
+            name="assistant_id",
+            field="assistant_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1assistants~1{assistant_id}~1subgraphs~1{namespace}/get/parameters/0/schema",
+            kind="uuid",
+            allow_empty=False,
+        ),
+        Parameter(
+            name="namespace",
+            field="namespace",
+            location="path",
+            required=True,
+            pointer="#/paths/~1assistants~1{assistant_id}~1subgraphs~1{namespace}/get/parameters/1/schema",
+            kind="string",
+            allow_empty=False,
+        ),
+        Parameter(
+            name="recurse",
+            field="recurse",
+            location="query",
+            required=False,
+            pointer="#/paths/~1assistants~1{assistant_id}~1subgraphs~1{namespace}/get/parameters/2/schema",
+            kind="boolean",
+            allow_empty=False,
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
+)
+"""GET /assistants/{assistant_id}/subgraphs/{namespace}: Get subgraphs under a namespace"""
+
+
+ListAssistantVersionsBody: TypeAlias = models.AssistantVersionsSearchRequest | None
+ListAssistantVersionsResult: TypeAlias = list[results.Assistant]
+
+
+@dataclass(frozen=True, slots=True)
+class ListAssistantVersionsParameters:
+    """Parameters of POST /assistants/{assistant_id}/versions."""
+
+    assistant_id: UUID
+
+
+list_assistant_versions: Final[
+    Operation[ListAssistantVersionsBody, ListAssistantVersionsParameters, ListAssistantVersionsResult]
+] = Operation(
+    name="list_assistant_versions",
+    operation_id="get_assistant_versions_assistants__assistant_id__versions_get",
+    method="POST",
+    path="/assistants/{assistant_id}/versions",
+    tag="Assistants",
+    load_body=models.AssistantVersionsSearchRequest.model_validate,
+    body_pointer="#/paths/~1assistants~1{assistant_id}~1versions/post/requestBody/content/application~1json/schema",
+    body_required=False,
+    make_parameters=ListAssistantVersionsParameters,
+    parameters=(
+        Parameter(
+            name="assistant_id",
+            field="assistant_id",
+            location="path",
+            required=True,
+            pointer="#/paths/~1assistants~1{assistant_id}~1versions/post/parameters/0/schema",
+            kind="uuid",
+            allow_empty=False,
+        ),
+    ),
+    status=200,
+    media_type="application/json",
+    statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431, 503}),
+)
+"""POST /assistants/{assistant_id}/versions: List versions of an assistant"""
 
 
 ServerInfoBody: TypeAlias = None
@@ -1751,8 +2177,18 @@ get_thread_state_at: Final[Operation[GetThreadStateAtBody, GetThreadStateAtParam
 
 
 ALL: Final[tuple[Operation[Any, Any, Any], ...]] = (
+    create_assistant,
+    count_assistants,
     search_assistants,
+    delete_assistant,
     get_assistant,
+    update_assistant,
+    get_assistant_graph,
+    set_latest_assistant_version,
+    get_assistant_schemas,
+    list_assistant_subgraphs,
+    get_assistant_subgraph,
+    list_assistant_versions,
     server_info,
     health_check,
     openapi_document,

@@ -53,6 +53,64 @@ Data of the `feedback` event, the last event of a run that succeeded and was cre
 """
 
 
+class GraphSchema(TypedDict):
+    """
+    JSON Schemas of one graph.
+    """
+
+    graph_id: str
+    """
+    Name of the graph described.
+    """
+    input_schema: NotRequired[dict[str, Any] | None]
+    """
+    JSON Schema of a run's `input`; `null` if it cannot be derived.
+    """
+    output_schema: NotRequired[dict[str, Any] | None]
+    """
+    JSON Schema of the final output; `null` if it cannot be derived.
+    """
+    state_schema: dict[str, Any] | None
+    """
+    JSON Schema of the state the graph keeps between its nodes.
+    """
+    config_schema: NotRequired[dict[str, Any] | None]
+    """
+    JSON Schema of `config.configurable`.
+    """
+    context_schema: NotRequired[dict[str, Any] | None]
+    """
+    JSON Schema of `context`.
+    """
+
+
+class GraphSchemaNoId(TypedDict):
+    """
+    JSON Schemas of one subgraph, which has no id of its own.
+    """
+
+    input_schema: dict[str, Any] | None
+    """
+    JSON Schema of a run's `input`; `null` if it cannot be derived.
+    """
+    output_schema: dict[str, Any] | None
+    """
+    JSON Schema of the final output; `null` if it cannot be derived.
+    """
+    state_schema: dict[str, Any] | None
+    """
+    JSON Schema of the state the graph keeps between its nodes.
+    """
+    config_schema: NotRequired[dict[str, Any] | None]
+    """
+    JSON Schema of `config.configurable`.
+    """
+    context_schema: NotRequired[dict[str, Any] | None]
+    """
+    JSON Schema of `context`.
+    """
+
+
 class HealthCheckResponse(TypedDict):
     ok: Literal[True]
     """
@@ -379,6 +437,12 @@ class StreamEvent(TypedDict):
     """
     Position of the event in the run, sent only for resumable streams; the value for `Last-Event-ID`.
     """
+
+
+Subgraphs: TypeAlias = dict[str, GraphSchemaNoId]
+"""
+Schemas of subgraphs; each key is a subgraph's namespace, such as `child`.
+"""
 
 
 class ThreadTtl(TypedDict):

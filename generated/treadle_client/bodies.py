@@ -7,7 +7,12 @@ from typing import TypeAlias
 
 from . import models
 
+CreateAssistantBody: TypeAlias = models.AssistantCreate
+CountAssistantsBody: TypeAlias = models.AssistantCountRequest
 SearchAssistantsBody: TypeAlias = models.AssistantSearchRequest
+UpdateAssistantBody: TypeAlias = models.AssistantPatch
+SetLatestAssistantVersionBody: TypeAlias = models.AssistantVersionChange
+ListAssistantVersionsBody: TypeAlias = models.AssistantVersionsSearchRequest
 CreateRunBody: TypeAlias = models.RunCreateStateless
 CreateRunBatchBody: TypeAlias = list[models.RunCreateStateless]
 CancelRunsBody: TypeAlias = models.RunsCancel
@@ -23,7 +28,12 @@ SearchThreadHistoryBody: TypeAlias = models.ThreadStateSearch
 SearchThreadStateBody: TypeAlias = models.ThreadStateCheckpointRequest
 
 __all__ = [
+    "CreateAssistantBody",
+    "CountAssistantsBody",
     "SearchAssistantsBody",
+    "UpdateAssistantBody",
+    "SetLatestAssistantVersionBody",
+    "ListAssistantVersionsBody",
     "CreateRunBody",
     "CreateRunBatchBody",
     "CancelRunsBody",

@@ -20,6 +20,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from treadle import __version__
+from treadle.assistants.assistants import Assistants
+from treadle.assistants.inspection import Inspection
 from treadle.encoding import encode
 from treadle.execution.attempt import Execution
 from treadle.execution.attempts import Attempts
@@ -33,7 +35,7 @@ from treadle.execution.slots import Slots
 from treadle.execution.worker import Work, Worker
 from treadle.feedback.book import FeedbackBook
 from treadle.feedback.links import FeedbackLinks
-from treadle.graphs.assistants import Assistants
+from treadle.graphs.assistants import KnownAssistants
 from treadle.graphs.checkpointers import open_savers
 from treadle.graphs.checkpoints import Checkpoints, OpenGraphs
 from treadle.graphs.event_loops import GraphLoops
@@ -88,7 +90,9 @@ class Services:
     creation: Creation
     threads: Threads
     feedback: FeedbackBook
+    known_assistants: KnownAssistants
     assistants: Assistants
+    inspection: Inspection
     items: Items
     storage: Storage
     checkpoints: Checkpoints
@@ -127,13 +131,15 @@ async def services(
     engine = _engine(storage, execution, loops, settings, clock)
     runs = Runs(storage, engine.worker, engine.attempts, engine.endings, thread_ttl=settings.thread_ttl)
     threads = Threads(storage, runs, opener, checkpoints, loops.home, deployment, clock)
-    assistants = Assistants(graphs, clock())
+    known = KnownAssistants(graphs, storage.assistants, clock())
     running = Services(
         runs,
-        Creation(storage, runs, assistants, addresses.locate, clock, settings.idempotency_ttl, settings.resumable_ttl),
+        Creation(storage, runs, known, addresses.locate, clock, settings.idempotency_ttl, settings.resumable_ttl),
         threads,
         FeedbackBook(storage.feedback, links, clock),
-        assistants,
+        known,
+        Assistants(known, storage.assistants, clock),
+        Inspection(opener, loops.home, deployment),
         Items(stores),
         storage,
         checkpoints,
@@ -219,7 +225,7 @@ def application(services: Services) -> Starlette:
         RunHandlers(services.runs, services.threads, services.feedback, deployment, heartbeat=settings.heartbeat),
         CancelHandlers(services.runs, heartbeat=settings.heartbeat),
         ThreadHandlers(services.threads, services.graphs.ids, settings.thread_ttl),
-        AssistantHandlers(services.assistants),
+        AssistantHandlers(services.assistants, services.known_assistants, services.inspection, services.threads),
         StoreHandlers(services.items),
         FeedbackHandlers(services.feedback),
         SystemHandlers(services.runs, deployment, document),

@@ -47,6 +47,18 @@ class AssistantNotFound(TreadleError):
     status = 404
 
 
+class AssistantConflict(TreadleError):
+    """The assistant cannot be created, or not be deleted."""
+
+    status = 409
+
+
+class AssistantsFull(TreadleError):
+    """As many assistants are kept as may be (MAX_ASSISTANTS); delete some first."""
+
+    status = 409
+
+
 class RunNotFound(TreadleError):
     """There is no such run, or its outcome is no longer kept."""
 
@@ -85,6 +97,10 @@ class StateInvalid(StateUnreadable):
     """The state of the thread does not fit the schema of its graph."""
 
     status = 400
+
+
+class GraphUnreadable(TreadleError):
+    """The graph of the assistant cannot be made."""
 
 
 class ThreadConflict(TreadleError):

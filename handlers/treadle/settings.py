@@ -40,6 +40,8 @@ class Settings:
     """HTTP_MAX_REQUEST_BODY_BYTES: larger request bodies get 413."""
     max_queued: int = 100_000
     """MAX_QUEUED_RUNS: runs that may wait in the store; creates that would make more get 503. 0: no limit."""
+    max_assistants: int = 10_000
+    """MAX_ASSISTANTS: created and changed assistants that may be kept; creates that would make more get 409."""
     run_ttl: float = 600.0
     """RUN_TTL_SECONDS: seconds for which an ended run's outcome stays readable at /runs/{run_id}."""
     run_retention_bytes: int | None = None
@@ -184,6 +186,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": ("shutdown_grace", _number(float, 0, "seconds")),
     "HTTP_MAX_REQUEST_BODY_BYTES": ("max_body_bytes", _number(int, 1, "bytes")),
     "MAX_QUEUED_RUNS": ("max_queued", _number(int, 0, "queued runs")),
+    "MAX_ASSISTANTS": ("max_assistants", _number(int, 0, "assistants")),
     "RUN_TTL_SECONDS": ("run_ttl", _number(float, 0, "seconds")),
     "RUN_RETENTION_BYTES": ("run_retention_bytes", _number(int, 0, "bytes")),
     "IDEMPOTENCY_TTL_SECONDS": ("idempotency_ttl", _number(float, 1, "seconds")),

@@ -31,7 +31,7 @@ FAILING = {
     "through": ("import json\njson.loads('{')\n", "JSONDecodeError: Expecting property name", "through.py:2"),
 }
 KINDS = """
-import contextlib, functools, types
+import contextlib, dataclasses, functools, types
 from typing import Any, Callable, TypedDict
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langgraph.func import entrypoint, task
@@ -49,6 +49,17 @@ class Box:
 class Block:
     async def __aenter__(self): return saying("block")
     async def __aexit__(self, *error): ...
+def told(runtime, *rest):
+    running = runtime.execution_runtime
+    return saying(" ".join([runtime.access_context, type(runtime.store).__name__, running.context.word, *rest]))
+@dataclasses.dataclass
+class Context:
+    word: str = ""
+def runtime_only(runtime: ServerRuntime[Context]): return told(runtime)
+def runtime_first(runtime: "ServerRuntime[Context]", config: RunnableConfig): return told(runtime, config["configurable"]["word"])
+def runtime_last(config, *, runtime: ServerRuntime[Context]): return told(runtime, config["configurable"]["word"])
+async def runtime_optional(runtime: ServerRuntime[Context] | None = None): return told(runtime)
+def runtime_by_position(config, runtime: ServerRuntime[Context], /): return told(runtime, config["configurable"]["word"])
 def made(config): return saying(config["configurable"]["word"])
 def plain(): return saying("plain").compile()
 def builder(): return saying("builder")
@@ -77,8 +88,6 @@ compiled, uncompiled = saying("compiled").compile(), saying("uncompiled")
 
 def generator(config): yield made(config)
 async def async_generator(config): yield made(config)
-def wants(runtime: ServerRuntime): ...
-def wants_both(config: RunnableConfig, runtime: "ServerRuntime[Any]"): ...
 def wants_more(config, *, model): ...
 @task
 def a_task(x): return x
@@ -87,7 +96,13 @@ runnable, alias, callback = RunnableLambda(made), dict[str, int], Callable[[], i
 empty = StateGraph(State)
 """
 WORD = "word"  # said by a graph whose factory is given the run's config
+RUNTIME = f"threads.create_run ItemStore {WORD}"
 SERVED = {
+    "runtime_only": RUNTIME,
+    "runtime_first": f"{RUNTIME} {WORD}",
+    "runtime_last": f"{RUNTIME} {WORD}",
+    "runtime_optional": RUNTIME,
+    "runtime_by_position": f"{RUNTIME} {WORD}",
     "plain": "plain",
     "builder": "builder",
     "made": WORD,
@@ -128,8 +143,6 @@ REFUSED = {
     "a_task": "type _TaskFunction",
     "generator": "contextlib.contextmanager",
     "async_generator": "asynccontextmanager",
-    "wants": "parameter 'runtime'",
-    "wants_both": "parameter 'runtime'",
     "wants_more": "parameter 'model'",
     "empty": "ValueError: Graph must have an entrypoint",
     "print": "AttributeError",

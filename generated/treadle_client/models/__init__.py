@@ -3,10 +3,18 @@
 """Contains all the data models used in inputs/outputs"""
 
 from .assistant import Assistant
+from .assistant_count_request import AssistantCountRequest
+from .assistant_create import AssistantCreate
+from .assistant_create_config import AssistantCreateConfig
+from .assistant_create_if_exists import AssistantCreateIfExists
+from .assistant_patch import AssistantPatch
+from .assistant_patch_config import AssistantPatchConfig
 from .assistant_search_request import AssistantSearchRequest
 from .assistant_search_request_select import AssistantSearchRequestSelect
 from .assistant_search_request_sort_by import AssistantSearchRequestSortBy
 from .assistant_search_request_sort_order import AssistantSearchRequestSortOrder
+from .assistant_version_change import AssistantVersionChange
+from .assistant_versions_search_request import AssistantVersionsSearchRequest
 from .cancel_run_action import CancelRunAction
 from .cancel_runs_action import CancelRunsAction
 from .cancel_thread_run_action import CancelThreadRunAction
@@ -17,8 +25,11 @@ from .error_response import ErrorResponse
 from .feedback_entry import FeedbackEntry
 from .feedback_given import FeedbackGiven
 from .found_item import FoundItem
+from .get_assistant_graph_response_200 import GetAssistantGraphResponse200
 from .get_thread_include import GetThreadInclude
 from .give_feedback_by_link_score import GiveFeedbackByLinkScore
+from .graph_schema import GraphSchema
+from .graph_schema_no_id import GraphSchemaNoId
 from .health_check_check_db import HealthCheckCheckDb
 from .health_check_response import HealthCheckResponse
 from .interrupt import Interrupt
@@ -54,6 +65,7 @@ from .store_list_namespaces_request import StoreListNamespacesRequest
 from .store_put_request import StorePutRequest
 from .store_search_request import StoreSearchRequest
 from .store_search_request_filter_type_0 import StoreSearchRequestFilterType0
+from .subgraphs import Subgraphs
 from .thread import Thread
 from .thread_create import ThreadCreate
 from .thread_create_if_exists import ThreadCreateIfExists
@@ -74,10 +86,18 @@ from .webhook_delivery_status import WebhookDeliveryStatus
 
 __all__ = (
     "Assistant",
+    "AssistantCountRequest",
+    "AssistantCreate",
+    "AssistantCreateConfig",
+    "AssistantCreateIfExists",
+    "AssistantPatch",
+    "AssistantPatchConfig",
     "AssistantSearchRequest",
     "AssistantSearchRequestSelect",
     "AssistantSearchRequestSortBy",
     "AssistantSearchRequestSortOrder",
+    "AssistantVersionChange",
+    "AssistantVersionsSearchRequest",
     "CancelRunAction",
     "CancelRunsAction",
     "CancelThreadRunAction",
@@ -88,8 +108,11 @@ __all__ = (
     "FeedbackEntry",
     "FeedbackGiven",
     "FoundItem",
+    "GetAssistantGraphResponse200",
     "GetThreadInclude",
     "GiveFeedbackByLinkScore",
+    "GraphSchema",
+    "GraphSchemaNoId",
     "HealthCheckCheckDb",
     "HealthCheckResponse",
     "Interrupt",
@@ -125,6 +148,7 @@ __all__ = (
     "StorePutRequest",
     "StoreSearchRequest",
     "StoreSearchRequestFilterType0",
+    "Subgraphs",
     "Thread",
     "ThreadCreate",
     "ThreadCreateIfExists",

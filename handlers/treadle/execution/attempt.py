@@ -100,7 +100,10 @@ class _Attempt:
         if wait is not None:
             await wait()
         config = run_config(run, self._execution.deployment)
-        async with self._execution.graphs.open(run.graph_id, config, keeping=not run.temporary) as graph:
+        opened = self._execution.graphs.open(
+            run.graph_id, config, access="threads.create_run", context=run.kwargs.context, keeping=not run.temporary
+        )
+        async with opened as graph:
             self._kept = None if run.temporary else graph
             await self._follow(graph, config)
 

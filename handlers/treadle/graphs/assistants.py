@@ -1,12 +1,12 @@
-"""Assistants: each graph has one by default, found by its graph id or by its UUID."""
+"""Assistants: each graph has one by default, and more can be created. Runs name them by graph id or by UUID."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from treadle.errors import AssistantNotFound, InvalidRequest
 from treadle.graphs.loading import Graphs
+from treadle.storage.contract.assistants import AssistantRecord, AssistantStore
 
 # The official server derives a graph's assistant id in this namespace, so the ids are the same here (recorded).
 NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
@@ -14,65 +14,64 @@ NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 APART = 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class Assistant:
-    """A graph under the id that runs refer to."""
+class KnownAssistants:
+    """The assistants that runs may name: those of the graphs, and those that are kept in the store.
 
-    assistant_id: str
-    graph_id: str
-    name: str
-    description: str | None
-    created_at: float
-    """Seconds since the epoch."""
+    The assistant of a graph comes with the configuration. It is kept in the store once a client has changed it.
+    """
 
-
-class Assistants:
-    """The default assistants of the graphs: one is made after the other, in the order of the configuration."""
-
-    def __init__(self, graphs: Graphs, created_at: float) -> None:
+    def __init__(self, graphs: Graphs, store: AssistantStore, created_at: float) -> None:
+        self._store = store
         first = created_at - APART * len(graphs.ids)
         self._by_graph = {
-            graph_id: Assistant(
-                str(uuid5(NAMESPACE, graph_id)),
-                graph_id,
-                graphs.names[graph_id],
-                graphs.config.graphs[graph_id].description,
-                first + APART * number,
+            graph_id: AssistantRecord(
+                assistant_id=str(uuid5(NAMESPACE, graph_id)),
+                graph_id=graph_id,
+                name=graphs.names[graph_id],
+                description=graphs.config.graphs[graph_id].description,
+                config={},
+                context={},
+                metadata={"created_by": "system"},
+                created_at=first + APART * number,
+                updated_at=first + APART * number,
             )
             for number, graph_id in enumerate(graphs.ids, start=1)
         }
-        self._by_id = {assistant.assistant_id: assistant for assistant in self._by_graph.values()}
+        self.defaults = {record.assistant_id: record for record in self._by_graph.values()}
+        """The assistants of the graphs as the configuration has them, by id, in its order."""
 
-    @property
-    def all(self) -> list[Assistant]:
-        """Every assistant, in the order of the configuration."""
-        return list(self._by_id.values())
-
-    def get(self, assistant_id: UUID, spelled: str | None = None) -> Assistant:
+    async def get(self, assistant_id: UUID, spelled: str | None = None) -> AssistantRecord:
         """The assistant with this id. Raises AssistantNotFound (404), with the id as the caller spelled it."""
-        assistant = self._by_id.get(str(assistant_id))
-        if assistant is None:
+        record = await self._kept(str(assistant_id))
+        if record is None:
             raise AssistantNotFound(f"assistant_id: there is no assistant {spelled or assistant_id}")
-        return assistant
+        return record
 
-    def of_graph(self, graph_id: str) -> Assistant:
-        """The default assistant of a graph. Raises AssistantNotFound (404)."""
-        assistant = self._by_graph.get(graph_id)
-        if assistant is None:
-            known = ", ".join(sorted(self._by_graph))
-            raise AssistantNotFound(f"graph_id: no graph is called {graph_id!r}; there are: {known}")
-        return assistant
-
-    def find(self, assistant_id: str) -> Assistant:
+    async def find(self, assistant_id: str) -> AssistantRecord:
         """The assistant for a graph id or a UUID in any spelling.
 
-        Raises AssistantNotFound (404) for an unknown UUID and InvalidRequest (422) for an unknown name.
+        Raises AssistantNotFound (404) for an unknown UUID, and InvalidRequest (422) for an unknown name, or if the
+        configuration has no graph of the assistant's any longer.
         """
-        if assistant := self._by_graph.get(assistant_id) or self._by_id.get(assistant_id):
-            return assistant
-        try:
-            spelled = UUID(assistant_id)
-        except ValueError:
-            known = ", ".join(self._by_graph)
-            raise InvalidRequest(f"assistant_id: no graph is called {assistant_id!r}; there are: {known}") from None
-        return self.get(spelled, assistant_id)
+        if default := self._by_graph.get(assistant_id):
+            record = await self._kept(default.assistant_id) or default
+        else:
+            try:
+                spelled = UUID(assistant_id)
+            except ValueError:
+                raise InvalidRequest(f"assistant_id: {self._no_graph(assistant_id)}") from None
+            record = await self.get(spelled, assistant_id)
+        if record.graph_id not in self._by_graph:
+            raise InvalidRequest(f"assistant_id: {self._no_graph(record.graph_id)}")
+        return record
+
+    def check_graph(self, graph_id: str) -> None:
+        """Raises AssistantNotFound (404) if there is no such graph."""
+        if graph_id not in self._by_graph:
+            raise AssistantNotFound(f"graph_id: {self._no_graph(graph_id)}")
+
+    async def _kept(self, assistant_id: str) -> AssistantRecord | None:
+        return await self._store.get(assistant_id) or self.defaults.get(assistant_id)
+
+    def _no_graph(self, graph_id: str) -> str:
+        return f"no graph is called {graph_id!r}; there are: {', '.join(self._by_graph)}"

@@ -13,6 +13,7 @@ from langgraph.types import Interrupt
 from treadle.encoding import encode
 from treadle.errors import StorageUnavailable
 from treadle.graphs.checkpointers import Savers
+from treadle.graphs.factories import Access, GraphRequest
 from treadle.graphs.loading import AnyPregel, Graphs
 from treadle.graphs.stores import Stores
 from treadle.storage.contract.threads import ThreadState
@@ -27,9 +28,15 @@ class OpenGraphs:
     stores: Stores
 
     @asynccontextmanager
-    async def open(self, graph_id: str, config: RunnableConfig, *, keeping: bool) -> AsyncIterator[AnyPregel]:
-        """The graph with the store and, if it is to keep its thread, with the checkpointer."""
-        async with self.graphs.open(graph_id, config, await self.stores.here()) as graph:
+    async def open(
+        self, graph_id: str, config: RunnableConfig, *, access: Access, context: Any = None, keeping: bool = False
+    ) -> AsyncIterator[AnyPregel]:
+        """The graph with the store and, if it is to keep its thread, with the checkpointer.
+
+        `access` and `context`, that of the run, are for factories.
+        """
+        request = GraphRequest(config, await self.stores.here(), access, context)
+        async with self.graphs.open(graph_id, request) as graph:
             yield graph.copy(update={"checkpointer": await self.savers.here()}) if keeping else graph
 
     async def close(self) -> None:

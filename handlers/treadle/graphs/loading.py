@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 from langgraph.store.base import BaseStore
 
 from treadle.graphs.config import GraphsConfig, GraphSpec
-from treadle.graphs.factories import Factory, Made
+from treadle.graphs.factories import Factory, GraphRequest, Made
 from treadle.graphs.modules import authors_code, load_attribute
 from treadle.graphs.stores import load_store
 
@@ -41,11 +40,12 @@ class Graphs:
         return tuple(self._sources)
 
     @asynccontextmanager
-    async def open(self, graph_id: str, config: RunnableConfig, store: BaseStore) -> AsyncIterator[AnyPregel]:
-        """The graph for one run, without a checkpointer of its own, and with `store` if it has no store of its own.
+    async def open(self, graph_id: str, request: GraphRequest) -> AsyncIterator[AnyPregel]:
+        """The graph without a checkpointer of its own, and with the request's store if it has no store of its own.
 
-        A factory is called anew for each run.
+        A factory is called anew each time.
         """
+        store = request.store
         source = self._sources[graph_id]
         if isinstance(source, Pregel):
             # Once for each store: a copy takes a good part of the time that a small run does.
@@ -53,7 +53,7 @@ class Graphs:
                 self._with_store[graph_id, id(store)] = _with_store(source, store)
             yield self._with_store[graph_id, id(store)]
             return
-        async with source.make(config, store) as made:
+        async with source.make(request) as made:
             yield _with_store(_runnable(graph_id, made), store)
 
 

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from treadle.errors import KeyReused, OutcomeGone, TreadleError
-from treadle.graphs.assistants import Assistants
+from treadle.graphs.assistants import KnownAssistants
 from treadle.runs.lifecycle import Runs
 from treadle.runs.request import Caller, RunRequest, new_run
 from treadle.storage.contract.events import END, Follower
@@ -61,7 +61,7 @@ class Creation:
 
     storage: Storage
     runs: Runs
-    assistants: Assistants
+    assistants: KnownAssistants
     locate: Locate
     clock: Callable[[], float]
     key_ttl: float
@@ -125,7 +125,7 @@ class Creation:
             if number % MADE_AT_ONCE == 0:
                 await asyncio.sleep(0)  # others have their turn as well
             try:
-                run = new_run(asked, self.assistants.find(asked.body.assistant_id), request.caller)
+                run = new_run(asked, await self.assistants.find(asked.body.assistant_id), request.caller)
                 webhook = run.kwargs.webhook
                 if webhook and webhook not in located:
                     await self.locate(webhook)

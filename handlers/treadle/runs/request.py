@@ -16,7 +16,7 @@ from treadle.encoding import encode, read_uuid
 from treadle.errors import ContradictoryRequest, InvalidRequest
 from treadle.execution.config import CONTEXT_PROVIDED, NOT_FORWARDED
 from treadle.execution.tracing import TRACE_EXAMPLE, TRACE_PROJECT
-from treadle.graphs.assistants import Assistant
+from treadle.storage.contract.assistants import AssistantRecord
 from treadle.storage.contract.runs import RunKwargs, RunRecord
 from treadle_api.operations import CreateRunBody
 
@@ -85,8 +85,8 @@ class RunRequest:
     """Where a batch has it, such as `[2].`: what errors put before the name of a field."""
 
 
-def new_run(request: RunRequest, assistant: Assistant, caller: Caller) -> RunRecord:
-    """The pending run that a create request asks for.
+def new_run(request: RunRequest, assistant: AssistantRecord, caller: Caller) -> RunRecord:
+    """The pending run that a create request asks for: it starts from the assistant, and its own values win.
 
     Raises InvalidRequest (422) or ContradictoryRequest (400), naming the field.
     """
@@ -139,26 +139,28 @@ def _due(now: float, after_seconds: float) -> float:
     return now + max(after_seconds, 0)
 
 
-def _metadata(document: Json, assistant: Assistant) -> Json:
+def _metadata(document: Json, assistant: AssistantRecord) -> Json:
     config_metadata = (document.get("config") or {}).get("metadata") or {}
     if not isinstance(config_metadata, dict):
         raise InvalidRequest(f"config.metadata: {config_metadata!r} is not an object")
-    given = {**config_metadata, **(document.get("metadata") or {})}
+    inherited = {**assistant.metadata, **(assistant.config.get("metadata") or {})}
+    given = {**inherited, **config_metadata, **(document.get("metadata") or {})}
     kept = {key: value for key, value in given.items() if key not in _RESERVED_METADATA}
-    return {"created_by": "system", **kept, "assistant_id": assistant.assistant_id}
+    return {**kept, "assistant_id": assistant.assistant_id}
 
 
 def _kwargs(
     body: CreateRunBody,
     document: Json,
-    assistant: Assistant,
+    assistant: AssistantRecord,
     caller: Caller,
     ids: tuple[str, str],
     metadata: Json,
 ) -> RunKwargs:
     modes = body.stream_mode or ["values"]
     config = document.get("config") or {}
-    configurable, context = _merge_context(config.get("configurable") or {}, document.get("context") or {})
+    given = _merge_context(config.get("configurable") or {}, document.get("context") or {})
+    context = {**{key: value for key, value in assistant.context.items() if not _is_reserved(key)}, **given}
     durability = body.durability
     if "durability" not in body.model_fields_set and not body.checkpoint_during:
         durability = "exit"
@@ -166,13 +168,14 @@ def _kwargs(
         input=document.get("input"),
         command=document.get("command"),
         config={
+            **assistant.config,
             **config,
             "configurable": {
-                **configurable,
+                **context,
                 **_checkpoint(document),
                 **_tracer(document),
                 **({CONTEXT_PROVIDED: True} if document.get("context") else {}),
-                **_server_configurable(body, configurable, assistant, caller, ids),
+                **_server_configurable(body, context, assistant, caller, ids),
             },
             "metadata": dict(metadata),
         },
@@ -190,14 +193,14 @@ def _kwargs(
     )
 
 
-def _merge_context(configurable: Json, context: Json) -> tuple[Json, Json]:
-    """Each mirrors the other, as on the official server; there, giving both is refused."""
+def _merge_context(configurable: Json, context: Json) -> Json:
+    """The keys of both: each mirrors the other, as on the official server; there, giving both is refused."""
     own = {key: value for key, value in configurable.items() if not _is_reserved(key)}
     given = {key: value for key, value in context.items() if not _is_reserved(key)}
     for key in own.keys() & given.keys():
         if encode(own[key]) != encode(given[key]):  # as JSON: 1 is not true
             raise ContradictoryRequest(f"context.{key} and config.configurable.{key} have different values")
-    return {**own, **given}, {**own, **given}
+    return {**own, **given}
 
 
 def _checkpoint(document: Json) -> Json:
@@ -231,7 +234,7 @@ def _is_reserved(key: str) -> bool:
 
 
 def _server_configurable(
-    body: CreateRunBody, configurable: Json, assistant: Assistant, caller: Caller, ids: tuple[str, str]
+    body: CreateRunBody, configurable: Json, assistant: AssistantRecord, caller: Caller, ids: tuple[str, str]
 ) -> Json:
     run_id, thread_id = ids
     return {

@@ -29,6 +29,7 @@ from treadle.execution.graph_input import graph_command
 from treadle.execution.own_threads import busy_thread
 from treadle.graphs.checkpoints import Checkpoints, OpenGraphs, left_in_thread
 from treadle.graphs.event_loops import GraphLoop
+from treadle.graphs.factories import Access
 from treadle.graphs.loading import AnyPregel
 from treadle.runs.lifecycle import Runs
 from treadle.storage.contract.store import Storage
@@ -143,6 +144,14 @@ class Threads:
         await self.get(thread_id)
         await self._delete(thread_id)
 
+    async def delete_of_assistant(self, assistant_id: str) -> None:
+        """Forget the threads whose metadata names the assistant, and cancel its runs that have temporary threads."""
+        for thread_id in await self._storage.threads.of_assistant(assistant_id):
+            await self._delete(thread_id)
+        for run in await self._runs.unfinished(None):
+            if run.assistant_id == assistant_id:
+                await self._runs.delete(run)
+
     async def state(
         self,
         thread_id: str,
@@ -215,10 +224,10 @@ class Threads:
 
         return await self._loop.call(guarded)
 
-    def _opened(self, record: ThreadRecord) -> AbstractAsyncContextManager[AnyPregel]:
+    def _opened(self, record: ThreadRecord, access: Access = "threads.read") -> AbstractAsyncContextManager[AnyPregel]:
         config = record.graph_config and graph_config(record.graph_config, self._deployment, attempt=1)
         config = config or _checkpoint_config(record.thread_id)
-        return self._graphs.open(record.graph_id or "", config, keeping=True)
+        return self._graphs.open(record.graph_id or "", config, access=access, keeping=True)
 
     async def _write(self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps]) -> ThreadState:
         """Write the supersteps as checkpoints, all or none. On the graphs' loop."""
@@ -227,8 +236,10 @@ class Threads:
         config = _checkpoint_config(record.thread_id)
         config["configurable"]["graph_id"] = record.graph_id  # comes into the metadata of each checkpoint (recorded)
         try:
-            async with self._opened(record) as graph:
-                await graph.abulk_update_state(config, [_superstep(step) for step in supersteps])
+            async with self._opened(record, "threads.update") as graph:
+                await graph.abulk_update_state(
+                    config, [[_update(each) for each in step.updates] for step in supersteps]
+                )
                 return await left_in_thread(graph, record.thread_id)
         except Exception as error:  # the graph's own reducers judge the values
             await self._checkpoints.delete(record.thread_id)
@@ -279,10 +290,6 @@ def _checkpoint_config(thread_id: str, checkpoint: Json | None = None) -> Runnab
     given = checkpoint or {}
     named = {key: given[key] for key in ADDRESS if given.get(key) is not None}
     return {"configurable": {**named, "thread_id": thread_id}}
-
-
-def _superstep(step: ThreadCreateSupersteps) -> list[StateUpdate]:
-    return [_update(update) for update in step.updates]
 
 
 def _update(update: ThreadSuperstepUpdate) -> StateUpdate:

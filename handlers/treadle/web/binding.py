@@ -59,7 +59,7 @@ class Call(Generic[B, P]):
     @property
     def unknown(self) -> list[str]:
         """Names in the body that its schema does not have."""
-        return [name for name in self.document if name not in type(self.body).model_fields]  # type: ignore[attr-defined]
+        return [name for name in self.document or () if name not in type(self.body).model_fields]  # type: ignore[attr-defined]
 
     def header(self, name: bytes) -> str | None:
         """A header by its lower-case name."""
@@ -193,11 +193,12 @@ class Endpoint:
         received_at = time.time()
         headers = dict(scope["headers"])
         parameters = self._parameters.read(scope["path_params"], scope["query_string"], headers)
-        body, document = b"", None
+        body, document, typed = b"", None, None
         if self._judge is not None:
             body = await read_body(receive, headers, self._limit)
-            document = judge(self._judge, self._read_body(body, headers))
-        typed = self.operation.load_body(document)
+            if body or self.operation.body_required:
+                document = judge(self._judge, self._read_body(body, headers))
+                typed = self.operation.load_body(document)
         return Call(typed, parameters, document, headers, received_at, len(body), scope, caller_of(scope))
 
 

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 import treadle_api.operations as op
-from treadle.web.assistants import AssistantHandlers
+from treadle.web.assistants import MOST_ASSISTANT_BYTES, AssistantHandlers
 from treadle.web.binding import Binding, Contract, Endpoint, bind
 from treadle.web.cancelling import CancelHandlers
 from treadle.web.feedback import MOST_FEEDBACK_BYTES, FeedbackHandlers, read_feedback
@@ -39,8 +39,18 @@ def bindings(
         bind(op.health_check, system.health_check),
         bind(op.server_info, system.server_info),
         bind(op.openapi_document, system.openapi_document),
+        bind(op.create_assistant, assistants.create_assistant, max_body_bytes=MOST_ASSISTANT_BYTES),
         bind(op.search_assistants, assistants.search_assistants),
+        bind(op.count_assistants, assistants.count_assistants),
         bind(op.get_assistant, assistants.get_assistant),
+        bind(op.update_assistant, assistants.update_assistant, max_body_bytes=MOST_ASSISTANT_BYTES),
+        bind(op.delete_assistant, assistants.delete_assistant),
+        bind(op.list_assistant_versions, assistants.list_assistant_versions),
+        bind(op.set_latest_assistant_version, assistants.set_latest_assistant_version),
+        bind(op.get_assistant_graph, assistants.get_assistant_graph),
+        bind(op.get_assistant_schemas, assistants.get_assistant_schemas),
+        bind(op.list_assistant_subgraphs, assistants.list_assistant_subgraphs),
+        bind(op.get_assistant_subgraph, assistants.get_assistant_subgraph),
         bind(op.put_item, store.put_item),
         bind(op.get_item, store.get_item),
         bind(op.delete_item, store.delete_item),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from treadle.storage.contract.assistants import AssistantStore
 from treadle.storage.contract.deliveries import DeliveryStore
 from treadle.storage.contract.events import EventLog
 from treadle.storage.contract.feedback import FeedbackStore
@@ -29,6 +30,7 @@ class Storage:
 
     runs: RunStore
     threads: ThreadStore
+    assistants: AssistantStore
     deliveries: DeliveryStore
     feedback: FeedbackStore
     events: EventLog

@@ -60,6 +60,10 @@ class ThreadStore(ABC):
         """The thread, or None if it is unknown or has expired."""
 
     @abstractmethod
+    async def of_assistant(self, assistant_id: str) -> list[str]:
+        """The ids of the threads whose metadata names the assistant."""
+
+    @abstractmethod
     async def remove(self, thread_id: str) -> None:
         """Delete the thread at once."""
 

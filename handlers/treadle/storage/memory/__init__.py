@@ -10,6 +10,7 @@ from treadle.settings import Settings
 from treadle.storage.contract.queue_limit import QueueLimit
 from treadle.storage.contract.store import Changes, Storage
 from treadle.storage.events.local import MemoryEventLog
+from treadle.storage.memory.assistants import MemoryAssistantStore
 from treadle.storage.memory.deliveries import MemoryDeliveryStore
 from treadle.storage.memory.feedback import MemoryFeedbackStore
 from treadle.storage.memory.runs import MemoryRunStore
@@ -49,6 +50,7 @@ async def open_memory(settings: Settings, clock: Callable[[], float]) -> Storage
     return Storage(
         runs,
         threads,
+        MemoryAssistantStore(settings.max_assistants),
         deliveries,
         feedback,
         events,

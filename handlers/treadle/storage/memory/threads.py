@@ -32,6 +32,10 @@ class MemoryThreadStore(ThreadStore):
             return None
         return record
 
+    async def of_assistant(self, assistant_id: str) -> list[str]:
+        named = ((record.thread_id, record.metadata.get("assistant_id")) for record in self._records.values())
+        return [thread_id for thread_id, name in named if name == assistant_id]
+
     async def remove(self, thread_id: str) -> None:
         record = self._records.pop(thread_id, None)
         if record is not None and record.expires_at is not None:

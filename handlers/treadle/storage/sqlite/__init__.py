@@ -13,12 +13,14 @@ from treadle.storage.contract.events import EventLog
 from treadle.storage.contract.queue_limit import QueueLimit
 from treadle.storage.contract.store import Storage
 from treadle.storage.events.shared import SharedEventLog
+from treadle.storage.sqlite.assistants import SqliteAssistantStore
 from treadle.storage.sqlite.changes import SqliteChanges
 from treadle.storage.sqlite.database import Database
 from treadle.storage.sqlite.deliveries import SQL as DELIVERIES
 from treadle.storage.sqlite.deliveries import SqliteDeliveryStore
 from treadle.storage.sqlite.event_rows import SqliteEventRows
 from treadle.storage.sqlite.feedback import SqliteFeedbackStore, read_secret
+from treadle.storage.sqlite.functions import define_functions
 from treadle.storage.sqlite.ownership import Ownership
 from treadle.storage.sqlite.runs import SQL, SqliteRunStore
 from treadle.storage.sqlite.threads import SqliteThreadStore
@@ -58,6 +60,7 @@ async def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Calla
     return Storage(
         runs,
         SqliteThreadStore(database, clock),
+        SqliteAssistantStore(database, settings.max_assistants),
         deliveries,
         SqliteFeedbackStore(database, clock, secret),
         events,
@@ -85,6 +88,7 @@ def _open(path: Path, synchronous: str) -> tuple[Database, Ownership, bytes]:
             database.write_now(DELIVERIES["abandon"])
         ownership.share()
         secret = read_secret(database)
+        define_functions(database)
         opened.pop_all()
     return database, ownership, secret
 

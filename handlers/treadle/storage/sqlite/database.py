@@ -87,6 +87,10 @@ class Database:
             raise unavailable(error) from error
         return rows
 
+    def define(self, name: str, function: Callable[..., Any], arity: int) -> None:
+        """Let the statements of `read` call a function: one that always gives the same result for the same values."""
+        self._reader.create_function(name, arity, function, deterministic=True)
+
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Commit `work`, all of it or nothing, in the order of the calls, and return its result.
 

@@ -26,6 +26,9 @@ class SqliteThreadStore(ThreadStore):
         rows = self._database.read(SQL["get"], thread_id, self._clock())
         return _record(rows[0]) if rows else None
 
+    async def of_assistant(self, assistant_id: str) -> list[str]:
+        return [row[0] for row in self._database.read(SQL["of_assistant"], dump({"assistant_id": assistant_id}))]
+
     async def remove(self, thread_id: str) -> None:
         await self._database.write(lambda connection: connection.execute(SQL["remove"], (thread_id,)))
 

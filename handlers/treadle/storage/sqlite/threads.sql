@@ -16,6 +16,9 @@ SET status = ?, "values" = ?, error = ?, interrupts = ?, updated_at = ?, state_u
     expires_at = ? + ttl_minutes * 60
 WHERE thread_id = ?
 
+-- name: of_assistant
+SELECT thread_id FROM threads WHERE has_entries(metadata, ?)
+
 -- name: remove
 DELETE FROM threads WHERE thread_id = ?
 

@@ -1,0 +1,1 @@
+"""Assistants: created, changed and deleted, and what their graphs look like."""
