@@ -82,7 +82,7 @@ create_assistant: Final[Operation[CreateAssistantBody, CreateAssistantParameters
     parameters=(),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 409, 413, 422, 431, 503}),
 )
 """POST /assistants: Create an assistant"""
 
@@ -103,7 +103,7 @@ count_assistants: Final[Operation[CountAssistantsBody, CountAssistantsParameters
     parameters=(),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 413, 422, 431, 503}),
 )
 """POST /assistants/count: Count assistants by filter"""
 
@@ -125,7 +125,7 @@ search_assistants: Final[Operation[SearchAssistantsBody, SearchAssistantsParamet
         parameters=(),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431, 503}),
+        statuses=frozenset({200, 400, 401, 403, 404, 408, 413, 422, 431, 503}),
     )
 )
 """POST /assistants/search: Search assistants by filter"""
@@ -175,7 +175,7 @@ delete_assistant: Final[Operation[DeleteAssistantBody, DeleteAssistantParameters
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 400, 401, 404, 408, 409, 422, 431, 503}),
+    statuses=frozenset({204, 400, 401, 403, 404, 408, 409, 422, 431, 503}),
 )
 """DELETE /assistants/{assistant_id}: Delete an assistant"""
 
@@ -214,7 +214,7 @@ get_assistant: Final[Operation[GetAssistantBody, GetAssistantParameters, GetAssi
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """GET /assistants/{assistant_id}: Get an assistant"""
 
@@ -253,7 +253,7 @@ update_assistant: Final[Operation[UpdateAssistantBody, UpdateAssistantParameters
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 409, 413, 422, 431, 503}),
 )
 """PATCH /assistants/{assistant_id}: Change an assistant"""
 
@@ -303,7 +303,7 @@ get_assistant_graph: Final[Operation[GetAssistantGraphBody, GetAssistantGraphPar
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
+        statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 500, 503}),
     )
 )
 """GET /assistants/{assistant_id}/graph: Get the assistant's graph"""
@@ -355,7 +355,7 @@ set_latest_assistant_version: Final[
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 413, 422, 431, 503}),
 )
 """POST /assistants/{assistant_id}/latest: Set the latest assistant version"""
 
@@ -396,7 +396,7 @@ get_assistant_schemas: Final[
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 500, 503}),
 )
 """GET /assistants/{assistant_id}/schemas: Get the assistant's schemas"""
 
@@ -447,7 +447,7 @@ list_assistant_subgraphs: Final[
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 500, 503}),
 )
 """GET /assistants/{assistant_id}/subgraphs: List the assistant's subgraphs"""
 
@@ -508,7 +508,7 @@ get_assistant_subgraph: Final[
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 500, 503}),
 )
 """GET /assistants/{assistant_id}/subgraphs/{namespace}: Get subgraphs under a namespace"""
 
@@ -549,7 +549,7 @@ list_assistant_versions: Final[
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 413, 422, 431, 503}),
 )
 """POST /assistants/{assistant_id}/versions: List versions of an assistant"""
 
@@ -669,7 +669,7 @@ create_run: Final[Operation[CreateRunBody, CreateRunParameters, CreateRunResult]
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 409, 413, 422, 431, 503}),
 )
 """POST /runs: Start a stateless run"""
 
@@ -708,7 +708,7 @@ create_run_batch: Final[Operation[CreateRunBatchBody, CreateRunBatchParameters, 
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 409, 413, 422, 431, 503}),
 )
 """POST /runs/batch: Start several stateless runs"""
 
@@ -747,7 +747,7 @@ cancel_runs: Final[Operation[CancelRunsBody, CancelRunsParameters, CancelRunsRes
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 400, 401, 404, 408, 413, 422, 431, 503}),
+    statuses=frozenset({204, 400, 401, 403, 404, 408, 413, 422, 431, 503}),
 )
 """POST /runs/cancel: Cancel several runs"""
 
@@ -796,7 +796,7 @@ stream_run: Final[Operation[StreamRunBody, StreamRunParameters, StreamRunResult]
     ),
     status=200,
     media_type="text/event-stream",
-    statuses=frozenset({200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 409, 413, 422, 431, 503}),
 )
 """POST /runs/stream: Run statelessly and stream"""
 
@@ -835,7 +835,7 @@ wait_run: Final[Operation[WaitRunBody, WaitRunParameters, WaitRunResult]] = Oper
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 409, 413, 422, 431, 503}),
 )
 """POST /runs/wait: Run statelessly and wait"""
 
@@ -874,7 +874,7 @@ delete_run: Final[Operation[DeleteRunBody, DeleteRunParameters, DeleteRunResult]
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({204, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """DELETE /runs/{run_id}: Delete a run"""
 
@@ -913,7 +913,7 @@ get_run: Final[Operation[GetRunBody, GetRunParameters, GetRunResult]] = Operatio
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """GET /runs/{run_id}: Get a run"""
 
@@ -972,7 +972,7 @@ cancel_run: Final[Operation[CancelRunBody, CancelRunParameters, CancelRunResult]
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 202, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({200, 202, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """POST /runs/{run_id}/cancel: Cancel a run"""
 
@@ -1161,7 +1161,7 @@ join_run: Final[Operation[JoinRunBody, JoinRunParameters, JoinRunResult]] = Oper
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """GET /runs/{run_id}/join: Wait for a run"""
 
@@ -1237,7 +1237,7 @@ join_run_stream: Final[Operation[JoinRunStreamBody, JoinRunStreamParameters, Joi
     ),
     status=200,
     media_type="text/event-stream",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """GET /runs/{run_id}/stream: Join the stream of a run"""
 
@@ -1258,7 +1258,7 @@ delete_item: Final[Operation[DeleteItemBody, DeleteItemParameters, DeleteItemRes
     parameters=(),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 400, 401, 408, 413, 422, 431, 503}),
+    statuses=frozenset({204, 400, 401, 403, 408, 413, 422, 431, 503}),
 )
 """DELETE /store/items: Delete a stored item"""
 
@@ -1317,7 +1317,7 @@ get_item: Final[Operation[GetItemBody, GetItemParameters, GetItemResult]] = Oper
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 408, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 408, 422, 431, 503}),
 )
 """GET /store/items: Get a stored item"""
 
@@ -1338,7 +1338,7 @@ put_item: Final[Operation[PutItemBody, PutItemParameters, PutItemResult]] = Oper
     parameters=(),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 400, 401, 408, 413, 422, 431, 503}),
+    statuses=frozenset({204, 400, 401, 403, 408, 413, 422, 431, 503}),
 )
 """PUT /store/items: Store an item"""
 
@@ -1359,7 +1359,7 @@ search_items: Final[Operation[SearchItemsBody, SearchItemsParameters, SearchItem
     parameters=(),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 408, 413, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 408, 413, 422, 431, 503}),
 )
 """POST /store/items/search: Search stored items"""
 
@@ -1380,7 +1380,7 @@ list_namespaces: Final[Operation[ListNamespacesBody, ListNamespacesParameters, L
     parameters=(),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 408, 413, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 408, 413, 422, 431, 503}),
 )
 """POST /store/namespaces: List store namespaces"""
 
@@ -1401,7 +1401,7 @@ create_thread: Final[Operation[CreateThreadBody, CreateThreadParameters, CreateT
     parameters=(),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 408, 409, 413, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 408, 409, 413, 422, 431, 503}),
 )
 """POST /threads: Create a thread"""
 
@@ -1440,7 +1440,7 @@ delete_thread: Final[Operation[DeleteThreadBody, DeleteThreadParameters, DeleteT
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({204, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """DELETE /threads/{thread_id}: Delete a thread"""
 
@@ -1489,7 +1489,7 @@ get_thread: Final[Operation[GetThreadBody, GetThreadParameters, GetThreadResult]
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """GET /threads/{thread_id}: Get a thread"""
 
@@ -1549,7 +1549,7 @@ list_thread_history: Final[Operation[ListThreadHistoryBody, ListThreadHistoryPar
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
+        statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 500, 503}),
     )
 )
 """GET /threads/{thread_id}/history: List past thread states"""
@@ -1591,7 +1591,7 @@ search_thread_history: Final[
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431, 500, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 413, 422, 431, 500, 503}),
 )
 """POST /threads/{thread_id}/history: Search past thread states"""
 
@@ -1686,7 +1686,7 @@ list_thread_runs: Final[Operation[ListThreadRunsBody, ListThreadRunsParameters, 
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """GET /threads/{thread_id}/runs: List runs of a thread"""
 
@@ -1735,7 +1735,7 @@ delete_thread_run: Final[Operation[DeleteThreadRunBody, DeleteThreadRunParameter
     ),
     status=204,
     media_type=None,
-    statuses=frozenset({204, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({204, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """DELETE /threads/{thread_id}/runs/{run_id}: Delete a run"""
 
@@ -1784,7 +1784,7 @@ get_thread_run: Final[Operation[GetThreadRunBody, GetThreadRunParameters, GetThr
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """GET /threads/{thread_id}/runs/{run_id}: Get a run"""
 
@@ -1853,7 +1853,7 @@ cancel_thread_run: Final[Operation[CancelThreadRunBody, CancelThreadRunParameter
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 202, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({200, 202, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """POST /threads/{thread_id}/runs/{run_id}/cancel: Cancel a run"""
 
@@ -1912,7 +1912,7 @@ join_thread_run: Final[Operation[JoinThreadRunBody, JoinThreadRunParameters, Joi
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """GET /threads/{thread_id}/runs/{run_id}/join: Wait for a run"""
 
@@ -2000,7 +2000,7 @@ join_thread_run_stream: Final[
     ),
     status=200,
     media_type="text/event-stream",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 503}),
 )
 """GET /threads/{thread_id}/runs/{run_id}/stream: Follow a run as stream"""
 
@@ -2059,7 +2059,7 @@ get_thread_state: Final[Operation[GetThreadStateBody, GetThreadStateParameters, 
     ),
     status=200,
     media_type="application/json",
-    statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
+    statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 500, 503}),
 )
 """GET /threads/{thread_id}/state: Get the current thread state"""
 
@@ -2099,7 +2099,7 @@ search_thread_state: Final[Operation[SearchThreadStateBody, SearchThreadStatePar
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 400, 401, 404, 408, 413, 422, 431, 500, 503}),
+        statuses=frozenset({200, 400, 401, 403, 404, 408, 413, 422, 431, 500, 503}),
     )
 )
 """POST /threads/{thread_id}/state/checkpoint: Get state by checkpoint config"""
@@ -2170,7 +2170,7 @@ get_thread_state_at: Final[Operation[GetThreadStateAtBody, GetThreadStateAtParam
         ),
         status=200,
         media_type="application/json",
-        statuses=frozenset({200, 400, 401, 404, 408, 422, 431, 500, 503}),
+        statuses=frozenset({200, 400, 401, 403, 404, 408, 422, 431, 500, 503}),
     )
 )
 """GET /threads/{thread_id}/state/{checkpoint_id}: Get state at a checkpoint"""

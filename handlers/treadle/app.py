@@ -22,6 +22,8 @@ from starlette.types import ASGIApp
 from treadle import __version__
 from treadle.assistants.assistants import Assistants
 from treadle.assistants.inspection import Inspection
+from treadle.auth.authentication import Authentication
+from treadle.auth.authorization import Authorization
 from treadle.encoding import encode
 from treadle.execution.attempt import Execution
 from treadle.execution.attempts import Attempts
@@ -56,6 +58,7 @@ from treadle.settings import Settings
 from treadle.storage import open_storage
 from treadle.storage.contract.store import Storage
 from treadle.threads.lifecycle import Threads
+from treadle.threads.states import ThreadStates
 from treadle.web.access import Access, from_inside
 from treadle.web.assistants import AssistantHandlers
 from treadle.web.binding import Contract
@@ -64,6 +67,7 @@ from treadle.web.feedback import FeedbackHandlers
 from treadle.web.joining import RunHandlers
 from treadle.web.proxies import Proxies, fixed_prefix
 from treadle.web.refusals import note_refusal
+from treadle.web.rights import Guard
 from treadle.web.routes import KEYLESS, bindings, routes
 from treadle.web.stateless import StatelessRunHandlers
 from treadle.web.store import StoreHandlers
@@ -89,6 +93,7 @@ class Services:
     runs: Runs
     creation: Creation
     threads: Threads
+    states: ThreadStates
     feedback: FeedbackBook
     known_assistants: KnownAssistants
     assistants: Assistants
@@ -100,6 +105,8 @@ class Services:
     worker: Worker
     deployment: Deployment
     settings: Settings
+    guard: Guard | None
+    """Finds the users of requests, if the configuration has them."""
 
     async def drain(self) -> None:
         """Take no new runs, and let those under way end within the grace period."""
@@ -130,12 +137,14 @@ async def services(
     execution = Execution(opener, checkpoints, deployment, links.of, settings.run_timeout, settings.attempts, clock)
     engine = _engine(storage, execution, loops, settings, clock)
     runs = Runs(storage, engine.worker, engine.attempts, engine.endings, thread_ttl=settings.thread_ttl)
-    threads = Threads(storage, runs, opener, checkpoints, loops.home, deployment, clock)
+    states = ThreadStates(storage.threads, opener, checkpoints, loops.home, deployment)
+    threads = Threads(storage, runs, states, clock)
     known = KnownAssistants(graphs, storage.assistants, clock())
     running = Services(
         runs,
         Creation(storage, runs, known, addresses.locate, clock, settings.idempotency_ttl, settings.resumable_ttl),
         threads,
+        states,
         FeedbackBook(storage.feedback, links, clock),
         known,
         Assistants(known, storage.assistants, clock),
@@ -147,6 +156,7 @@ async def services(
         engine.worker,
         deployment,
         settings,
+        _guard(graphs, loops),
     )
     outbox = _outbox(running, called, policy, clock)
     loops.start()
@@ -197,6 +207,12 @@ def _engine(
     return _Engine(attempts, endings, Worker(slots, attempts, work, clock))
 
 
+def _guard(graphs: Graphs, loops: GraphLoops) -> Guard | None:
+    if graphs.auth is None:
+        return None
+    return Guard(Authentication(graphs.auth, loops.home), Authorization(graphs.auth, loops.home))
+
+
 def _outbox(services: Services, addresses: Addresses, policy: WebhookPolicy, clock: Callable[[], float]) -> Outbox:
     settings, storage = services.settings, services.storage
     signer = Signer(settings.webhook_secret)
@@ -217,14 +233,15 @@ def application(services: Services) -> Starlette:
     """
     settings, deployment = services.settings, services.deployment
     contract, closed = Contract.load(), services.graphs.config.closed
-    document = contract.published(needs_key=settings.needs_key, closed=closed)
+    guard, openapi = services.guard, services.graphs.config.auth.openapi
+    document = contract.published(needs_key=settings.needs_key, closed=closed, auth=openapi)
     bound = bindings(
         StatelessRunHandlers(
             services.runs, services.creation, deployment, settings.public_url, heartbeat=settings.heartbeat
         ),
         RunHandlers(services.runs, services.threads, services.feedback, deployment, heartbeat=settings.heartbeat),
         CancelHandlers(services.runs, heartbeat=settings.heartbeat),
-        ThreadHandlers(services.threads, services.graphs.ids, settings.thread_ttl),
+        ThreadHandlers(services.threads, services.states, services.graphs.ids, settings.thread_ttl),
         AssistantHandlers(services.assistants, services.known_assistants, services.inspection, services.threads),
         StoreHandlers(services.items),
         FeedbackHandlers(services.feedback),
@@ -239,7 +256,7 @@ def application(services: Services) -> Starlette:
         expose_headers=EXPOSED_HEADERS,
     )
     app = Starlette(
-        routes=list(routes(bound, contract, max_body_bytes=settings.max_body_bytes)),
+        routes=list(routes(bound, contract, max_body_bytes=settings.max_body_bytes, guard=guard)),
         # CORS comes first: browsers ask without a key whether they may call, and have to see why they may not.
         middleware=[_proxies(settings), cors, *_access(settings)],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class TreadleError(Exception):
     """Something failed inside Treadle."""
 
     status = 500
     """HTTP status with which the web edge answers it."""
+    headers: Mapping[str, str] = MappingProxyType({})
+    """Headers of that answer."""
 
     def __init__(self, message: str | None = None, *, gist: str | None = None) -> None:
         """`gist` is what logs say instead of a message that quotes what a client sent, or what a graph said."""
@@ -57,6 +62,31 @@ class AssistantsFull(TreadleError):
     """As many assistants are kept as may be (MAX_ASSISTANTS); delete some first."""
 
     status = 409
+
+
+class NotAllowed(TreadleError):
+    """The configuration's auth does not let the request be carried out."""
+
+
+class Refused(NotAllowed):
+    """The author's own handlers refuse the request, with a status and headers of theirs."""
+
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        # The text is the author's, and may quote the client.
+        super().__init__(message, gist=f"refused by a handler of auth with {status}")
+        self.status = status
+        # A 401 says how to authenticate.
+        self.headers = {**({"www-authenticate": "Bearer"} if status == 401 else {}), **(headers or {})}
+
+
+class Forbidden(NotAllowed):
+    """The user may not do this."""
+
+    status = 403
+
+
+class HandlerFailed(NotAllowed):
+    """A handler of the configuration's auth failed; the log of the server says why."""
 
 
 class RunNotFound(TreadleError):

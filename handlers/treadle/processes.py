@@ -102,7 +102,7 @@ def serve_in_processes(
         sys.exit(0 if supervisor.stopping else code)
     others = [supervisor.start() for _ in range(workers - 1)]
     if all(child.is_ready() for child in others):
-        announce_processes(list(graphs_config.graphs), settings, listener, workers)
+        announce_processes(graphs_config, settings, listener, workers)
     supervisor.run()
 
 

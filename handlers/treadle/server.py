@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
@@ -196,15 +196,16 @@ def _tune_interpreter() -> None:
 
 
 def _announce(graphs: Graphs, settings: Settings, listener: Listener) -> None:
-    announce_processes(graphs.ids, settings, listener, 1)
+    announce_processes(graphs.config, settings, listener, 1)
 
 
-def announce_processes(graph_ids: Sequence[str], settings: Settings, listener: Listener, workers: int) -> None:
+def announce_processes(config: GraphsConfig, settings: Settings, listener: Listener, workers: int) -> None:
     """Log the graphs and the address: as text on a terminal, otherwise as one JSON object."""
+    graph_ids, users = list(config.graphs), config.auth.path
     store = None if settings.store_can_be_shared else "runs end with this process"
     port = "the default port is taken" if listener.moved else None
     url = None if settings.role == "worker" else listener.url
-    if url is not None and not settings.needs_key and not listener.is_local:
+    if url is not None and not (settings.needs_key or users) and not listener.is_local:
         log.warning(
             "whoever reaches this address may use the server; set TREADLE_API_KEYS or TREADLE_API_KEYS_FILE",
             host=listener.host,
@@ -218,6 +219,7 @@ def announce_processes(graph_ids: Sequence[str], settings: Settings, listener: L
             store=settings.database_uri,
             workers=workers,
             keys=settings.callers,
+            auth=users,
             webhooks="signed" if settings.webhook_secret else "not signed",
             notes=notes,
             version=__version__,
@@ -229,9 +231,11 @@ def announce_processes(graph_ids: Sequence[str], settings: Settings, listener: L
         f"  store   {settings.database_uri}" + (f" ({store})" if store else ""),
     ]
     if url is not None:
-        keys = ", ".join(settings.callers) or "none: whoever reaches the server may use it"
+        anybody = "none" if users else "none: whoever reaches the server may use it"
+        keys = ", ".join(settings.callers) or anybody
         lines += [
             f"  keys    {keys}",
+            *([f"  users   {users}"] if users else []),
             f"  runs    {url}/runs/wait" + (f" ({port})" if port else ""),
             f"  spec    {url}/openapi.json",
         ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from treadle.errors import AssistantConflict, AssistantNotFound
-from treadle.graphs.assistants import KnownAssistants
+from treadle.graphs.assistants import KnownAssistants, no_assistant
 from treadle.storage.contract.assistants import AssistantQuery, AssistantRecord, AssistantStore, Change
+
+Admits: TypeAlias = Callable[[Mapping[str, Any]], bool]
 
 
 class Assistants:
@@ -18,8 +21,8 @@ class Assistants:
         self._store = store
         self._clock = clock
 
-    async def create(self, record: AssistantRecord, *, or_get: bool) -> AssistantRecord:
-        """Commit a new assistant; with `or_get`, return the one that has its id already.
+    async def create(self, record: AssistantRecord, *, or_get: Admits | None) -> AssistantRecord:
+        """Commit a new assistant; or return the one that has its id already, if `or_get` admits its metadata.
 
         Raises AssistantNotFound (404) if there is no such graph, AssistantConflict (409) if the id is taken,
         AssistantsFull (409).
@@ -27,9 +30,10 @@ class Assistants:
         self._known.check_graph(record.graph_id)
         if record.assistant_id not in self._known.defaults and await self._store.add(record):
             return record
-        if not or_get:
+        existing = await self.get(UUID(record.assistant_id))
+        if or_get is None or not or_get(existing.metadata):
             raise AssistantConflict(f"assistant_id: there is an assistant {record.assistant_id} already")
-        return await self.get(UUID(record.assistant_id))
+        return existing
 
     async def get(self, assistant_id: UUID) -> AssistantRecord:
         """The current version of the assistant. Raises AssistantNotFound (404)."""
@@ -89,7 +93,7 @@ class Assistants:
         """
         await self.check_deletable(assistant_id)
         if not await self._store.remove(str(assistant_id)):
-            raise AssistantNotFound(f"assistant_id: there is no assistant {assistant_id}")
+            raise AssistantNotFound(no_assistant(str(assistant_id)))
 
     async def _unchanged(self, query: AssistantQuery) -> list[AssistantRecord]:
         """The fitting assistants of graphs that are as the configuration has them."""

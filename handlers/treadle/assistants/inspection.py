@@ -16,6 +16,7 @@ from treadle.graphs.event_loops import GraphLoop
 from treadle.graphs.loading import AnyPregel
 from treadle.graphs.schemas import graph_schemas
 from treadle.storage.contract.assistants import AssistantRecord
+from treadle.users import User
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -29,7 +30,7 @@ class Inspection:
         self._loop = loop
         self._deployment = deployment
 
-    async def drawing(self, assistant: AssistantRecord, xray: int | bool) -> bytes:
+    async def drawing(self, assistant: AssistantRecord, user: User | None, xray: int | bool) -> bytes:
         """Nodes and edges as JSON; with `xray`, those of subgraphs too: of all, or down to that depth."""
 
         async def draw(graph: AnyPregel) -> bytes:
@@ -39,17 +40,19 @@ class Inspection:
                     node["data"].pop("id", None)
             return encode(drawn)
 
-        return await self._look(assistant, draw)
+        return await self._look(assistant, user, draw)
 
-    async def schemas(self, assistant: AssistantRecord) -> Json:
+    async def schemas(self, assistant: AssistantRecord, user: User | None) -> Json:
         """The JSON Schemas of the graph, by the API's names."""
 
         async def describe(graph: AnyPregel) -> Json:
             return await asyncio.to_thread(graph_schemas, graph)
 
-        return {"graph_id": assistant.graph_id, **await self._look(assistant, describe)}
+        return {"graph_id": assistant.graph_id, **await self._look(assistant, user, describe)}
 
-    async def subgraphs(self, assistant: AssistantRecord, namespace: str | None, *, recurse: bool) -> Json:
+    async def subgraphs(
+        self, assistant: AssistantRecord, user: User | None, namespace: str | None, *, recurse: bool
+    ) -> Json:
         """The JSON Schemas of the subgraphs, by their namespaces: of all, or of one.
 
         Raises AssistantNotFound (404) if there is no such namespace.
@@ -62,13 +65,16 @@ class Inspection:
                     found[name] = await asyncio.to_thread(graph_schemas, subgraph)
             return found
 
-        found = await self._look(assistant, describe)
+        found = await self._look(assistant, user, describe)
         if namespace is not None and not found:
             raise AssistantNotFound(f"namespace: the graph {assistant.graph_id!r} has no subgraph {namespace!r}")
         return found
 
-    async def _look(self, assistant: AssistantRecord, look: Callable[[AnyPregel], Awaitable[T]]) -> T:
-        ids = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+    async def _look(
+        self, assistant: AssistantRecord, user: User | None, look: Callable[[AnyPregel], Awaitable[T]]
+    ) -> T:
+        """What `look` sees of the graph, which a factory makes for `user`."""
+        ids = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id, "langgraph_auth_user": user}
         stored = {
             **assistant.config,
             "configurable": {**assistant.context, **ids},

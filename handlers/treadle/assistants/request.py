@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from uuid_utils import uuid4
 
@@ -62,6 +63,25 @@ def next_version(
         metadata={**before.metadata, **_checked("metadata", document.get("metadata") or {})},
         updated_at=received_at,
     )
+
+
+def assistant_value(record: AssistantRecord) -> Json:
+    """A new assistant as a handler of auth sees it, which may change it: the SDK's `AssistantsCreate`."""
+    return {
+        "assistant_id": UUID(record.assistant_id),
+        "graph_id": record.graph_id,
+        "config": dict(record.config),
+        "context": dict(record.context),
+        "metadata": dict(record.metadata),
+        "name": record.name,
+    }
+
+
+def with_value(record: AssistantRecord, value: Json) -> AssistantRecord:
+    """The new assistant with what a handler of auth has changed."""
+    config, context = _mirrored(value.get("config") or {}, value.get("context") or {})
+    name = _name(value.get("name")) or record.name
+    return replace(record, config=config, context=context, metadata=value.get("metadata") or {}, name=name)
 
 
 def _mirrored(config: Json, context: Json) -> tuple[Json, Json]:

@@ -10,6 +10,7 @@ from langchain_core.runnables import RunnableConfig
 
 from treadle.execution.tracing import tracers
 from treadle.storage.contract.runs import RunRecord
+from treadle.users import User
 
 NOT_FORWARDED = frozenset({"callbacks", "run_id"})
 """Keys of a request's config that no graph is called with: LangChain expects Python objects there."""
@@ -49,6 +50,8 @@ def graph_config(stored: dict[str, Any], deployment: Deployment, *, attempt: int
     config = {key: value for key, value in stored.items() if key not in NOT_FORWARDED}
     config = {**config, "metadata": {**config["metadata"], **deployment.metadata(attempt)}}
     config["configurable"] = {key: value for key, value in config["configurable"].items() if key != CONTEXT_PROVIDED}
+    if isinstance(user := config["configurable"].get("langgraph_auth_user"), dict):
+        config["configurable"]["langgraph_auth_user"] = User(user)
     if traces := tracers(config["configurable"]):
         config["callbacks"] = traces
     if isinstance(limit := config.get("recursion_limit"), float):

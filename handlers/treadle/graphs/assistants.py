@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID, uuid5
 
 from treadle.errors import AssistantNotFound, InvalidRequest
@@ -12,6 +13,11 @@ from treadle.storage.contract.assistants import AssistantRecord, AssistantStore
 NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 # Seconds between the creation of one and the next, so that their order can be told.
 APART = 0.001
+
+
+def no_assistant(assistant_id: str) -> str:
+    """The message about an assistant that is unknown to the caller."""
+    return f"assistant_id: there is no assistant {assistant_id}"
 
 
 class KnownAssistants:
@@ -32,6 +38,7 @@ class KnownAssistants:
                 config={},
                 context={},
                 metadata={"created_by": "system"},
+                is_default=True,
                 created_at=first + APART * number,
                 updated_at=first + APART * number,
             )
@@ -44,7 +51,7 @@ class KnownAssistants:
         """The assistant with this id. Raises AssistantNotFound (404), with the id as the caller spelled it."""
         record = await self._kept(str(assistant_id))
         if record is None:
-            raise AssistantNotFound(f"assistant_id: there is no assistant {spelled or assistant_id}")
+            raise AssistantNotFound(no_assistant(spelled or str(assistant_id)))
         return record
 
     async def find(self, assistant_id: str) -> AssistantRecord:
@@ -54,7 +61,7 @@ class KnownAssistants:
         configuration has no graph of the assistant's any longer.
         """
         if default := self._by_graph.get(assistant_id):
-            record = await self._kept(default.assistant_id) or default
+            record = await self.get(UUID(default.assistant_id))
         else:
             try:
                 spelled = UUID(assistant_id)
@@ -71,7 +78,9 @@ class KnownAssistants:
             raise AssistantNotFound(f"graph_id: {self._no_graph(graph_id)}")
 
     async def _kept(self, assistant_id: str) -> AssistantRecord | None:
-        return await self._store.get(assistant_id) or self.defaults.get(assistant_id)
+        default = self.defaults.get(assistant_id)
+        kept = await self._store.get(assistant_id)
+        return kept if default is None else replace(kept, is_default=True) if kept else default
 
     def _no_graph(self, graph_id: str) -> str:
         return f"no graph is called {graph_id!r}; there are: {', '.join(self._by_graph)}"

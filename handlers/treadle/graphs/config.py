@@ -13,6 +13,7 @@ import structlog
 from dotenv import dotenv_values
 
 from treadle.errors import ConfigError
+from treadle.graphs.auth_config import AuthConfig, read_auth
 from treadle.graphs.store_config import StoreConfig, read_store
 from treadle.graphs.unserved import closed_tags, keys_without_effect, refuse_restrictions, section
 
@@ -43,6 +44,7 @@ class GraphsConfig:
     required_env: tuple[str, ...]
     """Variables that the environment has to bring."""
     store: StoreConfig
+    auth: AuthConfig
     closed: frozenset[str]
     """The tags of the operations that are not to be served."""
     webhooks: Any
@@ -95,6 +97,7 @@ def read_config(path: Path) -> GraphsConfig:
         dependencies=_dependencies(path, document.get("dependencies", []), missing),
         env={**_thread_ttl(path, section(path, document, "checkpointer").get("ttl")), **env},
         required_env=required,
+        auth=read_auth(path, section(path, document, "auth")),
         store=read_store(path, section(path, document, "store")),
         closed=closed_tags(section(path, document, "http")),
         webhooks=document.get("webhooks"),

@@ -10,6 +10,7 @@ from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 from langgraph.store.base import BaseStore
 
+from treadle.graphs.auth_config import load_auth
 from treadle.graphs.config import GraphsConfig, GraphSpec
 from treadle.graphs.factories import Factory, GraphRequest, Made
 from treadle.graphs.modules import authors_code, load_attribute
@@ -24,6 +25,7 @@ class Graphs:
     def __init__(self, config: GraphsConfig) -> None:
         self.config = config
         self.store = load_store(config.folder, config.store)
+        self.auth = load_auth(config.folder, config.auth)
         self.names: dict[str, str] = {}
         """Graph id -> the name that the author gave the graph, or its id."""
         self._sources: dict[str, AnyPregel | Factory] = {}

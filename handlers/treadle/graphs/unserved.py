@@ -38,6 +38,7 @@ _ABOUT_IMAGES = (
 _CARRIED_OUT: Known = {
     **dict.fromkeys(_ABOUT_IMAGES),
     **dict.fromkeys(("dependencies", "env", "webhooks")),
+    "auth": dict.fromkeys(("path", "disable_studio_auth", "openapi")),
     "checkpointer": {"ttl": dict.fromkeys(("strategy", "default_ttl", "sweep_interval_minutes", "sweep_limit"))},
     "http": dict.fromkeys(("configurable_headers", *CLOSED_BY, *_CLOSED_ANYWAY)),
     "priority": {},
@@ -81,9 +82,8 @@ def keys_without_effect(document: Json) -> tuple[str, ...]:
 
 def _callers(document: Json) -> Iterator[tuple[str, str]]:
     """Keys that restrict callers and readers, each with an alternative to removing it."""
-    for name, hint in (("auth", "; TREADLE_API_KEYS requires keys"), ("encryption", "")):
-        if value := document.get(name):
-            yield f"{name}.{next(iter(value))}" if isinstance(value, dict) else name, hint
+    if value := document.get("encryption"):
+        yield f"encryption.{next(iter(value))}" if isinstance(value, dict) else "encryption", ""
 
 
 def _openings(http: Json) -> Iterator[tuple[str, str]]:

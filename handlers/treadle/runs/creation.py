@@ -12,16 +12,19 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from treadle.errors import KeyReused, OutcomeGone, TreadleError
+from treadle.errors import KeyReused, NotAllowed, OutcomeGone, TreadleError
 from treadle.graphs.assistants import KnownAssistants
 from treadle.runs.lifecycle import Runs
 from treadle.runs.request import Caller, RunRequest, new_run
+from treadle.storage.contract.assistants import AssistantRecord
 from treadle.storage.contract.events import END, Follower
 from treadle.storage.contract.runs import IdempotentRequest, KeyTaken, RunRecord
 from treadle.storage.contract.store import Storage
 
 # Runs of one request that are made, and that are looked up, before other requests have their turn.
 MADE_AT_ONCE, READ_AT_ONCE = 50, 100
+Allowed = Callable[[RunRecord, AssistantRecord], Awaitable[RunRecord]]
+"""Makes a new run of an assistant what the author's handlers let its user create, or raises an error."""
 Locate = Callable[[str], Awaitable[object]]
 """Checks that a webhook leads to an address that may be called; raises InvalidRequest, or an error with a 503."""
 
@@ -36,6 +39,7 @@ class CreateRequest:
     runs: Sequence[RunRequest]
     caller: Caller
     idempotency_key: str | None = None
+    allowed: Allowed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +129,16 @@ class Creation:
             if number % MADE_AT_ONCE == 0:
                 await asyncio.sleep(0)  # others have their turn as well
             try:
-                run = new_run(asked, await self.assistants.find(asked.body.assistant_id), request.caller)
+                assistant = await self.assistants.find(asked.body.assistant_id)
+                run = new_run(asked, assistant, request.caller)
+                if request.allowed is not None:
+                    run = await request.allowed(run, assistant)
                 webhook = run.kwargs.webhook
                 if webhook and webhook not in located:
                     await self.locate(webhook)
                     located.add(webhook)
             except TreadleError as error:
-                if not asked.place:
+                if not asked.place or isinstance(error, NotAllowed):
                     raise
                 gist = error.gist and f"{asked.place}{error.gist}"
                 raise type(error)(f"{asked.place}{error}", gist=gist) from None

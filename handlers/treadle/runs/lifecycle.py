@@ -24,6 +24,11 @@ LINGERING = 5.0
 DELETED_PERIOD = 0.01
 
 
+def no_run(run_id: str) -> str:
+    """The message about a run that is unknown to the caller."""
+    return f"There is no run {run_id}, or its outcome is no longer kept"
+
+
 class Runs:
     """The life of runs over a storage and a worker. A run ends in exactly one terminal state."""
 
@@ -103,14 +108,14 @@ class Runs:
         """The run. Raises RunNotFound (404) if it is unknown or its retention has ended."""
         record = await self._storage.runs.get(run_id)
         if record is None:
-            raise RunNotFound(f"There is no run {run_id}, or its outcome is no longer kept")
+            raise RunNotFound(no_run(run_id))
         return record
 
     async def get_of_thread(self, thread_id: UUID, run_id: UUID) -> RunRecord:
         """The run, if it is one of the thread's. Raises RunNotFound (404)."""
         run = await self.get(str(run_id))
         if run.thread_id != str(thread_id):
-            raise RunNotFound(f"There is no run {run_id} on thread {thread_id}")
+            raise RunNotFound(no_run(str(run_id)))  # no more than of an unknown one: it may be another user's
         return run
 
     async def deliveries(self, run: RunRecord) -> list[Delivery]:

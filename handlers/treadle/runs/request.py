@@ -7,8 +7,9 @@ the recorded official server, except where two fields could be merged instead of
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from uuid_utils import uuid4, uuid7
 
@@ -18,6 +19,7 @@ from treadle.execution.config import CONTEXT_PROVIDED, NOT_FORWARDED
 from treadle.execution.tracing import TRACE_EXAMPLE, TRACE_PROJECT
 from treadle.storage.contract.assistants import AssistantRecord
 from treadle.storage.contract.runs import RunKwargs, RunRecord
+from treadle.users import User
 from treadle_api.operations import CreateRunBody
 
 Json = dict[str, Any]
@@ -38,6 +40,7 @@ _RESERVED_CONFIGURABLE = frozenset(
         CONTEXT_PROVIDED,
     }
 )
+_IDS = frozenset({"run_id", "thread_id", "graph_id", "assistant_id"})
 _RESERVED_METADATA = frozenset({"thread_id", "assistant_id", "run_id", "cron_id", "counters_since_delta_snapshot"})
 # Fields that clients send beside the contract's. A stateless run always makes its thread, queues on nobody's, and
 # resumes nothing: there is nothing more to do for `if_not_exists`, `multitask_strategy` and `strict_resume`.
@@ -64,7 +67,8 @@ class Caller:
     """Facts about a request outside its body."""
 
     name: str = ""
-    """The name of the API key that it came with; empty where none is needed."""
+    """The API key that it came with, and the user if there are users; empty where none is needed."""
+    user: User | None = None
     request_id: str | None = None
     trace: str | None = None
     received_at: float = 0.0
@@ -109,6 +113,35 @@ def new_run(request: RunRequest, assistant: AssistantRecord, caller: Caller) -> 
         size=caller.size,
         base_url=caller.base_url if body.feedback_keys else None,
     )
+
+
+def run_value(run: RunRecord) -> Json:
+    """The run as a handler of auth sees it, which may change metadata and kwargs: the SDK's `RunsCreate`."""
+    return {
+        "assistant_id": UUID(run.assistant_id),
+        "thread_id": UUID(run.thread_id),
+        "run_id": UUID(run.run_id),
+        "status": run.status,
+        "metadata": dict(run.metadata),
+        "prevent_insert_if_inflight": False,
+        "multitask_strategy": run.multitask_strategy,
+        "if_not_exists": "create",
+        "after_seconds": run.kwargs.config["configurable"]["__after_seconds__"],
+        "kwargs": run.kwargs.to_json(),
+    }
+
+
+def with_value(run: RunRecord, value: Json) -> RunRecord:
+    """The run with what a handler of auth has changed. Its ids and its user stay, whatever was changed."""
+    metadata, kwargs = value.get("metadata") or {}, RunKwargs.from_json(value.get("kwargs") or {})
+    before = run.kwargs.config["configurable"]
+    fixed = {key: before[key] for key in before if _is_reserved(key) or key in _IDS}
+    config = {
+        **kwargs.config,
+        "configurable": {**(kwargs.config.get("configurable") or {}), **fixed},
+        "metadata": {**(kwargs.config.get("metadata") or {}), **metadata, "assistant_id": run.assistant_id},
+    }
+    return replace(run, metadata={**metadata, "assistant_id": run.assistant_id}, kwargs=replace(kwargs, config=config))
 
 
 def unknown_fields(document: Json, known: Collection[str]) -> list[str]:
@@ -237,10 +270,11 @@ def _server_configurable(
     body: CreateRunBody, configurable: Json, assistant: AssistantRecord, caller: Caller, ids: tuple[str, str]
 ) -> Json:
     run_id, thread_id = ids
+    identity = "" if caller.user is None else caller.user.identity
     return {
-        "langgraph_auth_user": None,
-        "langgraph_auth_user_id": "",
-        "langgraph_auth_permissions": [],
+        "langgraph_auth_user": None if caller.user is None else dict(caller.user),
+        "langgraph_auth_user_id": identity,
+        "langgraph_auth_permissions": [] if caller.user is None else list(caller.user.permissions),
         "langgraph_request_id": caller.request_id or str(uuid4()),
         **({"langsmith-trace": caller.trace} if caller.trace else {}),
         "__request_start_time_ms__": int(caller.received_at * 1000),
@@ -249,5 +283,5 @@ def _server_configurable(
         "thread_id": thread_id,
         "graph_id": assistant.graph_id,
         "assistant_id": assistant.assistant_id,
-        "user_id": configurable.get("user_id", ""),
+        "user_id": configurable.get("user_id", identity),
     }

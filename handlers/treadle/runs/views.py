@@ -9,6 +9,7 @@ from treadle.encoding import fragment, timestamp, when
 from treadle.execution.config import Deployment
 from treadle.storage.contract.deliveries import Delivery
 from treadle.storage.contract.runs import Outcome, RunRecord
+from treadle.users import public
 from treadle_api.results import Run, RunDetail
 
 NO_OUTCOME = Outcome("pending")
@@ -17,12 +18,15 @@ Json = dict[str, Any]
 
 def run_view(run: RunRecord, deployment: Deployment) -> Run:
     """The API's Run, keys in the recorded order. A claimed run shows the additions of its attempt."""
-    kwargs = run.kwargs.to_json()
+    kwargs, config = run.kwargs.to_json(), run.kwargs.config
+    configurable = config["configurable"]
+    if user := configurable.get("langgraph_auth_user"):
+        configurable = {**configurable, "langgraph_auth_user": public(user)}
+        kwargs["config"] = {**config, "configurable": configurable}
     if run.attempt:
-        config = run.kwargs.config
         kwargs["config"] = {
             **config,
-            "configurable": {**config["configurable"], "__pregel_node_finished": None},
+            "configurable": {**configurable, "__pregel_node_finished": None},
             "metadata": {**config["metadata"], **deployment.metadata(run.attempt)},
         }
     return {

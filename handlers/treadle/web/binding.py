@@ -29,6 +29,7 @@ from treadle.web.access import caller_of
 from treadle.web.parameters import ParameterReader
 from treadle.web.refusals import note_refusal
 from treadle.web.replies import Failure, Reply
+from treadle.web.rights import OPEN, Guard, Rights, caller_name
 from treadle.web.verdicts import explained, gist
 from treadle_api.operations import Operation
 
@@ -54,7 +55,9 @@ class Call(Generic[B, P]):
     """Bytes of the body."""
     scope: Scope
     caller: str = ""
-    """The name of the API key that it came with; empty where none is needed."""
+    """The API key that it came with, and the user if there are users; empty where none is needed."""
+    rights: Rights = OPEN
+    """What its user may do."""
 
     @property
     def unknown(self) -> list[str]:
@@ -130,13 +133,23 @@ class Contract:
         """The document of the operations that this version serves."""
         return cls(orjson.loads(files("treadle_api").joinpath("openapi.json").read_bytes()))
 
-    def published(self, *, needs_key: bool, closed: AbstractSet[str]) -> dict[str, Any]:
-        """The document as it is true of this server: with the need for a key only if there is one, and without the
-        operations that have a closed tag.
+    def published(
+        self, *, needs_key: bool, closed: AbstractSet[str], auth: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The document as it is true of this server: with the need for a key only if there is one, without the
+        operations that have a closed tag, and with what `auth` says of `securitySchemes` and `security`.
         """
         paths = {path: _open_operations(item, closed) for path, item in self.document["paths"].items()}
         document = {**self.document, "paths": {path: item for path, item in paths.items() if item}}
-        return {name: part for name, part in document.items() if needs_key or name != "security"}
+        document = {name: part for name, part in document.items() if needs_key or name != "security"}
+        if schemes := (auth or {}).get("securitySchemes"):
+            known = document["components"]["securitySchemes"]
+            document["components"] = {**document["components"], "securitySchemes": {**known, **schemes}}
+        if security := (auth or {}).get("security"):
+            # With keys, both are asked for.
+            keys = document.get("security") or [{}]
+            document["security"] = [{**key, **scheme} for key in keys for scheme in security]
+        return document
 
     def validator(self, pointer: str) -> Validator:
         """The validator of the schema at a JSON pointer."""
@@ -154,8 +167,11 @@ def _open_operations(item: dict[str, Any], closed: AbstractSet[str]) -> dict[str
 class Endpoint:
     """The ASGI application of one bound operation. Every failure leaves it as `{"detail": "…"}`, or as bound."""
 
-    def __init__(self, binding: Binding, contract: Contract, *, max_body_bytes: int) -> None:
+    def __init__(
+        self, binding: Binding, contract: Contract, *, max_body_bytes: int, guard: Guard | None = None
+    ) -> None:
         operation = binding.operation
+        self._guard = guard
         self.operation = operation
         self._handler = binding.handler
         self._read_body = binding.read
@@ -183,7 +199,8 @@ class Endpoint:
                 log.error("request failed", operation=self.operation.name, exc_info=error)
             else:
                 note_refusal(scope, error.status, str(error), self.operation.name, gist=error.gist)
-            reply = self._failure(scope, error.status, str(error), RETRY_LATER if error.status == 503 else {})
+            headers = {**(RETRY_LATER if error.status == 503 else {}), **error.headers}
+            reply = self._failure(scope, error.status, str(error), headers)
         except Exception as error:  # a defect: answered like any failure, and the connection goes on
             log.error("request failed", operation=self.operation.name, exc_info=error)
             reply = self._failure(scope, 500, "Internal Server Error", {})
@@ -192,14 +209,19 @@ class Endpoint:
     async def _read(self, scope: Scope, receive: Receive) -> Call[Any, Any]:
         received_at = time.time()
         headers = dict(scope["headers"])
+        body, document, typed, rights = None, None, None, OPEN
+        if self._guard is not None:  # before anything is said about the request
+            if self._guard.authentication.reads_body:
+                body = await read_body(receive, headers, self._limit)
+            rights = await self._guard.rights(scope, body)
         parameters = self._parameters.read(scope["path_params"], scope["query_string"], headers)
-        body, document, typed = b"", None, None
         if self._judge is not None:
-            body = await read_body(receive, headers, self._limit)
+            body = await read_body(receive, headers, self._limit) if body is None else body
             if body or self.operation.body_required:
                 document = judge(self._judge, self._read_body(body, headers))
                 typed = self.operation.load_body(document)
-        return Call(typed, parameters, document, headers, received_at, len(body), scope, caller_of(scope))
+        caller = caller_name(caller_of(scope), rights.user)
+        return Call(typed, parameters, document, headers, received_at, len(body or b""), scope, caller, rights)
 
 
 def judge(validator: Validator, document: Any) -> Any:

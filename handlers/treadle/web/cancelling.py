@@ -29,6 +29,7 @@ class CancelHandlers:
     async def cancel_run(self, call: Call[op.CancelRunBody, op.CancelRunParameters]) -> Reply[op.CancelRunResult]:
         """Cancel a run by its id."""
         run = await self._runs.get(str(call.parameters.run_id))
+        await call.rights.check_run("update", run, {"action": call.parameters.action})
         reason, location = REQUESTED_BY_ID, run_location(call.scope, run)
         return await self._cancel(run, call.parameters.action, reason, location, wait=call.parameters.wait)
 
@@ -37,6 +38,7 @@ class CancelHandlers:
     ) -> Reply[op.CancelThreadRunResult]:
         """Cancel a run of a thread."""
         run = await self._runs.get_of_thread(call.parameters.thread_id, call.parameters.run_id)
+        await call.rights.check_run("update", run, {"action": call.parameters.action})
         reason, location = REQUESTED, thread_run_location(call.scope, run)
         return await self._cancel(run, call.parameters.action, reason, location, wait=call.parameters.wait)
 
@@ -44,20 +46,26 @@ class CancelHandlers:
         """Cancel runs by status, of every thread, or by the ids of one thread's; 404 if the ids name none to cancel."""
         body, action = call.body, call.parameters.action
         reason = REQUESTED_FOR_MANY.format(action=action)
-        if body.status is not None:
+        thread_id = None if body.status is not None else read_uuid("thread_id", body.thread_id or "")
+        asked: dict[str, Any] = {"thread_id": thread_id, "action": action, "metadata": {}}
+        admits = await call.rights.ask("threads", "update", asked)
+        if thread_id is None:
             for run in await self._runs.unfinished(None if body.status == "all" else body.status):
-                await self._runs.cancel(run.run_id, action, reason)
+                if admits(run.metadata):
+                    await self._runs.cancel(run.run_id, action, reason)
             return Empty(204)
-        thread_id = str(read_uuid("thread_id", body.thread_id or ""))
         run_ids = [str(read_uuid("run_ids", run_id)) for run_id in body.run_ids or ()]
-        named = [run for run in [await self._found(thread_id, run_id) for run_id in run_ids] if run is not None]
+        found = [await self._found(str(thread_id), run_id) for run_id in run_ids]
+        named = [run for run in found if run is not None and admits(run.metadata)]
         if not any([await self._runs.cancel(run.run_id, action, reason) for run in named]):
             raise RunNotFound("No runs found to cancel")
         return Empty(204)
 
     async def delete_run(self, call: Call[op.DeleteRunBody, op.DeleteRunParameters]) -> Reply[op.DeleteRunResult]:
         """Forget a run and its outcome; one that has not ended is cancelled."""
-        await self._runs.delete(await self._runs.get(str(call.parameters.run_id)))
+        run = await self._runs.get(str(call.parameters.run_id))
+        await call.rights.check_run("delete", run)
+        await self._runs.delete(run)
         return Empty(204)
 
     async def delete_thread_run(
@@ -65,6 +73,7 @@ class CancelHandlers:
     ) -> Reply[op.DeleteThreadRunResult]:
         """As `delete_run`, while the thread exists."""
         run = await self._runs.get_of_thread(call.parameters.thread_id, call.parameters.run_id)
+        await call.rights.check_run("delete", run)
         if run.thread_is_gone:
             raise RunNotFound(f"There is no run {run.run_id} on thread {run.thread_id}")
         await self._runs.delete(run)

@@ -16,6 +16,7 @@ from treadle.threads.lifecycle import Threads
 from treadle.web.addresses import run_location, thread_run_location
 from treadle.web.binding import Call
 from treadle.web.replies import Json, Later, Reply
+from treadle.web.rights import Rights
 from treadle.web.sse import EventStream, cursor
 from treadle_api import results
 
@@ -37,12 +38,14 @@ class RunHandlers:
     async def get_run(self, call: Call[op.GetRunBody, op.GetRunParameters]) -> Reply[op.GetRunResult]:
         """Answer with the run, and its outcome once it has ended."""
         run = await self._runs.get(str(call.parameters.run_id))
+        await call.rights.check_run("read", run)
         deliveries, feedback = await self._runs.deliveries(run), await self._feedback.view(run)
         return Json(run_detail(run, self._deployment, deliveries, feedback), timings=run_timings(run))
 
     async def join_run(self, call: Call[op.JoinRunBody, op.JoinRunParameters]) -> Reply[op.JoinRunResult]:
         """Answer as `POST /runs/wait` would, whether the run has ended or not."""
         run = await self._runs.get(str(call.parameters.run_id))
+        await _check(call.rights, run, call.parameters.cancel_on_disconnect)
         return await self._join(run, run_location(call.scope, run), call.parameters.cancel_on_disconnect)
 
     async def join_run_stream(
@@ -51,6 +54,7 @@ class RunHandlers:
         """Answer with the run's events from now on, or after `Last-Event-ID` if the run is resumable."""
         parameters = call.parameters
         run = await self._runs.get(str(parameters.run_id))
+        await _check(call.rights, run, parameters.cancel_on_disconnect)
         return await self._stream(
             run,
             run_location(call.scope, run),
@@ -64,6 +68,7 @@ class RunHandlers:
     ) -> Reply[op.GetThreadRunResult]:
         """Answer with the run while its thread exists: a temporary one goes with the end of its run (recorded)."""
         run = await self._runs.get_of_thread(call.parameters.thread_id, call.parameters.run_id)
+        await call.rights.check_run("read", run)
         if run.thread_is_gone:
             raise RunNotFound(f"Thread with ID {run.thread_id} not found")
         return Json(run_view(run, self._deployment), timings=run_timings(run))
@@ -73,6 +78,7 @@ class RunHandlers:
     ) -> Reply[op.JoinThreadRunResult]:
         """As `join_run`; the outcome stays when a temporary thread has gone."""
         run = await self._runs.get_of_thread(call.parameters.thread_id, call.parameters.run_id)
+        await _check(call.rights, run, call.parameters.cancel_on_disconnect)
         return await self._join(run, thread_run_location(call.scope, run), call.parameters.cancel_on_disconnect)
 
     async def join_thread_run_stream(
@@ -81,6 +87,7 @@ class RunHandlers:
         """As `join_run_stream`; a resumable run can be replayed when a temporary thread has gone."""
         parameters = call.parameters
         run = await self._runs.get_of_thread(parameters.thread_id, parameters.run_id)
+        await _check(call.rights, run, parameters.cancel_on_disconnect)
         return await self._stream(
             run,
             thread_run_location(call.scope, run),
@@ -94,13 +101,20 @@ class RunHandlers:
     ) -> Reply[op.ListThreadRunsResult]:
         """Answer with a page of the thread's runs, the newest first, whole or with some of their keys."""
         parameters, thread_id = call.parameters, str(call.parameters.thread_id)
-        await self._threads.get(thread_id)
+        asked: dict[str, Any] = {
+            "metadata": {},
+            "status": parameters.status,
+            "limit": parameters.limit,
+            "offset": parameters.offset,
+        }
+        admits = await call.rights.check_thread("search", await self._threads.get(thread_id), asked)
         runs = await self._runs.of_thread(thread_id, status=parameters.status)
-        page = runs[parameters.offset : parameters.offset + parameters.limit]
-        views = [run_view(run, self._deployment) for run in page]
+        runs = [run for run in runs if admits(run.metadata)]
+        listed = runs[parameters.offset : parameters.offset + parameters.limit]
+        views = [run_view(run, self._deployment) for run in listed]
         keys = parameters.select
-        listed = [{key: value for key, value in view.items() if keys is None or key in keys} for view in views]
-        return Json(cast(list[results.ListedRun], listed))
+        selected = [{key: value for key, value in view.items() if keys is None or key in keys} for view in views]
+        return Json(cast(list[results.ListedRun], selected))
 
     async def _join(self, run: RunRecord, location: str, cancel_on_disconnect: bool) -> Reply[Any]:
         follower = await self._runs.await_end(run)
@@ -136,3 +150,10 @@ class RunHandlers:
 
     def _cancel(self, run: RunRecord) -> Callable[[], Awaitable[object]]:
         return lambda: self._runs.cancel(run.run_id, "interrupt", DISCONNECTED)
+
+
+async def _check(rights: Rights, run: RunRecord, cancels: bool) -> None:
+    """The user may read the run, and cancel it if its leaving does. Raises as `Rights.check_run`."""
+    await rights.check_run("read", run)
+    if cancels:
+        await rights.check_run("update", run, {"action": "interrupt"})

@@ -15,6 +15,7 @@ from treadle.web.binding import Binding, Contract, Endpoint, bind
 from treadle.web.cancelling import CancelHandlers
 from treadle.web.feedback import MOST_FEEDBACK_BYTES, FeedbackHandlers, read_feedback
 from treadle.web.joining import RunHandlers
+from treadle.web.rights import Guard
 from treadle.web.stateless import StatelessRunHandlers
 from treadle.web.store import StoreHandlers
 from treadle.web.system import SystemHandlers
@@ -22,6 +23,9 @@ from treadle.web.threads import ThreadHandlers
 
 KEYLESS = (op.health_check, op.give_feedback_by_link, op.give_feedback)
 """The operations that need no API key: a link for feedback is a credential of its own."""
+
+USERLESS = (*KEYLESS, op.server_info, op.openapi_document)
+"""The operations that no user is asked for: they say nothing about what is anybody's."""
 
 
 def bindings(
@@ -91,13 +95,24 @@ def bindings(
     ]
 
 
-def routes(bound: Iterable[Binding], contract: Contract, *, max_body_bytes: int) -> Iterator[Route]:
-    """One Starlette route per path, in the contract's order: literal segments before parameters."""
+def routes(
+    bound: Iterable[Binding], contract: Contract, *, max_body_bytes: int, guard: Guard | None = None
+) -> Iterator[Route]:
+    """One Starlette route per path, in the contract's order: literal segments before parameters.
+
+    `guard` finds the users of requests, except those to operations that have none.
+    """
     order = {operation.name: position for position, operation in enumerate(op.ALL)}
     in_order = sorted(bound, key=lambda binding: order[binding.operation.name])
     for path, group in groupby(in_order, key=lambda binding: binding.operation.path):
         endpoints = {
-            binding.operation.method: Endpoint(binding, contract, max_body_bytes=max_body_bytes) for binding in group
+            binding.operation.method: Endpoint(
+                binding,
+                contract,
+                max_body_bytes=max_body_bytes,
+                guard=None if binding.operation in USERLESS else guard,
+            )
+            for binding in group
         }
         yield Route(path, _Path(endpoints))
 

@@ -119,13 +119,15 @@ class StatelessRunHandlers:
         has_links = any(run.body.feedback_keys for run in runs)
         caller = Caller(
             name=call.caller,
+            user=call.rights.user,
             request_id=call.header(b"x-request-id"),
             trace=call.header(b"langsmith-trace"),
             received_at=call.received_at,
             size=call.size // max(len(runs), 1),
             base_url=(self._public_url or base_url(call.scope)) if has_links else None,
         )
-        return CreateRequest(operation, call.document, runs, caller, key)
+        allowed = None if call.rights.user is None else call.rights.created_run
+        return CreateRequest(operation, call.document, runs, caller, key, allowed)
 
     def _cancel(self, run: RunRecord) -> Callable[[], Awaitable[object]]:
         return lambda: self._runs.cancel(run.run_id, "interrupt", DISCONNECTED)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import treadle_api.operations as op
 from treadle.errors import ThreadConflict
+from treadle.storage.contract.threads import ThreadRecord
 from treadle.threads.lifecycle import Threads
 from treadle.threads.request import new_thread
+from treadle.threads.states import ThreadStates
 from treadle.threads.views import thread_view
 from treadle.web.binding import Call
 from treadle.web.replies import Empty, Encoded, Json, Reply, ignored_header
+from treadle.web.rights import Rights, changed
 from treadle_api.models import CheckpointConfig
 
 
 class ThreadHandlers:
     """Handlers of `POST /threads` and of the operations on `/threads/{thread_id}`, its state and its history."""
 
-    def __init__(self, threads: Threads, graph_ids: tuple[str, ...], thread_ttl: float | None) -> None:
+    def __init__(
+        self, threads: Threads, states: ThreadStates, graph_ids: tuple[str, ...], thread_ttl: float | None
+    ) -> None:
         self._threads = threads
+        self._states = states
         self._graph_ids = graph_ids
         self._thread_ttl = thread_ttl
 
@@ -27,25 +35,34 @@ class ThreadHandlers:
     ) -> Reply[op.CreateThreadResult]:
         """Answer with the new thread, or with the one that has its id already if `if_exists` is `do_nothing`."""
         thread = new_thread(call.body, call.received_at, self._graph_ids, self._thread_ttl)
+        value = {
+            "thread_id": UUID(thread.thread_id),
+            "metadata": dict(thread.metadata),
+            "if_exists": call.body.if_exists,
+        }
+        admits = await call.rights.ask("threads", "create", value)
+        thread = replace(thread, metadata=changed(value, "metadata", dict) or {})
         try:
             thread = await self._threads.create(thread, call.body.supersteps or ())
         except ThreadConflict:
             existing = await self._threads.find(thread.thread_id)
-            if existing is None or call.body.if_exists == "raise":
+            if existing is None or call.body.if_exists == "raise" or not admits(existing.metadata):
                 raise
             thread = existing
         return Json(thread_view(thread, with_ttl=True), headers=ignored_header(call.unknown))
 
     async def get_thread(self, call: Call[op.GetThreadBody, op.GetThreadParameters]) -> Reply[op.GetThreadResult]:
         """Answer with the thread as it is now."""
-        thread = await self._threads.get(str(call.parameters.thread_id))
+        thread = await self._readable(call.rights, call.parameters.thread_id)
         return Json(thread_view(thread, with_ttl=call.parameters.include == "ttl"))
 
     async def delete_thread(
         self, call: Call[op.DeleteThreadBody, op.DeleteThreadParameters]
     ) -> Reply[op.DeleteThreadResult]:
         """Forget a thread, its runs and its checkpoints."""
-        await self._threads.delete(str(call.parameters.thread_id))
+        thread = await self._threads.get(str(call.parameters.thread_id))
+        await call.rights.check_thread("delete", thread)
+        await self._threads.delete(thread.thread_id)
         return Empty(204)
 
     async def get_thread_state(
@@ -53,9 +70,8 @@ class ThreadHandlers:
     ) -> Reply[op.GetThreadStateResult]:
         """Answer with the state at the newest checkpoint."""
         parameters = call.parameters
-        state = await self._threads.state(
-            str(parameters.thread_id), subgraphs=bool(parameters.subgraphs), select=parameters.select
-        )
+        thread = await self._readable(call.rights, call.parameters.thread_id)
+        state = await self._states.state(thread, subgraphs=bool(parameters.subgraphs), select=parameters.select)
         return Encoded(state)
 
     async def get_thread_state_at(
@@ -63,9 +79,10 @@ class ThreadHandlers:
     ) -> Reply[op.GetThreadStateAtResult]:
         """Answer with the state at one checkpoint."""
         parameters = call.parameters
+        thread = await self._readable(call.rights, call.parameters.thread_id)
         checkpoint = {"checkpoint_id": str(parameters.checkpoint_id)}
-        state = await self._threads.state(
-            str(parameters.thread_id),
+        state = await self._states.state(
+            thread,
             checkpoint=checkpoint,
             subgraphs=bool(parameters.subgraphs),
             select=parameters.select,
@@ -77,8 +94,9 @@ class ThreadHandlers:
     ) -> Reply[op.SearchThreadStateResult]:
         """Answer with the state at a checkpoint that the body names, which may be one of a subgraph."""
         body = call.body
-        state = await self._threads.state(
-            str(call.parameters.thread_id),
+        thread = await self._readable(call.rights, call.parameters.thread_id)
+        state = await self._states.state(
+            thread,
             checkpoint=_address(body.checkpoint),
             subgraphs=bool(body.subgraphs),
             select=body.select,
@@ -90,8 +108,9 @@ class ThreadHandlers:
     ) -> Reply[op.ListThreadHistoryResult]:
         """Answer with the states at past checkpoints, the newest first."""
         parameters = call.parameters
+        thread = await self._readable(call.rights, call.parameters.thread_id)
         before = {"checkpoint_id": parameters.before} if parameters.before else None
-        states = await self._threads.history(str(parameters.thread_id), limit=parameters.limit, before=before)
+        states = await self._states.history(thread, limit=parameters.limit, before=before)
         return Encoded(states)
 
     async def search_thread_history(
@@ -99,8 +118,9 @@ class ThreadHandlers:
     ) -> Reply[op.SearchThreadHistoryResult]:
         """As `list_thread_history`, with filters in the body."""
         body = call.body
-        states = await self._threads.history(
-            str(call.parameters.thread_id),
+        thread = await self._readable(call.rights, call.parameters.thread_id)
+        states = await self._states.history(
+            thread,
             limit=body.limit,
             before=_before(body.before),
             metadata=body.metadata,
@@ -108,6 +128,12 @@ class ThreadHandlers:
             select=body.select,
         )
         return Encoded(states, headers=ignored_header(call.unknown))
+
+    async def _readable(self, rights: Rights, thread_id: UUID) -> ThreadRecord:
+        """The thread. Raises ThreadNotFound (404) if there is none that the user may see."""
+        thread = await self._threads.get(str(thread_id))
+        await rights.check_thread("read", thread)
+        return thread
 
 
 def _before(given: CheckpointConfig | str | None) -> dict[str, Any] | None:

@@ -30,6 +30,8 @@ class AssistantRecord:
     updated_at: float
     """When this version was made, or was made the current one again."""
     version: int = 1
+    is_default: bool = False
+    """Whether it comes with a graph of the configuration. The store does not know this."""
 
 
 def has_entries(metadata: dict[str, Any], wanted: dict[str, Any]) -> bool:
@@ -48,6 +50,8 @@ class AssistantQuery:
     sort_by: SortKey = "created_at"
     """Texts are compared without regard to case. Equal ones are in the order of their ids."""
     ascending: bool = False
+    admits: Callable[[dict[str, Any]], bool] | None = None
+    """Whether an assistant with this metadata may be found at all."""
 
     def fits(self, record: AssistantRecord) -> bool:
         """Whether the assistant is one that is searched for."""
@@ -55,6 +59,7 @@ class AssistantQuery:
             self.graph_id in (None, record.graph_id)
             and (self.name is None or self.name.casefold() in record.name.casefold())
             and has_entries(record.metadata, self.metadata or {})
+            and (self.admits is None or self.admits(record.metadata))
         )
 
     def position(self, record: AssistantRecord) -> tuple[str | float, str]:

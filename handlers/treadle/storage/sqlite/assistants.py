@@ -38,11 +38,20 @@ class SqliteAssistantStore(AssistantStore):
     async def find(self, query: AssistantQuery, most: int | None = None) -> list[AssistantRecord]:
         key = f"casefold({query.sort_by})" if query.sort_by in ("name", "graph_id") else f"a.{query.sort_by}"
         statement = SQL["find"].format(key=key, direction="ASC" if query.ascending else "DESC")
-        # To SQLite, a limit of -1 is none.
-        rows = self._database.read(statement, *_conditions(query), -1 if most is None else most)
-        return [_record(row) for row in rows]
+        found: list[AssistantRecord] = []
+
+        def take(row: Row) -> bool:
+            record = _record(row)
+            if query.fits(record):
+                found.append(record)
+            return most is None or len(found) < most
+
+        self._database.read_while(take, statement, *_conditions(query))
+        return found
 
     async def count(self, query: AssistantQuery) -> int:
+        if query.admits is not None:
+            return len(await self.find(query))
         found: int = self._database.read(SQL["count_fitting"], *_conditions(query))[0][0]
         return found
 

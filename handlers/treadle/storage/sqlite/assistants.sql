@@ -10,7 +10,6 @@ WHERE (?1 IS NULL OR graph_id = ?1)
     AND (?2 IS NULL OR instr(casefold(name), ?2))
     AND (?3 IS NULL OR has_entries(metadata, ?3))
 ORDER BY {key} {direction}, assistant_id {direction}
-LIMIT ?4
 
 -- name: count_fitting
 SELECT count(*)

@@ -1,0 +1,89 @@
+"""Authentication: the author's handler says whose request it is, or refuses it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+from langgraph_sdk import Auth
+
+from treadle.auth.verdicts import refusal_of
+from treadle.errors import Refused
+from treadle.graphs.event_loops import GraphLoop
+from treadle.users import PUBLIC, User
+
+NOT_AUTHENTICATED = "The request is not authenticated"
+log = structlog.get_logger("treadle.auth")
+
+
+class Authentication:
+    """The author's handler, called on the graphs' home loop: whatever it waits for, others are served meanwhile."""
+
+    def __init__(self, auth: Auth, loop: GraphLoop) -> None:
+        handler = auth._authenticate_handler
+        assert handler is not None
+        self._handler: Callable[..., Any] = handler
+        self._loop = loop
+        parameters = inspect.signature(handler).parameters
+        self._wanted = frozenset(parameters)
+        self._required = [name for name, each in parameters.items() if each.default is each.empty]
+        self.reads_body = bool(self._wanted & {"body", "request"})
+        """Whether the handler looks into the body."""
+
+    async def user(self, offered: Mapping[str, Callable[[], Any]]) -> User:
+        """The user of a request. `offered`: what the handler may ask for, by the names of its parameters.
+
+        Raises Refused with the status that the handler chose, and 401 if it finds nobody.
+        """
+        arguments = {name: offered[name]() for name in self._wanted if name in offered}
+        for name in self._required:
+            arguments.setdefault(name, None)
+        try:
+            found = await self._loop.call(lambda: _called(self._handler, arguments))
+        except Exception as error:  # the author's code
+            raise refusal_of(error, assertion=401) from error
+        user = None if found is None else read_user(found)
+        if user is None:
+            log.warning("the authenticate handler returned no user", returned=type(found).__name__)
+            raise Refused(401, NOT_AUTHENTICATED)
+        return user
+
+
+async def _called(handler: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    if inspect.iscoroutinefunction(handler):
+        return await handler(**arguments)
+    result = await asyncio.to_thread(handler, **arguments)
+    return await result if inspect.isawaitable(result) else result
+
+
+def read_user(found: Any) -> User | None:
+    """The user in what a handler returned: a text, a mapping or an object with an identity. None for anything else."""
+    if isinstance(found, User):
+        return found
+    fields = _fields(found)
+    identity = fields.get("identity")
+    if not isinstance(identity, str) or not identity or "\0" in identity:
+        return None
+    return User({**fields, "permissions": list(fields.get("permissions") or ())}, found)
+
+
+def _fields(found: Any) -> dict[str, Any]:
+    if isinstance(found, str):
+        return {"identity": found}
+    if isinstance(found, Mapping):
+        return dict(found)
+    fields: dict[str, Any] = {}
+    if hasattr(found, "model_dump"):
+        fields = dict(found.model_dump())
+    elif dataclasses.is_dataclass(found) and not isinstance(found, type):
+        fields = dataclasses.asdict(found)
+    for name in PUBLIC:
+        try:
+            fields[name] = getattr(found, name)
+        except (AttributeError, NotImplementedError):  # Starlette's users have an identity that is not implemented
+            continue
+    return fields

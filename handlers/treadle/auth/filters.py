@@ -1,0 +1,46 @@
+"""Filters: what an author's handler lets a user see, by the metadata of runs, threads and assistants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+Admits: TypeAlias = Callable[[Mapping[str, Any]], bool]
+"""Whether a user may see what has this metadata."""
+
+
+def everything(metadata: Mapping[str, Any]) -> bool:
+    """Admits all."""
+    return True
+
+
+def admitting(wanted: Any) -> Admits:
+    """The filter that a handler returned: all of its conditions have to be met.
+
+    A condition is a value, `{"$eq": value}` or `{"$contains": value or list of values}`. Raises ValueError for anything
+    else: what is not understood must not open anything.
+    """
+    if not isinstance(wanted, Mapping):
+        raise ValueError(f"a handler returned a {type(wanted).__name__}; return None, True, False or a filter")
+    conditions = [(str(key), *_condition(str(key), value)) for key, value in wanted.items()]
+    return lambda metadata: all(key in metadata and meets(metadata[key], value) for key, meets, value in conditions)
+
+
+def _condition(key: str, value: Any) -> tuple[Callable[[Any, Any], bool], Any]:
+    if not isinstance(value, Mapping):
+        return _equal, value
+    operators = {"$eq": _equal, "$contains": _contains}
+    if len(value) != 1 or next(iter(value)) not in operators:
+        raise ValueError(f"the filter of a handler has {key}: {dict(value)!r}; it may have $eq or $contains")
+    ((name, operand),) = value.items()
+    return operators[name], operand
+
+
+def _equal(has: Any, wanted: Any) -> bool:
+    return bool(has == wanted) and isinstance(has, bool) == isinstance(wanted, bool)
+
+
+def _contains(has: Any, wanted: Any) -> bool:
+    if not isinstance(has, (list, tuple)):
+        return False
+    return all(any(_equal(item, each) for item in has) for each in (wanted if isinstance(wanted, list) else [wanted]))

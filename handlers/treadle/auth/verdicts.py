@@ -1,0 +1,18 @@
+"""What an exception of the author's handlers says to the client."""
+
+from __future__ import annotations
+
+from treadle.errors import HandlerFailed, Refused, TreadleError
+
+
+def refusal_of(error: Exception, *, assertion: int) -> TreadleError:
+    """The error that a client gets; `assertion` is the status for an assertion that fails in a handler."""
+    if isinstance(error, TreadleError):
+        return error
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int) and hasattr(error, "detail"):  # the exceptions of the SDK, Starlette and FastAPI
+        headers = {name.lower(): value for name, value in (getattr(error, "headers", None) or {}).items()}
+        return Refused(status, str(error.detail), headers)
+    if isinstance(error, AssertionError):
+        return Refused(assertion, str(error) or "The request was refused")
+    return HandlerFailed()  # what is wrong is for the log alone
