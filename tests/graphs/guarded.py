@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_config
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph_sdk import Auth
@@ -67,9 +67,9 @@ class State(TypedDict, total=False):
     wait: bool
 
 
-def tell(state: State, config: RunnableConfig, runtime: Runtime[None]) -> dict[str, Any]:
+def tell(state: State, runtime: Runtime[None]) -> dict[str, Any]:
     """Say who the user is, in every way that a node may ask."""
-    configurable = config["configurable"]
+    configurable = get_config()["configurable"]
     user = configurable["langgraph_auth_user"]
     server = runtime.server_info
     return {
