@@ -48,7 +48,7 @@ async def own(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.HandlerResu
 @auth.on.assistants
 async def own_assistants(ctx: Auth.types.AuthContext, value: Any) -> Auth.types.HandlerResult:
     """The same for assistants."""
-    return await own(ctx, value)
+    return await own(ctx=ctx, value=value)
 
 
 @auth.on.store
