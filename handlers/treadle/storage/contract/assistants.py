@@ -114,5 +114,9 @@ class AssistantStore(ABC):
 
 
 def _equal(one: Any, other: Any) -> bool:
-    # As JSON: 1 is not true.
+    # As JSON: 1 is not true, at any depth.
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
