@@ -143,7 +143,8 @@ async def test_an_earlier_version_becomes_the_current_one(storage: Storage) -> N
 
 async def test_a_version_that_is_not_kept_cannot_be_selected(storage: Storage) -> None:
     await storage.assistants.add(assistant())
-    assert await storage.assistants.select("a", 2, 3000.0) is None
+    for version in (2, 0, -1, 2**63, -(2**64), 10**30):
+        assert await storage.assistants.select("a", version, 3000.0) is None
     assert await storage.assistants.select("b", 1, 3000.0) is None
     assert await current(storage) == assistant()
 

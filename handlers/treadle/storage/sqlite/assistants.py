@@ -78,6 +78,9 @@ class SqliteAssistantStore(AssistantStore):
         return [_record(row) for row in self._database.read(SQL["versions"], assistant_id)]
 
     async def select(self, assistant_id: str, version: int, at: float) -> AssistantRecord | None:
+        if abs(version) >= 2**63:  # more than an integer of SQLite can be
+            return None
+
         def work(connection: sqlite3.Connection) -> AssistantRecord | None:
             if not connection.execute(SQL["select"], (assistant_id, version, at)).rowcount:
                 return None
