@@ -11,6 +11,8 @@ from tests.web.calls import Json, accepted
 
 ASSISTANTS = GRAPHS.with_name("assistants.json")
 """A few graphs, for servers of their own: what is created stays, and other tests count assistants."""
+INSPECTED = GRAPHS.with_name("inspected.json")
+"""Graphs to be looked at, and that say what reached them; likewise."""
 
 
 def new_assistant(http: httpx.Client, graph: str = "simple", **fields: Any) -> Json:
