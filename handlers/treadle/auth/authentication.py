@@ -6,17 +6,22 @@ import asyncio
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 import structlog
 from langgraph_sdk import Auth
 
-from treadle.auth.verdicts import refusal_of
-from treadle.errors import Refused
-from treadle.graphs.event_loops import GraphLoop
+from treadle.auth.verdicts import contained, refusal_of
+from treadle.errors import HandlerFailed, Refused
+from treadle.graphs.event_loops import NODE_THREADS, GraphLoop
 from treadle.users import PUBLIC, User
 
 NOT_AUTHENTICATED = "The request is not authenticated"
+# Requests whose handlers, if these are plain functions, may be at work at the same time.
+MOST_AT_ONCE = 32
 log = structlog.get_logger("treadle.auth")
 
 
@@ -31,6 +36,8 @@ class Authentication:
         parameters = inspect.signature(handler).parameters
         self._wanted = frozenset(parameters)
         self._required = [name for name, each in parameters.items() if each.default is each.empty]
+        # Not the nodes' threads: with all of them at work, no request would be answered.
+        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix=f"{NODE_THREADS}-auth")
         self.reads_body = bool(self._wanted & {"body", "request"})
         """Whether the handler looks into the body."""
 
@@ -43,21 +50,23 @@ class Authentication:
         for name in self._required:
             arguments.setdefault(name, None)
         try:
-            found = await self._loop.call(lambda: _called(self._handler, arguments))
+            found = await self._loop.call(lambda: contained(self._called(arguments)))
+            user = None if found is None else read_user(found)
+        except HandlerFailed:
+            raise
         except Exception as error:  # the author's code
             raise refusal_of(error, assertion=401) from error
-        user = None if found is None else read_user(found)
         if user is None:
             log.warning("the authenticate handler returned no user", returned=type(found).__name__)
             raise Refused(401, NOT_AUTHENTICATED)
         return user
 
-
-async def _called(handler: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    if inspect.iscoroutinefunction(handler):
-        return await handler(**arguments)
-    result = await asyncio.to_thread(handler, **arguments)
-    return await result if inspect.isawaitable(result) else result
+    async def _called(self, arguments: dict[str, Any]) -> Any:
+        if inspect.iscoroutinefunction(self._handler):
+            return await self._handler(**arguments)
+        work = partial(copy_context().run, self._handler, **arguments)
+        result = await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await result if inspect.isawaitable(result) else result
 
 
 def read_user(found: Any) -> User | None:
@@ -68,7 +77,8 @@ def read_user(found: Any) -> User | None:
     identity = fields.get("identity")
     if not isinstance(identity, str) or not identity or "\0" in identity:
         return None
-    return User({**fields, "permissions": list(fields.get("permissions") or ())}, found)
+    permissions = fields.get("permissions") or ()
+    return User({**fields, "permissions": [permissions] if isinstance(permissions, str) else list(permissions)}, found)
 
 
 def _fields(found: Any) -> dict[str, Any]:

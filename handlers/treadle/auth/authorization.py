@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 from langgraph_sdk import Auth
 
 from treadle.auth.filters import Admits, admitting, everything
-from treadle.auth.verdicts import refusal_of
+from treadle.auth.verdicts import contained, refusal_of
 from treadle.errors import Forbidden, HandlerFailed
 from treadle.graphs.event_loops import GraphLoop
 from treadle.users import User
@@ -36,7 +36,9 @@ class Authorization:
             return everything
         context = Auth.types.AuthContext(user=user, permissions=user.permissions, resource=resource, action=action)
         try:
-            answer = await self._loop.call(lambda: handler(ctx=context, value=value))
+            answer = await self._loop.call(lambda: contained(handler(ctx=context, value=value)))
+        except HandlerFailed:
+            raise
         except Exception as error:  # the author's code
             raise refusal_of(error, assertion=403) from error
         if answer is None or answer is True:

@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
 from treadle.errors import HandlerFailed, Refused, TreadleError
+
+
+async def contained(work: Awaitable[Any]) -> Any:
+    """What the author's code returns. Raises HandlerFailed instead of what would end more than its request."""
+    try:
+        return await work
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # the request itself has ended
+            raise
+        raise HandlerFailed from error
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # such as SystemExit
+        raise HandlerFailed from error
 
 
 def refusal_of(error: Exception, *, assertion: int) -> TreadleError:
