@@ -72,9 +72,9 @@ def test_a_schema_default_is_the_default_of_the_field() -> None:
 @pytest.mark.parametrize(
     ("name", "status", "media_type", "declared"),
     [
-        ("create_run", 200, "application/json", {200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
-        ("stream_run", 200, "text/event-stream", {200, 400, 401, 404, 408, 409, 413, 422, 431, 503}),
-        ("get_run", 200, "application/json", {200, 400, 401, 404, 408, 422, 431, 503}),
+        ("create_run", 200, "application/json", {200, 400, 401, 403, 404, 408, 409, 413, 422, 431, 503}),
+        ("stream_run", 200, "text/event-stream", {200, 400, 401, 403, 404, 408, 409, 413, 422, 431, 503}),
+        ("get_run", 200, "application/json", {200, 400, 401, 403, 404, 408, 422, 431, 503}),
         ("health_check", 200, "application/json", {200, 400, 408, 422, 431, 500, 503}),
     ],
 )

@@ -97,8 +97,18 @@ def test_what_is_not_http(server: LiveServer, declared: Any, operation: Operatio
         assert refused(declared, operation, 400, rest(connection)) == "Invalid HTTP request received."
 
 
+# The parser takes what follows the headers for the other protocol; only where a body may be absent does that show here.
+LOST_BODY = pytest.mark.xfail(reason="the body of a request for another protocol is not read", strict=True)
+
+
 @pytest.mark.parametrize("protocol", ["websocket", "h2c"])
-@pytest.mark.parametrize("operation", op.ALL, ids=lambda operation: operation.name)
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param(each, id=each.name, marks=LOST_BODY if each is op.list_assistant_versions else ())
+        for each in op.ALL
+    ],
+)
 def test_what_asks_for_another_protocol_is_answered_in_this_one(
     server: LiveServer, operation: Operation, protocol: str
 ) -> None:
@@ -169,7 +179,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Cli
                 for number, name in enumerate(tables):
                     if not name.startswith("sqlite_"):
                         connection.execute(f"ALTER TABLE {name} RENAME TO gone_{number}")
-        yield http, {**run, "checkpoint_id": checkpoint_id, "token": token, "assistant_id": run["assistant_id"]}
+        yield http, {**run, "checkpoint_id": checkpoint_id, "token": token, "namespace": "any"}
 
 
 RUN = {"assistant_id": "simple", "input": {"foo": 1}}
@@ -180,6 +190,7 @@ VALID: dict[str, Any] = {
     "give_feedback": {"score": 1},
     "put_item": {"namespace": ["a"], "key": "k", "value": {}},
     "delete_item": {"namespace": ["a"], "key": "k"},
+    "create_assistant": {"graph_id": "simple"},
 }
 
 

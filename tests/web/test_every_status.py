@@ -16,7 +16,7 @@ from tests.web.creating import EVERY, PATHS, Creator
 
 shows = pytest.mark.shows
 Operation = op.Operation[Any, Any, Any]
-SMALLEST = b'{"checkpoint": {}}'
+SMALLEST = b'{"checkpoint": {}, "version": 1}'
 """A body that every operation with an id in its path accepts."""
 
 

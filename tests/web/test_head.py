@@ -38,12 +38,12 @@ def compared(response: httpx.Response) -> tuple[int, dict[str, str], list[str]]:
 @pytest.mark.parametrize("operation", GETS, ids=lambda operation: operation.name)
 @pytest.mark.parametrize("known", [True, False])
 def test_a_head_is_answered_like_a_get(http: httpx.Client, operation: op.Operation[Any, Any, Any], known: bool) -> None:
-    of: Json = {name: str(uuid4()) for name in ("run_id", "thread_id", "assistant_id", "checkpoint_id")}
+    of: Json = {name: str(uuid4()) for name in ("run_id", "thread_id", "assistant_id", "checkpoint_id", "namespace")}
     query = {}
     if known:
-        run = kept(http, "simple", {"foo": 1}, feedback_keys=["helpful"])
+        run = kept(http, "nested", {"foo": 1}, feedback_keys=["helpful"])
         of |= run | {"checkpoint_id": http.get(f"{thread_path(run)}/state").json()["checkpoint_id"]}
-        of |= {"token": url(detail(http, run["run_id"])).rpartition("/")[2]}
+        of |= {"namespace": "child", "token": url(detail(http, run["run_id"])).rpartition("/")[2]}
         query = {"score": "1"} if operation is op.give_feedback_by_link else {}
     path = filled(operation, {"token": "unknown", **of})
     head = http.head(path, params=query)
