@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ from typing_extensions import TypedDict
 
 class State(TypedDict, total=False):
     said: dict[str, Any]
+    ids: dict[str, str]
+    given: Any
 
 def tell(state):
     configurable = get_config()["configurable"]
@@ -29,10 +32,8 @@ def tell(state):
         "user": None if user is None else dict(user),
         "id": configurable["langgraph_auth_user_id"],
         "permissions": configurable["langgraph_auth_permissions"],
-        "thread_id": configurable["thread_id"],
-        "assistant_id": configurable["assistant_id"],
         "given": configurable.get("given"),
-    }}
+    }, "ids": {name: configurable[name] for name in ("run_id", "thread_id", "graph_id", "assistant_id")}}
 
 graph = StateGraph(State).add_node(tell).add_edge(START, "tell").compile()
 """
@@ -56,7 +57,7 @@ def guarded_project(folder: Path, auth: str, **section: Any) -> Path:
     folder.joinpath("auth.py").write_text(auth)
     folder.joinpath("telling.py").write_text(GRAPH)
     config = folder / "langgraph.json"
-    document = {"graphs": {"graph": "./telling.py:graph"}, "auth": {"path": "./auth.py:auth", **section}}
+    document = {"graphs": {"agent": "./telling.py:graph"}, "auth": {"path": "./auth.py:auth", **section}}
     config.write_text(json.dumps(document))
     return config
 
@@ -75,6 +76,11 @@ def guarded_server(folder: Path, auth: str, *, section: Json | None = None, **se
         yield live
 
 
+def loaded(path: Path) -> Any:
+    """The module that a server of this process has loaded from a file."""
+    return next(module for module in tuple(sys.modules.values()) if getattr(module, "__file__", None) == str(path))
+
+
 def bearing(name: str) -> dict[str, str]:
     """The headers of a user of `BEARER`."""
     return {"authorization": f"Bearer {name}"}
@@ -82,7 +88,7 @@ def bearing(name: str) -> dict[str, str]:
 
 def told(http: httpx.Client, headers: dict[str, str], **fields: Any) -> Any:
     """What the graph of a run says of its user."""
-    body = {"assistant_id": "graph", "input": {}, **fields}
+    body = {"assistant_id": "agent", "input": {}, **fields}
     return accepted(http.post("/runs/wait", json=body, headers=headers)).json()["said"]
 
 

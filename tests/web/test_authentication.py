@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ import pytest
 
 from tests.live import serving, until
 from tests.web.calls import UNKNOWN, accepted
-from tests.web.guarding import BEARER, bearing, guarded, guarded_project, refusal, told
+from tests.web.guarding import BEARER, bearing, guarded, guarded_project, loaded, refusal, told
 from treadle.keys import keys_in_list
 
 ASKING = """
@@ -38,7 +37,7 @@ EACH = {
     "headers": "headers[b'x-own'].decode()",
     "authorization": "authorization",
 }
-BODY = {"assistant_id": "graph", "input": {"a": ["ä"]}}
+BODY = {"assistant_id": "agent", "input": {"a": ["ä"]}}
 SENT: dict[str, Any] = {
     "request": ["POST", "/runs/wait", BODY, json.dumps(BODY)],
     "body": BODY,
@@ -128,7 +127,7 @@ def test_what_is_nobodys_needs_no_user(http: httpx.Client, method: str, path: st
 
 
 def test_a_link_for_feedback_needs_no_user(http: httpx.Client) -> None:
-    body = {"assistant_id": "graph", "input": {}, "feedback_keys": ["good"]}
+    body = {"assistant_id": "agent", "input": {}, "feedback_keys": ["good"]}
     reply = accepted(http.post("/runs/wait", json=body, headers=bearing("ana")))
     run = f"/runs/{reply.headers['content-location'].rpartition('/')[2]}"
     [entry] = accepted(http.get(run, headers=bearing("ana"))).json()["feedback"]
@@ -171,7 +170,9 @@ def test_the_document_says_how_to_authenticate(tmp_path: Path, keys: bool) -> No
     with guarded(tmp_path, BEARER, section={"openapi": OPENAPI}, **settings) as http:
         document = accepted(http.get("/openapi.json", headers={"x-api-key": "sesame"})).json()
     assert OPENAPI["securitySchemes"].items() <= document["components"]["securitySchemes"].items()  # type: ignore[attr-defined]
-    pairs = [{key: [], scheme: []} for key in ("ApiKey", "BearerKey") for scheme in ("Token", "Cookie")]
+    pairs: list[dict[str, list[str]]] = [
+        {key: [], scheme: []} for key in ("ApiKey", "BearerKey") for scheme in ("Token", "Cookie")
+    ]
     assert document["security"] == (pairs if keys else OPENAPI["security"])
     assert document["paths"]["/ok"]["get"]["security"] == []
 
@@ -227,17 +228,13 @@ graph = builder.compile()
     tmp_path.joinpath("telling.py").write_text(graph)
     with serving(config, concurrency=1) as live, live.client() as http:
         run = accepted(http.post("/runs", json=BODY, headers=bearing("ana"))).json()
-        path, released = f"/runs/{run['run_id']}", _module(tmp_path / "telling.py").released
+        path, released = f"/runs/{run['run_id']}", loaded(tmp_path / "telling.py").released
         try:
             until(lambda: _at_work(released) >= 32)
             assert accepted(http.get(path, headers=bearing("ana"), timeout=60)).json()["status"] == "running"
         finally:
             released.set()
         accepted(http.get(f"{path}/join", headers=bearing("ana")))
-
-
-def _module(path: Path) -> Any:
-    return next(module for module in tuple(sys.modules.values()) if getattr(module, "__file__", None) == str(path))
 
 
 def _at_work(event: threading.Event) -> int:

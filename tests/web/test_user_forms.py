@@ -90,7 +90,7 @@ KIND authenticate(headers):
 USER = {"identity": "ana", "display_name": "ana", "is_authenticated": True, "permissions": []}
 READER: dict[str, Any] = {**USER, "permissions": ["read"]}
 FAILED = "A handler of the configuration's auth failed; the log of the server says why."
-BODY = {"assistant_id": "graph", "input": {}}
+BODY = {"assistant_id": "agent", "input": {}}
 
 
 @pytest.fixture(scope="module", params=["async def", "def"])

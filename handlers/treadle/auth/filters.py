@@ -27,6 +27,10 @@ def admitting(wanted: Any) -> Admits:
 
 
 def _condition(key: str, value: Any) -> tuple[Callable[[Any, Any], bool], Any]:
+    if key.startswith("$"):
+        raise ValueError(
+            f"the filter of a handler has {key}; it may have names of metadata, and all of them have to fit"
+        )
     if not isinstance(value, Mapping):
         return _equal, value
     operators = {"$eq": _equal, "$contains": _contains}
