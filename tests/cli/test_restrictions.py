@@ -13,9 +13,6 @@ from tests.cli.projects import project
 
 Section = dict[str, Any]
 CLOSED: list[tuple[Section, str]] = [
-    ({"auth": {"path": "./auth.py:auth"}}, "auth.path"),
-    ({"auth": {"disable_studio_auth": True}}, "auth.disable_studio_auth"),
-    ({"auth": "./auth.py:auth"}, "auth"),
     ({"encryption": {"path": "./encryption.py:encryption"}}, "encryption.path"),
     ({"http": {"cors": {"allow_origins": ["https://example.com"]}}}, "http.cors"),
     ({"http": {"cors": {}}}, "http.cors"),
@@ -72,4 +69,3 @@ def test_a_server_refuses_it_as_well(tmp_path: Path, flags: tuple[str, ...]) -> 
 
 def test_the_refusal_says_what_there_is_instead(tmp_path: Path) -> None:
     check_refusal(run(tmp_path, {"http": {"cors": {"allow_origins": []}}}), "remove it", "CORS_ALLOW_ORIGINS")
-    check_refusal(run(tmp_path, {"auth": {"path": "./a.py:auth"}}), "remove it", "TREADLE_API_KEYS")
