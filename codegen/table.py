@@ -223,7 +223,7 @@ def _kind(served: Document, schema: Any) -> Kind:
         return "array"
     if all(kind == "string" for kind in kinds):
         return "uuid" if all(branch.get("format") == "uuid" for branch in branches) else "string"
-    # For `boolean or integer`, a text is read as a number, the wider kind; `true` is read before that.
+    # For `boolean or integer`, a text is read as a number, or else as true or false.
     return next(kind for kind in ("integer", "number", "boolean", "string") if kind in kinds)
 
 

@@ -15,10 +15,12 @@ from typing import Any, TypeVar
 
 import httpx
 
-from treadle.app import Services, application, services
+from treadle.app import services
+from treadle.edge import application
 from treadle.graphs.config import read_config
 from treadle.graphs.loading import Graphs
 from treadle.outbox.resolving import Resolve
+from treadle.running import Services
 from treadle.server import PATIENCE, Listener
 from treadle.settings import Settings
 from treadle.web.connections import Server

@@ -45,6 +45,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         "public_url": "as requested",
         "root_path": "none",
         "secret_key": "kept in the store",
+        "cors_allow_origins": "`http.cors`, or `*`",
     }
     for variable, (field, _) in _VARIABLES.items():
         default = getattr(Settings(), field)

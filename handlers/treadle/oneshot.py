@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import treadle_api.operations as op
-from treadle.app import Services, services
+from treadle.app import services
 from treadle.encoding import parse
 from treadle.graphs.config import read_config
 from treadle.graphs.loading import Graphs
 from treadle.logs import configure_logs
 from treadle.printing import Printing, SignOfLife
+from treadle.running import Services
 from treadle.runs.creation import CreateRequest
 from treadle.runs.request import Caller, RunRequest
 from treadle.runs.views import wait_body

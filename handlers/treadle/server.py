@@ -20,13 +20,15 @@ import structlog
 import uvicorn
 
 from treadle import __version__
-from treadle.app import Services, application, services
+from treadle.app import services
+from treadle.edge import application
 from treadle.errors import ConfigError
 from treadle.graphs.config import GraphsConfig, read_config
 from treadle.graphs.event_loops import loop_factory
 from treadle.graphs.loading import Graphs
 from treadle.leaving import leave_blocked_threads
 from treadle.logs import configure_logs
+from treadle.running import Services
 from treadle.settings import Settings, unknown_variables
 from treadle.web.connections import Server
 

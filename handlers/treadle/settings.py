@@ -73,8 +73,8 @@ class Settings:
     """TREADLE_SECRET_KEY: signs the links for feedback; None: with a secret that the store keeps."""
     feedback_ttl: float = 7 * 24 * 3600.0
     """FEEDBACK_TTL_SECONDS: seconds for which a link for feedback is valid, and its run is kept."""
-    cors_allow_origins: tuple[str, ...] = ("*",)
-    """CORS_ALLOW_ORIGINS: origins of browsers that may call, separated by commas."""
+    cors_allow_origins: tuple[str, ...] | None = None
+    """CORS_ALLOW_ORIGINS: origins of browsers that may call, separated by commas; None: as `http.cors` says, or all"""
     api_keys: tuple[ApiKey, ...] = ()
     """TREADLE_API_KEYS: the keys that callers need; with none here and none in the file, no key is needed."""
     api_keys_file: str | None = None

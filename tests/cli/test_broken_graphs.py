@@ -55,11 +55,12 @@ def told(runtime, *rest):
 @dataclasses.dataclass
 class Context:
     word: str = ""
+def word(config): return config["configurable"]["word"]
 def runtime_only(runtime: ServerRuntime[Context]): return told(runtime)
-def runtime_first(runtime: "ServerRuntime[Context]", config: RunnableConfig): return told(runtime, config["configurable"]["word"])
-def runtime_last(config, *, runtime: ServerRuntime[Context]): return told(runtime, config["configurable"]["word"])
+def runtime_first(runtime: "ServerRuntime[Context]", config: RunnableConfig): return told(runtime, word(config))
+def runtime_last(config, *, runtime: ServerRuntime[Context]): return told(runtime, word(config))
 async def runtime_optional(runtime: ServerRuntime[Context] | None = None): return told(runtime)
-def runtime_by_position(config, runtime: ServerRuntime[Context], /): return told(runtime, config["configurable"]["word"])
+def runtime_by_position(config, runtime: ServerRuntime[Context], /): return told(runtime, word(config))
 def made(config): return saying(config["configurable"]["word"])
 def plain(): return saying("plain").compile()
 def builder(): return saying("builder")

@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.contract.exchange import Bug, Exchange, failed, in_stream
 from tests.contract.planted_threads import THREAD_BUGS
 from treadle.__main__ import main
-from treadle.app import Services, application
+from treadle.edge import application
+from treadle.running import Services
 
 
 def no_metadata(sent: Exchange) -> Exchange:

@@ -57,7 +57,8 @@ class Assistants:
 
         def checked(before: AssistantRecord) -> AssistantRecord:
             after = change(before)
-            self._known.check_graph(after.graph_id)
+            if after.graph_id != before.graph_id:
+                self._known.check_graph(after.graph_id)
             return after
 
         original = self._known.defaults.get(str(assistant_id))

@@ -60,8 +60,10 @@ class Inspection:
 
         async def describe(graph: AnyPregel) -> Json:
             found: Json = {}
-            async for name, subgraph in graph.aget_subgraphs(namespace=namespace, recurse=recurse):
-                if isinstance(subgraph, Pregel):  # others are remote ones
+            # Without `recurse`, LangGraph does not find a namespace that is below another one.
+            async for name, subgraph in graph.aget_subgraphs(recurse=recurse or namespace is not None):
+                wanted = namespace in (None, name) or (recurse and name.startswith(f"{namespace}|"))
+                if wanted and isinstance(subgraph, Pregel):  # others are remote ones
                     found[name] = await asyncio.to_thread(graph_schemas, subgraph)
             return found
 

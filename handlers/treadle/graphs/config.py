@@ -14,8 +14,9 @@ from dotenv import dotenv_values
 
 from treadle.errors import ConfigError
 from treadle.graphs.auth_config import AuthConfig, read_auth
+from treadle.graphs.http_config import HttpConfig, read_http
 from treadle.graphs.store_config import StoreConfig, read_store
-from treadle.graphs.unserved import closed_tags, keys_without_effect, refuse_restrictions, section
+from treadle.graphs.unserved import keys_without_effect, refuse_restrictions, section
 
 FILE = "langgraph.json"
 _JAVASCRIPT = (".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx")
@@ -45,8 +46,7 @@ class GraphsConfig:
     """Variables that the environment has to bring."""
     store: StoreConfig
     auth: AuthConfig
-    closed: frozenset[str]
-    """The tags of the operations that are not to be served."""
+    http: HttpConfig
     webhooks: Any
     """The section about webhooks, as it came; None if there is none."""
     unserved: tuple[str, ...]
@@ -99,7 +99,7 @@ def read_config(path: Path) -> GraphsConfig:
         required_env=required,
         auth=read_auth(path, section(path, document, "auth")),
         store=read_store(path, section(path, document, "store")),
-        closed=closed_tags(section(path, document, "http")),
+        http=read_http(path, section(path, document, "http")),
         webhooks=document.get("webhooks"),
         unserved=keys_without_effect(document),
         missing=tuple(missing),

@@ -26,6 +26,8 @@ class Graphs:
         self.config = config
         self.store = load_store(config.folder, config.store)
         self.auth = load_auth(config.folder, config.auth)
+        self.app = _load_app(config)
+        """The author's own application, if the configuration has one."""
         self.names: dict[str, str] = {}
         """Graph id -> the name that the author gave the graph, or its id."""
         self._sources: dict[str, AnyPregel | Factory] = {}
@@ -57,6 +59,13 @@ class Graphs:
             return
         async with source.make(request) as made:
             yield _with_store(_runnable(graph_id, made), store)
+
+
+def _load_app(config: GraphsConfig) -> Any:
+    if config.http.app is None:
+        return None
+    with authors_code(f"{config.http.where}.app ({config.http.app})"):
+        return load_attribute(config.folder, config.http.app)
 
 
 def _load(config: GraphsConfig, graph_id: str, spec: GraphSpec) -> AnyPregel | Factory:

@@ -7,17 +7,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from treadle.errors import ConfigError
+from treadle.graphs.http_config import CLOSED_BY
 
 Json = dict[str, Any]
 Known: TypeAlias = Mapping[str, "Known | None"]
-# The switches of `http` that close operations, and the tags of these.
-CLOSED_BY = {
-    "disable_assistants": ("Assistants",),
-    "disable_runs": ("Stateless Runs", "Thread Runs"),
-    "disable_store": ("Store",),
-    "disable_threads": ("Threads",),
-}
-# Those that close what is not served here.
+# Switches of `http` beside CLOSED_BY, and those that close what is not served here.
+_CLOSED_TOO = ("disable_meta", "disable_webhooks")
 _CLOSED_ANYWAY = ("disable_a2a", "disable_event_streaming", "disable_mcp", "disable_ui")
 # Keys for building an image of the official server.
 _ABOUT_IMAGES = (
@@ -34,13 +29,22 @@ _ABOUT_IMAGES = (
     "python_version",
     "source",
 )
+_HTTP = (
+    "app",
+    "configurable_headers",
+    "cors",
+    "enable_custom_route_auth",
+    "logging_headers",
+    "middleware_order",
+    "mount_prefix",
+)
 # Keys with their full effect here, or those below them that have it.
 _CARRIED_OUT: Known = {
     **dict.fromkeys(_ABOUT_IMAGES),
     **dict.fromkeys(("dependencies", "env", "webhooks")),
     "auth": dict.fromkeys(("path", "disable_studio_auth", "openapi")),
     "checkpointer": {"ttl": dict.fromkeys(("strategy", "default_ttl", "sweep_interval_minutes", "sweep_limit"))},
-    "http": dict.fromkeys(("configurable_headers", *CLOSED_BY, *_CLOSED_ANYWAY)),
+    "http": dict.fromkeys((*_HTTP, *CLOSED_BY, *_CLOSED_TOO, *_CLOSED_ANYWAY)),
     "priority": {},
     "store": {
         "path": None,
@@ -69,11 +73,6 @@ def refuse_restrictions(path: Path, document: Json) -> None:
         )
 
 
-def closed_tags(http: Json) -> frozenset[str]:
-    """The tags of the operations that the section `http` closes."""
-    return frozenset(tag for switch, tags in CLOSED_BY.items() if http.get(switch) for tag in tags)
-
-
 def keys_without_effect(document: Json) -> tuple[str, ...]:
     """The keys, with their paths, that change nothing here. One that is empty, or false, asks for nothing."""
     graphs: Known = {name: _GRAPH if isinstance(spec, dict) else None for name, spec in document["graphs"].items()}
@@ -88,18 +87,9 @@ def _callers(document: Json) -> Iterator[tuple[str, str]]:
 
 def _openings(http: Json) -> Iterator[tuple[str, str]]:
     """Keys that restrict operations."""
-    if http.get("cors") is not None:  # an empty one allows no origin
-        yield "http.cors", "; CORS_ALLOW_ORIGINS names the origins that may call"
-    for key in ("app", "enable_custom_route_auth"):  # an app may have middleware that stands before every route
-        if http.get(key):
-            yield f"http.{key}", ""
     for key, value in http.items():
-        if key.startswith("disable_") and value and key not in (*CLOSED_BY, *_CLOSED_ANYWAY):
+        if key.startswith("disable_") and value and key not in (*CLOSED_BY, *_CLOSED_TOO, *_CLOSED_ANYWAY):
             yield f"http.{key}", "; a proxy can close routes"
-    headers = http.get("configurable_headers") or {}
-    for key in ("includes", "include"):  # values that a proxy vouches for could be given in the body
-        if not isinstance(headers, dict) or headers.get(key):
-            yield "http.configurable_headers", ""
 
 
 def _formats(serde: Json) -> Iterator[tuple[str, str]]:

@@ -6,8 +6,8 @@ the recorded official server, except where two fields could be merged instead of
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -62,6 +62,10 @@ _TRACER_KEYS = {"project_name": TRACE_PROJECT, "example_id": TRACE_EXAMPLE}
 _LAST_MOMENT = 253402300799.0
 
 
+def _no_key(key: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Facts about a request outside its body."""
@@ -71,6 +75,10 @@ class Caller:
     user: User | None = None
     request_id: str | None = None
     trace: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The headers that graphs find in `configurable`."""
+    header_only: Callable[[str], bool] = _no_key
+    """Whether headers alone may give a key of `configurable`: a proxy may vouch for them."""
     received_at: float = 0.0
     size: int = 0
     """Bytes of the body for each of its runs."""
@@ -158,9 +166,9 @@ def _refuse(body: CreateRunBody, document: Json) -> None:
     keyed = {"config": config, "config.configurable": config.get("configurable"), "context": document.get("context")}
     if isinstance(checkpoint := document.get("checkpoint"), dict):
         keyed["checkpoint"] = checkpoint
-    for field, mapping in keyed.items():
+    for name, mapping in keyed.items():
         if any("\0" in key for key in mapping or ()):
-            raise InvalidRequest(f"{field}: a key must not contain NUL")
+            raise InvalidRequest(f"{name}: a key must not contain NUL")
     if body.command is not None and body.command.resume:
         raise ContradictoryRequest("command.resume: a stateless run has no thread to resume; run it on a thread")
 
@@ -193,7 +201,8 @@ def _kwargs(
     modes = body.stream_mode or ["values"]
     config = document.get("config") or {}
     given = _merge_context(config.get("configurable") or {}, document.get("context") or {})
-    context = {**{key: value for key, value in assistant.context.items() if not _is_reserved(key)}, **given}
+    inherited = {key: value for key, value in assistant.context.items() if not _is_reserved(key)}
+    context = {key: value for key, value in {**inherited, **given}.items() if not caller.header_only(key)}
     durability = body.durability
     if "durability" not in body.model_fields_set and not body.checkpoint_during:
         durability = "exit"
@@ -205,6 +214,7 @@ def _kwargs(
             **config,
             "configurable": {
                 **context,
+                **caller.headers,
                 **_checkpoint(document),
                 **_tracer(document),
                 **({CONTEXT_PROVIDED: True} if document.get("context") else {}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -32,13 +32,21 @@ class Access:
     A request whose state has a caller already comes `from_inside`: none from outside has a state.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyRing, keyless: Iterable[Operation[Any, Any, Any]]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: KeyRing,
+        keyless: Iterable[Operation[Any, Any, Any]],
+        is_open: Callable[[Scope], bool] | None = None,
+    ) -> None:
+        """`is_open`: which other requests need no key."""
         self._app = app
+        self._opens = is_open
         self._keys = keys
         self._keyless = [(operation.method, compile_path(operation.path)[0]) for operation in keyless]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or caller_of(scope) or self._is_open(scope["method"], route_path(scope)):
+        if scope["type"] != "http" or caller_of(scope) or self._is_open(scope):
             await self._app(scope, receive, send)
             return
         presented = list(islice(_presented(scope["headers"]), MOST_KEYS))
@@ -51,9 +59,10 @@ class Access:
         scope.setdefault("state", {})[CALLER] = caller
         await self._app(scope, receive, send)
 
-    def _is_open(self, method: str, path: str) -> bool:
-        method = "GET" if method == "HEAD" else method
-        return any(method == allowed and pattern.match(path) for allowed, pattern in self._keyless)
+    def _is_open(self, scope: Scope) -> bool:
+        method, path = "GET" if scope["method"] == "HEAD" else scope["method"], route_path(scope)
+        keyless = any(method == allowed and pattern.match(path) for allowed, pattern in self._keyless)
+        return keyless or (self._opens is not None and self._opens(scope))
 
 
 def from_inside(app: ASGIApp) -> ASGIApp:

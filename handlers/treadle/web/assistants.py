@@ -137,31 +137,36 @@ class AssistantHandlers:
         self, call: Call[op.GetAssistantGraphBody, op.GetAssistantGraphParameters]
     ) -> Reply[op.GetAssistantGraphResult]:
         """Answer with nodes and edges; the assistant may be named by its graph, as in runs."""
-        assistant = await self._known.find(call.parameters.assistant_id)
-        await call.rights.check_assistant("read", assistant)
+        assistant = await self._runnable(call.rights, call.parameters.assistant_id)
         return Encoded(await self._inspection.drawing(assistant, call.rights.user, call.parameters.xray))
 
     async def get_assistant_schemas(
         self, call: Call[op.GetAssistantSchemasBody, op.GetAssistantSchemasParameters]
     ) -> Reply[op.GetAssistantSchemasResult]:
         """Answer with the schemas of input, output, state, config and context."""
-        assistant = await self._readable(call.rights, call.parameters.assistant_id)
+        assistant = await self._runnable(call.rights, call.parameters.assistant_id)
         return Json(cast(results.GraphSchema, await self._inspection.schemas(assistant, call.rights.user)))
 
     async def list_assistant_subgraphs(
         self, call: Call[op.ListAssistantSubgraphsBody, op.ListAssistantSubgraphsParameters]
     ) -> Reply[op.ListAssistantSubgraphsResult]:
         """Answer with the schemas of the subgraphs, by their namespaces."""
-        assistant, recurse = await self._readable(call.rights, call.parameters.assistant_id), call.parameters.recurse
+        assistant, recurse = await self._runnable(call.rights, call.parameters.assistant_id), call.parameters.recurse
         return Json(await self._inspection.subgraphs(assistant, call.rights.user, None, recurse=recurse))
 
     async def get_assistant_subgraph(
         self, call: Call[op.GetAssistantSubgraphBody, op.GetAssistantSubgraphParameters]
     ) -> Reply[op.GetAssistantSubgraphResult]:
         """As `list_assistant_subgraphs`, of one namespace."""
-        assistant, recurse = await self._readable(call.rights, call.parameters.assistant_id), call.parameters.recurse
+        assistant, recurse = await self._runnable(call.rights, call.parameters.assistant_id), call.parameters.recurse
         namespace = call.parameters.namespace
         return Json(await self._inspection.subgraphs(assistant, call.rights.user, namespace, recurse=recurse))
+
+    async def _runnable(self, rights: Rights, assistant_id: UUID | str) -> AssistantRecord:
+        """The assistant, if it has a graph; otherwise raises as `KnownAssistants.find`, or as `_readable`."""
+        assistant = await self._known.find(str(assistant_id))
+        await rights.check_assistant("read", assistant)
+        return assistant
 
     async def _readable(self, rights: Rights, assistant_id: UUID) -> AssistantRecord:
         """The assistant. Raises AssistantNotFound (404) if there is none that the user may see."""

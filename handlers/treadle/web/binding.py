@@ -25,13 +25,14 @@ from starlette.types import Receive, Scope, Send
 
 from treadle.encoding import decode
 from treadle.errors import BodyTooLarge, InvalidRequest, ShuttingDown, TreadleError
+from treadle.graphs.http_config import HeaderPatterns
 from treadle.web.access import caller_of
 from treadle.web.parameters import ParameterReader
 from treadle.web.refusals import note_refusal
 from treadle.web.replies import Failure, Reply
 from treadle.web.rights import OPEN, Guard, Rights, caller_name
 from treadle.web.verdicts import explained, gist
-from treadle_api.operations import Operation
+from treadle_api.operations import ALL, Operation
 
 B = TypeVar("B")
 P = TypeVar("P")
@@ -68,6 +69,13 @@ class Call(Generic[B, P]):
         """A header by its lower-case name."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    def matching_headers(self, patterns: HeaderPatterns) -> dict[str, str]:
+        """The headers that match, by their lower-case names."""
+        if not patterns.includes:
+            return {}
+        named = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers.items())
+        return {name: value for name, value in named if patterns.match(name)}
 
 
 class Validator(Protocol):
@@ -134,11 +142,16 @@ class Contract:
         return cls(orjson.loads(files("treadle_api").joinpath("openapi.json").read_bytes()))
 
     def published(
-        self, *, needs_key: bool, closed: AbstractSet[str], auth: Mapping[str, Any] | None = None
+        self,
+        *,
+        needs_key: bool,
+        is_closed: Callable[[Operation[Any, Any, Any]], bool] = lambda operation: False,
+        auth: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The document as it is true of this server: with the need for a key only if there is one, without the
-        operations that have a closed tag, and with what `auth` says of `securitySchemes` and `security`.
+        """The document as it is true of this server: with the need for a key only if there is one, without the closed
+        operations, and with what `auth` says of `securitySchemes` and `security`.
         """
+        closed = {operation.operation_id for operation in ALL if is_closed(operation)}
         paths = {path: _open_operations(item, closed) for path, item in self.document["paths"].items()}
         document = {**self.document, "paths": {path: item for path, item in paths.items() if item}}
         document = {name: part for name, part in document.items() if needs_key or name != "security"}
@@ -160,8 +173,8 @@ class Contract:
 
 
 def _open_operations(item: dict[str, Any], closed: AbstractSet[str]) -> dict[str, Any]:
-    """The operations of a path without those that have a closed tag."""
-    return {method: operation for method, operation in item.items() if not closed & set(operation["tags"])}
+    """The operations of a path without the closed ones."""
+    return {method: operation for method, operation in item.items() if operation["operationId"] not in closed}
 
 
 class Endpoint:

@@ -69,9 +69,12 @@ def _value(parameter: Parameter, texts: list[str]) -> Any:
         return _BOOLEANS.get(text.lower(), text)
     if parameter.kind == "number":
         return read_number(text)
-    if parameter.kind == "integer" and _NUMBER.fullmatch(text):
-        with suppress(ValueError):
-            return int(text)
+    if parameter.kind == "integer":
+        if _NUMBER.fullmatch(text):
+            with suppress(ValueError):
+                return int(text)
+        # Where the schema has `boolean or integer`; 1 is a number there.
+        return {"true": True, "false": False}.get(text.lower(), text)
     return text
 
 

@@ -50,12 +50,14 @@ class Proxies(ProxyHeadersMiddleware):
         return prefix or ""
 
 
-def fixed_prefix(root_path: str | None, public_url: str | None) -> str | None:
-    """The prefix that the settings name; None if they leave it to proxies. Raises ConfigError."""
+def fixed_prefix(root_path: str | None, public_url: str | None, mount_prefix: str | None = None) -> str | None:
+    """The prefix that the settings or the configuration name; None if they leave it to proxies. Raises ConfigError."""
     if root_path is not None:
         name, value, path = "TREADLE_ROOT_PATH", root_path, root_path
     elif public_url is not None and (path := urlsplit(public_url).path):
         name, value = "TREADLE_PUBLIC_URL", public_url
+    elif mount_prefix is not None:
+        name, value, path = "http.mount_prefix", mount_prefix, mount_prefix
     else:
         return None
     prefix = read_prefix(path)

@@ -30,6 +30,8 @@ from treadle.users import User
 from treadle.web.addresses import route_path
 
 Json = dict[str, Any]
+RIGHTS: Final = "rights"
+"""Where the state of a request has its rights, if its user was asked for before."""
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -98,6 +100,9 @@ class Guard:
 
         Raises Refused with the status that the handler chose.
         """
+        known = scope.get("state", {}).get(RIGHTS)
+        if isinstance(known, Rights):
+            return known
         request = Request(scope, _Replay(body or b""))
         user = await self.authentication.user(
             {

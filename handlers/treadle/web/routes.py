@@ -24,7 +24,9 @@ from treadle.web.threads import ThreadHandlers
 KEYLESS = (op.health_check, op.give_feedback_by_link, op.give_feedback)
 """The operations that need no API key: a link for feedback is a credential of its own."""
 
-USERLESS = (*KEYLESS, op.server_info, op.openapi_document)
+META = (op.server_info, op.openapi_document)
+"""The operations about the server itself that can be closed (`http.disable_meta`); `/ok` stays."""
+USERLESS = (*KEYLESS, *META)
 """The operations that no user is asked for: they say nothing about what is anybody's."""
 
 
@@ -40,21 +42,11 @@ def bindings(
 ) -> list[Binding]:
     """Every operation that is served."""
     return [
+        *_about_assistants(assistants),
+        *_about_threads(threads, joining, control),
         bind(op.health_check, system.health_check),
         bind(op.server_info, system.server_info),
         bind(op.openapi_document, system.openapi_document),
-        bind(op.create_assistant, assistants.create_assistant, max_body_bytes=MOST_ASSISTANT_BYTES),
-        bind(op.search_assistants, assistants.search_assistants),
-        bind(op.count_assistants, assistants.count_assistants),
-        bind(op.get_assistant, assistants.get_assistant),
-        bind(op.update_assistant, assistants.update_assistant, max_body_bytes=MOST_ASSISTANT_BYTES),
-        bind(op.delete_assistant, assistants.delete_assistant),
-        bind(op.list_assistant_versions, assistants.list_assistant_versions),
-        bind(op.set_latest_assistant_version, assistants.set_latest_assistant_version),
-        bind(op.get_assistant_graph, assistants.get_assistant_graph),
-        bind(op.get_assistant_schemas, assistants.get_assistant_schemas),
-        bind(op.list_assistant_subgraphs, assistants.list_assistant_subgraphs),
-        bind(op.get_assistant_subgraph, assistants.get_assistant_subgraph),
         bind(op.put_item, store.put_item),
         bind(op.get_item, store.get_item),
         bind(op.delete_item, store.delete_item),
@@ -78,6 +70,28 @@ def bindings(
             read=read_feedback,
             failure=feedback.failure,
         ),
+    ]
+
+
+def _about_assistants(assistants: AssistantHandlers) -> list[Binding]:
+    return [
+        bind(op.create_assistant, assistants.create_assistant, max_body_bytes=MOST_ASSISTANT_BYTES),
+        bind(op.search_assistants, assistants.search_assistants),
+        bind(op.count_assistants, assistants.count_assistants),
+        bind(op.get_assistant, assistants.get_assistant),
+        bind(op.update_assistant, assistants.update_assistant, max_body_bytes=MOST_ASSISTANT_BYTES),
+        bind(op.delete_assistant, assistants.delete_assistant),
+        bind(op.list_assistant_versions, assistants.list_assistant_versions),
+        bind(op.set_latest_assistant_version, assistants.set_latest_assistant_version),
+        bind(op.get_assistant_graph, assistants.get_assistant_graph),
+        bind(op.get_assistant_schemas, assistants.get_assistant_schemas),
+        bind(op.list_assistant_subgraphs, assistants.list_assistant_subgraphs),
+        bind(op.get_assistant_subgraph, assistants.get_assistant_subgraph),
+    ]
+
+
+def _about_threads(threads: ThreadHandlers, joining: RunHandlers, control: CancelHandlers) -> list[Binding]:
+    return [
         bind(op.create_thread, threads.create_thread),
         bind(op.get_thread, threads.get_thread),
         bind(op.delete_thread, threads.delete_thread),

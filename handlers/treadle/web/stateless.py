@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 import treadle_api.operations as op
 from treadle.errors import InvalidRequest
 from treadle.execution.config import Deployment
+from treadle.graphs.http_config import HttpConfig
 from treadle.runs.creation import CreateRequest, Creation
 from treadle.runs.lifecycle import Runs
 from treadle.runs.request import Caller, RunRequest, unknown_fields
@@ -39,8 +40,16 @@ class StatelessRunHandlers:
     """Handlers of `POST /runs`, `/runs/wait`, `/runs/stream` and `/runs/batch`."""
 
     def __init__(
-        self, runs: Runs, creation: Creation, deployment: Deployment, public_url: str | None, *, heartbeat: float
+        self,
+        runs: Runs,
+        creation: Creation,
+        deployment: Deployment,
+        http: HttpConfig,
+        *,
+        public_url: str | None,
+        heartbeat: float,
     ) -> None:
+        self._http = http
         self._runs = runs
         self._creation = creation
         self._deployment = deployment
@@ -117,11 +126,16 @@ class StatelessRunHandlers:
         if key is not None and sum(name == b"idempotency-key" for name, _ in call.scope["headers"]) > 1:
             raise InvalidRequest("Idempotency-Key: there are several; send one")
         has_links = any(run.body.feedback_keys for run in runs)
+        if not self._http.webhooks and any(run.body.webhook for run in runs):
+            raise InvalidRequest("webhook: this server sends none (http.disable_webhooks)")
+        configurable = self._http.configurable
         caller = Caller(
             name=call.caller,
             user=call.rights.user,
             request_id=call.header(b"x-request-id"),
             trace=call.header(b"langsmith-trace"),
+            headers=call.matching_headers(configurable),
+            header_only=lambda key: configurable.match(key.lower()),
             received_at=call.received_at,
             size=call.size // max(len(runs), 1),
             base_url=(self._public_url or base_url(call.scope)) if has_links else None,

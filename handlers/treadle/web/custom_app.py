@@ -1,0 +1,188 @@
+"""The author's own application (`http.app`): its routes, its middleware and its lifespan.
+
+All of it runs on the graphs' home loop, as its resources, such as a pool of connections, are those of the graphs too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import structlog
+from starlette.applications import Starlette
+from starlette.authentication import AuthCredentials
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from treadle.errors import GraphError, TreadleError
+from treadle.graphs.event_loops import GraphLoop
+from treadle.graphs.modules import authors_code
+from treadle.web.addresses import route_path
+from treadle.web.binding import BodyLimit, read_body
+from treadle.web.refusals import note_refusal
+from treadle.web.replies import Failure
+from treadle.web.rights import RIGHTS, Guard
+
+REST: Final = "treadle.rest"
+"""Where a request on its way through the author's application has what comes after it."""
+OURS: Final = ("/ok", "/info", "/openapi.json")
+"""Paths that no route of the author's takes: they say whether the server is there, and what it serves."""
+# Seconds that the author's lifespan may take to end.
+CLOSING = 5.0
+T = TypeVar("T")
+log = structlog.get_logger("treadle.web")
+
+
+class CustomApp:
+    """A Starlette or FastAPI application; its lifespan lasts from `start` to `close`."""
+
+    def __init__(self, app: Any, where: str, home: GraphLoop) -> None:
+        if not isinstance(app, Starlette):  # FastAPI's applications are Starlette's
+            raise GraphError(f"{where}: a {type(app).__name__} is no application of Starlette or FastAPI")
+        self._app = app
+        self._where = where
+        self._home = home
+        self._own = [route for route in app.router.routes if not isinstance(route, _Rest)]
+        app.router.routes[:] = [*self._own, _Rest()]
+        self._state: dict[str, Any] = {}
+        self._holding: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Run the first half of the lifespan. Raises GraphError if it fails."""
+        await self._home.call(self._start)
+
+    async def close(self) -> None:
+        """Run the second half of the lifespan."""
+        if self._holding is not None:
+            with suppress(TimeoutError):  # a graph may block the loop
+                await asyncio.wait_for(self._home.call(partial(_let_go, self._holding)), timeout=CLOSING)
+
+    def takes(self, scope: Scope) -> bool:
+        """Whether a route of the author's takes the request."""
+        return any(route.matches(scope)[0] is Match.FULL for route in self._own)
+
+    def is_passed(self, scope: Scope) -> bool:
+        """Whether the request comes through the author's application: to a route of it, or through its middleware."""
+        if scope["type"] != "http" or route_path(scope) in OURS:
+            return False
+        return bool(self._app.user_middleware) or self.takes(scope)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, rest: ASGIApp) -> None:
+        """Answer a request; `rest` answers those that no route takes, on the loop of the caller."""
+        here = asyncio.get_running_loop()
+        state = {**self._state, **scope.get("state", {})}
+        passed = {**scope, "state": state, REST: partial(_on, here, rest)}
+        await _on(self._home.loop, self._app, passed, partial(_on, here, receive), partial(_on, here, send))
+
+    async def _start(self) -> None:
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._holding = asyncio.create_task(self._hold(ready))
+        await ready
+
+    async def _hold(self, ready: asyncio.Future[None]) -> None:
+        """Keep the lifespan, a context manager that may ask for one task, open until this task is cancelled."""
+        lifespan = self._app.router.lifespan_context(self._app)
+        try:
+            with authors_code(f"{self._where}: its lifespan"):
+                self._state = dict(await lifespan.__aenter__() or {})
+        except GraphError as error:
+            ready.set_exception(error)
+            return
+        ready.set_result(None)
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        try:
+            await lifespan.__aexit__(None, None, None)
+        except Exception as error:  # the author's code
+            log.error("the lifespan of http.app failed at its end", exc_info=error)
+
+
+class WithCustomApp:
+    """ASGI middleware: requests that the author's application is to see come through it."""
+
+    def __init__(
+        self, app: ASGIApp, custom: CustomApp, *, guard: Guard | None, custom_auth: bool, auth_first: bool, limit: int
+    ) -> None:
+        """`guard` finds users: of requests to the author's routes, if they need one (`custom_auth`), and of all others
+        before they come through the author's middleware (`auth_first`). It reads bodies of up to `limit` bytes.
+        """
+        self._app = app
+        self._custom = custom
+        self._guard = guard
+        self._custom_auth = custom_auth
+        self._auth_first = auth_first
+        self._limit = BodyLimit(limit, "set by HTTP_MAX_REQUEST_BODY_BYTES")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._custom.is_passed(scope):
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            needed = self._custom_auth if self._custom.takes(scope) else self._auth_first
+            if self._guard is not None and needed:
+                scope, receive = await self._authenticated(self._guard, scope, receive)
+            await self._custom(scope, receive, noted, self._app)
+        except TreadleError as error:
+            note_refusal(scope, error.status, str(error), gist=error.gist)
+            await Failure(error.status, str(error), error.headers)(scope, receive, send)
+        except Exception as error:  # the author's application has logged nothing
+            log.error("the application of http.app failed", path=scope["path"], exc_info=error)
+            if not started:
+                await Failure(500, "Internal Server Error")(scope, receive, send)
+
+    async def _authenticated(self, guard: Guard, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+        """The request with its user, as Starlette has it, and with its body to be read again."""
+        body = None
+        if guard.authentication.reads_body:
+            body = await read_body(receive, dict(scope["headers"]), self._limit)
+            receive = _replay(body, receive)
+        rights = await guard.rights(scope, body)
+        assert rights.user is not None
+        state = {**scope.get("state", {}), RIGHTS: rights}
+        return {**scope, "state": state, "user": rights.user, "auth": AuthCredentials(rights.user.permissions)}, receive
+
+
+class _Rest(BaseRoute):
+    """The last route of the author's application: whatever no other one takes."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.FULL if REST in scope else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope[REST](scope, receive, send)
+
+
+async def _on(loop: asyncio.AbstractEventLoop, call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """Await `call` on another loop. Both see it if the other one's part is cancelled."""
+
+    async def there() -> T:
+        return await call(*arguments)
+
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(there(), loop))
+
+
+async def _let_go(holding: asyncio.Task[None]) -> None:
+    holding.cancel()
+    await asyncio.wait([holding])
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Receives a body that was read before, and then what else comes."""
+    left = [body]
+
+    async def again() -> Message:
+        if left:
+            return {"type": "http.request", "body": left.pop(), "more_body": False}
+        return await receive()
+
+    return again
