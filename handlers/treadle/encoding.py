@@ -172,6 +172,15 @@ def _key(key: Any) -> str:
         return str(key)
 
 
+def same_json(one: Any, other: Any) -> bool:
+    """Whether two values are the same as JSON: 1 is not true, at any depth."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_json(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_json, one, other))
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
 def too_deep(document: Any) -> bool:
     """Whether arrays and objects in the document are nested deeper than MAX_DEPTH."""
     layer = [document]

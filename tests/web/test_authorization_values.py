@@ -161,14 +161,13 @@ DEEP = """
     configurable["langgraph_auth_user"]["identity"] = configurable["langgraph_auth_user_id"] = "boss"
     configurable["langgraph_auth_permissions"].append("all")
 """
-SHARED = pytest.mark.xfail(strict=True, reason="run_value gives a handler the configurable of the run itself")
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(IN_PLACE, id="in place", marks=SHARED),
-        pytest.param(DEEP, id="deep", marks=SHARED),
+        pytest.param(IN_PLACE, id="in place"),
+        pytest.param(DEEP, id="deep"),
         pytest.param(REPLACED, id="replaced"),
     ],
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from treadle.encoding import same_json
+
 Admits: TypeAlias = Callable[[Mapping[str, Any]], bool]
 """Whether a user may see what has this metadata."""
 
@@ -32,19 +34,17 @@ def _condition(key: str, value: Any) -> tuple[Callable[[Any, Any], bool], Any]:
             f"the filter of a handler has {key}; it may have names of metadata, and all of them have to fit"
         )
     if not isinstance(value, Mapping):
-        return _equal, value
-    operators = {"$eq": _equal, "$contains": _contains}
+        return same_json, value
+    operators = {"$eq": same_json, "$contains": _contains}
     if len(value) != 1 or next(iter(value)) not in operators:
         raise ValueError(f"the filter of a handler has {key}: {dict(value)!r}; it may have $eq or $contains")
     ((name, operand),) = value.items()
     return operators[name], operand
 
 
-def _equal(has: Any, wanted: Any) -> bool:
-    return bool(has == wanted) and isinstance(has, bool) == isinstance(wanted, bool)
-
-
 def _contains(has: Any, wanted: Any) -> bool:
     if not isinstance(has, (list, tuple)):
         return False
-    return all(any(_equal(item, each) for item in has) for each in (wanted if isinstance(wanted, list) else [wanted]))
+    return all(
+        any(same_json(item, each) for item in has) for each in (wanted if isinstance(wanted, list) else [wanted])
+    )

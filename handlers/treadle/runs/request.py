@@ -7,6 +7,7 @@ the recorded official server, except where two fields could be merged instead of
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -135,7 +136,12 @@ def run_value(run: RunRecord) -> Json:
         "multitask_strategy": run.multitask_strategy,
         "if_not_exists": "create",
         "after_seconds": run.kwargs.config["configurable"]["__after_seconds__"],
-        "kwargs": run.kwargs.to_json(),
+        # Copied: what a handler changes in place must not change the run before it is checked.
+        "kwargs": {
+            **run.kwargs.to_json(),
+            "config": deepcopy(run.kwargs.config),
+            "context": deepcopy(run.kwargs.context),
+        },
     }
 
 

@@ -10,7 +10,7 @@ import treadle_api.operations as op
 from treadle.errors import InvalidRequest
 from treadle.execution.config import Deployment
 from treadle.graphs.http_config import HttpConfig
-from treadle.runs.creation import CreateRequest, Creation
+from treadle.runs.creation import Created, CreateRequest, Creation, Followed
 from treadle.runs.lifecycle import Runs
 from treadle.runs.request import Caller, RunRequest, unknown_fields
 from treadle.runs.views import run_view, wait_body
@@ -59,7 +59,7 @@ class StatelessRunHandlers:
     async def create_run(self, call: Call[op.CreateRunBody, op.CreateRunParameters]) -> Reply[op.CreateRunResult]:
         """Answer with the pending run as soon as it is committed."""
         asked = [RunRequest(call.body, call.document)]
-        created = await self._creation.create(self._request(call, op.create_run.name, asked))
+        created = await self._created(call, op.create_run.name, asked)
         (run,) = created.runs
         headers = {"content-location": run_location(call.scope, run), **_headers(created.repeated, asked)}
         return Json(run_view(run, self._deployment), headers=headers)
@@ -67,7 +67,7 @@ class StatelessRunHandlers:
     async def wait_run(self, call: Call[op.WaitRunBody, op.WaitRunParameters]) -> Reply[op.WaitRunResult]:
         """Answer with the outcome; headers go out at once, so a failing graph is a 200 with `__error__`."""
         asked = [RunRequest(call.body, call.document)]
-        followed = await self._creation.follow(self._request(call, op.wait_run.name, asked), END)
+        followed = await self._followed(call, self._request(call, op.wait_run.name, asked), END)
         run, follower = followed.run, followed.follower
         # Under the thread, unlike the other two: SDKs read their thread id from here (recorded).
         location = thread_run_location(call.scope, run)
@@ -91,7 +91,7 @@ class StatelessRunHandlers:
         """Answer with the run's events from the first on; of a run that is met again, after `Last-Event-ID`."""
         asked = [RunRequest(call.body, call.document)]
         request = self._request(call, op.stream_run.name, asked)
-        followed = await self._creation.follow(request, 0, cursor(call.parameters.last_event_id) or 0)
+        followed = await self._followed(call, request, 0, cursor(call.parameters.last_event_id) or 0)
         run, location = followed.run, run_location(call.scope, followed.run)
         return EventStream(
             followed.follower,
@@ -113,13 +113,30 @@ class StatelessRunHandlers:
             RunRequest(op.create_run.load_body(document), document, f"[{number}].")
             for number, document in enumerate(call.document)
         ]
-        created = await self._creation.create(self._request(call, op.create_run_batch.name, asked))
+        created = await self._created(call, op.create_run_batch.name, asked)
         views = []
         for number, run in enumerate(created.runs, 1):
             if number % SHOWN_AT_ONCE == 0:
                 await asyncio.sleep(0)
             views.append(run_view(run, self._deployment))
         return Json(views, headers=_headers(created.repeated, asked))
+
+    async def _created(self, call: Call[Any, K], operation: str, asked: Sequence[RunRequest]) -> Created:
+        created = await self._creation.create(self._request(call, operation, asked))
+        if created.repeated:  # the user may have lost the right to see them
+            for run in created.runs:
+                await call.rights.check_run("read", run)
+        return created
+
+    async def _followed(self, call: Call[Any, K], request: CreateRequest, after: int, seen: int = 0) -> Followed:
+        followed = await self._creation.follow(request, after, seen)
+        if followed.repeated:
+            try:
+                await call.rights.check_run("read", followed.run)
+            except BaseException:
+                followed.follower.close()
+                raise
+        return followed
 
     def _request(self, call: Call[Any, K], operation: str, runs: Sequence[RunRequest]) -> CreateRequest:
         key = call.parameters.idempotency_key

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from treadle.encoding import same_json
+
 MOST_VERSIONS = 100
 """Versions that are kept of an assistant, beside the current one."""
 SortKey = Literal["assistant_id", "created_at", "updated_at", "name", "graph_id"]
@@ -36,7 +38,7 @@ class AssistantRecord:
 
 def has_entries(metadata: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """Whether the metadata has all the entries that are wanted."""
-    return all(key in metadata and _equal(metadata[key], value) for key, value in wanted.items())
+    return all(key in metadata and same_json(metadata[key], value) for key, value in wanted.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +113,3 @@ class AssistantStore(ABC):
     @abstractmethod
     async def remove(self, assistant_id: str) -> bool:
         """Delete the assistant and its versions; False if there is none."""
-
-
-def _equal(one: Any, other: Any) -> bool:
-    # As JSON: 1 is not true, at any depth.
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_equal(value, other[key]) for key, value in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_equal, one, other))
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
