@@ -7,10 +7,8 @@ the recorded official server, except where two fields could be merged instead of
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from uuid_utils import uuid4, uuid7
 
@@ -41,7 +39,6 @@ _RESERVED_CONFIGURABLE = frozenset(
         CONTEXT_PROVIDED,
     }
 )
-_IDS = frozenset({"run_id", "thread_id", "graph_id", "assistant_id"})
 _RESERVED_METADATA = frozenset({"thread_id", "assistant_id", "run_id", "cron_id", "counters_since_delta_snapshot"})
 # Fields that clients send beside the contract's. A stateless run always makes its thread, queues on nobody's, and
 # resumes nothing: there is nothing more to do for `if_not_exists`, `multitask_strategy` and `strict_resume`.
@@ -124,40 +121,6 @@ def new_run(request: RunRequest, assistant: AssistantRecord, caller: Caller) -> 
     )
 
 
-def run_value(run: RunRecord) -> Json:
-    """The run as a handler of auth sees it, which may change metadata and kwargs: the SDK's `RunsCreate`."""
-    return {
-        "assistant_id": UUID(run.assistant_id),
-        "thread_id": UUID(run.thread_id),
-        "run_id": UUID(run.run_id),
-        "status": run.status,
-        "metadata": dict(run.metadata),
-        "prevent_insert_if_inflight": False,
-        "multitask_strategy": run.multitask_strategy,
-        "if_not_exists": "create",
-        "after_seconds": run.kwargs.config["configurable"]["__after_seconds__"],
-        # Copied: what a handler changes in place must not change the run before it is checked.
-        "kwargs": {
-            **run.kwargs.to_json(),
-            "config": deepcopy(run.kwargs.config),
-            "context": deepcopy(run.kwargs.context),
-        },
-    }
-
-
-def with_value(run: RunRecord, value: Json) -> RunRecord:
-    """The run with what a handler of auth has changed. Its ids and its user stay, whatever was changed."""
-    metadata, kwargs = value.get("metadata") or {}, RunKwargs.from_json(value.get("kwargs") or {})
-    before = run.kwargs.config["configurable"]
-    fixed = {key: before[key] for key in before if _is_reserved(key) or key in _IDS}
-    config = {
-        **kwargs.config,
-        "configurable": {**(kwargs.config.get("configurable") or {}), **fixed},
-        "metadata": {**(kwargs.config.get("metadata") or {}), **metadata, "assistant_id": run.assistant_id},
-    }
-    return replace(run, metadata={**metadata, "assistant_id": run.assistant_id}, kwargs=replace(kwargs, config=config))
-
-
 def unknown_fields(document: Json, known: Collection[str]) -> list[str]:
     """Names in the request that mean nothing to Treadle, for the `Treadle-Ignored` header.
 
@@ -207,7 +170,7 @@ def _kwargs(
     modes = body.stream_mode or ["values"]
     config = document.get("config") or {}
     given = _merge_context(config.get("configurable") or {}, document.get("context") or {})
-    inherited = {key: value for key, value in assistant.context.items() if not _is_reserved(key)}
+    inherited = {key: value for key, value in assistant.context.items() if not is_reserved(key)}
     context = {key: value for key, value in {**inherited, **given}.items() if not caller.header_only(key)}
     durability = body.durability
     if "durability" not in body.model_fields_set and not body.checkpoint_during:
@@ -244,8 +207,8 @@ def _kwargs(
 
 def _merge_context(configurable: Json, context: Json) -> Json:
     """The keys of both: each mirrors the other, as on the official server; there, giving both is refused."""
-    own = {key: value for key, value in configurable.items() if not _is_reserved(key)}
-    given = {key: value for key, value in context.items() if not _is_reserved(key)}
+    own = {key: value for key, value in configurable.items() if not is_reserved(key)}
+    given = {key: value for key, value in context.items() if not is_reserved(key)}
     for key in own.keys() & given.keys():
         if encode(own[key]) != encode(given[key]):  # as JSON: 1 is not true
             raise ContradictoryRequest(f"context.{key} and config.configurable.{key} have different values")
@@ -257,7 +220,7 @@ def _checkpoint(document: Json) -> Json:
     checkpoint = document.get("checkpoint") or {}
     if not isinstance(checkpoint, dict):
         raise InvalidRequest(f"checkpoint: {checkpoint!r} is not an object")
-    address = {key: value for key, value in checkpoint.items() if not _is_reserved(key)}
+    address = {key: value for key, value in checkpoint.items() if not is_reserved(key)}
     if checkpoint_id := document.get("checkpoint_id"):
         address["checkpoint_id"] = checkpoint_id
     if given := address.get("checkpoint_id"):
@@ -278,7 +241,8 @@ def _tracer(document: Json) -> Json:
     return {key: tracer[name] for name, key in _TRACER_KEYS.items() if tracer.get(name)}
 
 
-def _is_reserved(key: str) -> bool:
+def is_reserved(key: str) -> bool:
+    """Whether only the server writes the key of a `configurable`."""
     return key in _RESERVED_CONFIGURABLE or key.startswith("__otel_")
 
 

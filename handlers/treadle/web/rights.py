@@ -20,8 +20,8 @@ from treadle.auth.filters import Admits, everything
 from treadle.encoding import decode
 from treadle.errors import AssistantNotFound, InvalidRequest, RunNotFound, ThreadNotFound, TreadleError
 from treadle.graphs.assistants import no_assistant
+from treadle.runs.authorizing import run_value, with_value
 from treadle.runs.lifecycle import no_run
-from treadle.runs.request import run_value, with_value
 from treadle.storage.contract.assistants import AssistantRecord
 from treadle.storage.contract.runs import RunRecord
 from treadle.storage.contract.threads import ThreadRecord
