@@ -190,9 +190,10 @@ describe("the graph of an assistant", () => {
     const found = await client.assistants.getSubgraphs(assistantId, { recurse: true });
     assert.deepEqual(Object.keys(found), ["middle", "middle|inner"]);
     for (const namespace of ["middle", "middle|inner"]) {
-      const named = await client.assistants.getSubgraphs(assistantId, { namespace, recurse: true });
+      const named = await client.assistants.getSubgraphs(assistantId, { namespace });
       assert.deepEqual(named, { [namespace]: found[namespace] });
     }
+    assert.deepEqual(await client.assistants.getSubgraphs(assistantId, { namespace: "middle", recurse: true }), found);
     const nowhere = client.assistants.getSubgraphs(assistantId, { namespace: "nowhere" });
     await assert.rejects(nowhere, refused(404, /nowhere/));
   });

@@ -249,6 +249,8 @@ def test_subgraphs_have_schemas_by_their_names(sdk: SyncLangGraphClient) -> None
     assert sdk.assistants.get_subgraphs(assistant_id, "middle") == {"middle": found["middle"]}
     named = sdk.assistants.get_subgraphs(assistant_id, namespace="middle|inner", recurse=True)
     assert named == {"middle|inner": found["middle|inner"]}
+    assert sdk.assistants.get_subgraphs(assistant_id, "middle|inner") == named
+    assert sdk.assistants.get_subgraphs(assistant_id, "middle", recurse=True) == found
     assert sdk.assistants.get_subgraphs(SIMPLE) == {}
     with pytest.raises(NotFoundError, match="nowhere"):
         sdk.assistants.get_subgraphs(assistant_id, "nowhere")

@@ -66,7 +66,8 @@ class GraphsConfig:
         """
         for name, value in self.env.items():
             os.environ.setdefault(name, value)
-        for folder in map(str, (self.folder, *self.dependencies)):
+        sources = (folder / "src" for folder in self.dependencies if (folder / "src").is_dir())
+        for folder in map(str, (self.folder, *self.dependencies, *sources)):
             if folder not in sys.path:
                 sys.path.append(folder)
 

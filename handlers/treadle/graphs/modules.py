@@ -52,6 +52,8 @@ def _module(folder: Path, location: str) -> ModuleType:
             return module
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
+    if (packaged := _packaged_name(folder, path)) is not None:
+        return importlib.import_module(packaged)
     name = _module_name(folder, path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -63,6 +65,29 @@ def _module(folder: Path, location: str) -> ModuleType:
         spec.loader.exec_module(module)
         undo.pop_all()
     return module
+
+
+def _packaged_name(folder: Path, path: Path) -> str | None:
+    """The full name of a file in a package below `folder`, whose relative imports need it; None if it is in no package.
+
+    Makes the package importable. None as well if another module has the name.
+    """
+    names, root = [] if path.stem == "__init__" else [path.stem], path.parent
+    while root != folder and (root / "__init__.py").is_file():
+        names.append(root.name)
+        root = root.parent
+    if root == path.parent or not all(map(str.isidentifier, names)):
+        return None
+    if str(root) not in sys.path:
+        sys.path.append(str(root))
+    name = ".".join(reversed(names))
+    try:
+        found = importlib.util.find_spec(name)
+    except ModuleNotFoundError as error:  # another module has the name of the package
+        if error.name is None or not name.startswith(error.name):
+            raise
+        return None
+    return name if found is not None and found.origin == str(path) else None
 
 
 def _module_name(folder: Path, path: Path) -> str:

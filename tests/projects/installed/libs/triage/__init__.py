@@ -1,0 +1,1 @@
+"""A package that langgraph.json names by its module."""

@@ -1,0 +1,3 @@
+"""The rules of the triage."""
+
+URGENT = ("fire", "leak")

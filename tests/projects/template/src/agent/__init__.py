@@ -1,0 +1,1 @@
+"""The template of many projects: a package below src, and a context."""
