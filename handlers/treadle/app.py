@@ -54,6 +54,7 @@ from treadle.threads.lifecycle import Threads
 from treadle.threads.states import ThreadStates
 from treadle.web.access import from_inside
 from treadle.web.custom_app import CustomApp
+from treadle.web.loopback import Loopback
 from treadle.web.rights import Guard
 
 
@@ -102,6 +103,8 @@ async def services(
         _custom_app(graphs, loops),
     )
     async with _started(running, loops, opener, _outbox(running, called, policy, clock)):
+        authorization = None if running.guard is None else running.guard.authorization
+        Loopback(partial(application, running), authorization).connect()
         yield running
 
 

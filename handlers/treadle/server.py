@@ -114,6 +114,7 @@ def serve_forever(
     if ready is None:  # otherwise the parent of the processes has said it
         warn_of(graphs_config)
     settings = Settings.from_environment(os.environ, **overrides)
+    os.environ.setdefault("LANGGRAPH_API_URL", listener.url)  # where modules and nodes find this server
     graphs = Graphs(graphs_config)
     _tune_interpreter()
     announce = ready or partial(_announce, graphs, settings, listener)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -69,9 +69,14 @@ def from_inside(app: ASGIApp) -> ASGIApp:
     """The application for requests by the server itself: the client that caused them has already shown a key."""
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        await app({**scope, "state": {CALLER: INSIDE}}, receive, send)
+        await app({**scope, "state": inside()}, receive, send)
 
     return call
+
+
+def inside(more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The state of a request that the server itself makes."""
+    return {CALLER: INSIDE, **(more or {})}
 
 
 def caller_of(scope: Scope) -> str:

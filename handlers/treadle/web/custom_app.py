@@ -6,10 +6,9 @@ All of it runs on the graphs' home loop, as its resources, such as a pool of con
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import structlog
 from starlette.applications import Starlette
@@ -22,6 +21,7 @@ from treadle.graphs.event_loops import GraphLoop
 from treadle.graphs.modules import authors_code
 from treadle.web.addresses import route_path
 from treadle.web.binding import BodyLimit, read_body
+from treadle.web.crossing import on_loop
 from treadle.web.refusals import note_refusal
 from treadle.web.replies import Failure
 from treadle.web.rights import RIGHTS, Guard
@@ -32,7 +32,6 @@ OURS: Final = ("/ok", "/info", "/openapi.json")
 """Paths that no route of the author's takes: they say whether the server is there, and what it serves."""
 # Seconds that the author's lifespan may take to end.
 CLOSING = 5.0
-T = TypeVar("T")
 log = structlog.get_logger("treadle.web")
 
 
@@ -74,8 +73,8 @@ class CustomApp:
         """Answer a request; `rest` answers those that no route takes, on the loop of the caller."""
         here = asyncio.get_running_loop()
         state = {**self._state, **scope.get("state", {})}
-        passed = {**scope, "state": state, REST: partial(_on, here, rest)}
-        await _on(self._home.loop, self._app, passed, partial(_on, here, receive), partial(_on, here, send))
+        passed = {**scope, "state": state, REST: partial(on_loop, here, rest)}
+        await on_loop(self._home.loop, self._app, passed, partial(on_loop, here, receive), partial(on_loop, here, send))
 
     async def _start(self) -> None:
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -160,15 +159,6 @@ class _Rest(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await scope[REST](scope, receive, send)
-
-
-async def _on(loop: asyncio.AbstractEventLoop, call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-    """Await `call` on another loop. Both see it if the other one's part is cancelled."""
-
-    async def there() -> T:
-        return await call(*arguments)
-
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(there(), loop))
 
 
 async def _let_go(holding: asyncio.Task[None]) -> None:
