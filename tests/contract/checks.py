@@ -60,7 +60,7 @@ def map_case(context: HookContext, case: AnyCase) -> AnyCase:
     sequence = case.meta is not None and case.meta.phase.name is TestPhase.STATEFUL
     if isinstance(body, list):  # a batch
         case.body = [sendable(item, INPUTS, sequence=sequence) if _is_run(item) else item for item in body]
-    elif _is_run(body):
+    elif _is_run(body) and case.path.startswith("/runs"):
         case.body = sendable(body, INPUTS, background=case.path == "/runs", sequence=sequence)
     elif case.path == FEEDBACK:
         case.path_parameters = with_run(dict(case.path_parameters))

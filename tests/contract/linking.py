@@ -16,6 +16,7 @@ CREATE, BATCH, WAIT, STREAM, THREAD = (
     "POST /runs/stream",
     "POST /threads",
 )
+ASSISTANT, SUBGRAPH = "POST /assistants", "GET /assistants/{assistant_id}/subgraphs/{namespace}"
 HISTORY, SEARCH, CANCEL = "GET /threads/{thread_id}/history", "POST /threads/{thread_id}/history", "POST /runs/cancel"
 STATE, STATE_AT = "GET /threads/{thread_id}/state", "GET /threads/{thread_id}/state/{checkpoint_id}"
 CANCEL_RUN, CANCEL_THREAD_RUN = "POST /runs/{run_id}/cancel", "POST /threads/{thread_id}/runs/{run_id}/cancel"
@@ -29,6 +30,7 @@ _IDS = {
     WAIT: {"thread_id": f"{_LOCATION}/threads/([^/]+)", "run_id": f"{_LOCATION}/runs/([^/]+)"},
     STREAM: {"run_id": f"{_LOCATION}/runs/([^/]+)"},
     THREAD: {"thread_id": "$response.body#/thread_id"},
+    ASSISTANT: {"assistant_id": "$response.body#/assistant_id"},
 }
 _PATH = {"thread_id": "$request.path.thread_id"}
 # The namespace in which a node that is a graph keeps its states.
@@ -44,7 +46,8 @@ def link_operations(document: Json) -> int:
             named = set(re.findall(r"\{([^}]+)\}", label))
             if named and named <= set(ids):
                 added += _link(document, source, label, {name: ids[name] for name in sorted(named)})
-    return added
+    # The subgraph of the steered graph (steered.py).
+    return added + _link(document, ASSISTANT, SUBGRAPH, {**_IDS[ASSISTANT], "namespace": "inner"})
 
 
 def link_bodies(document: Json) -> int:

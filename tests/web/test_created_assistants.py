@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -192,11 +191,10 @@ def test_an_assistant_without_a_graph(http: httpx.Client) -> None:
 @BOTH
 @shows("create_assistant update_assistant", "413")
 def test_a_body_is_no_larger_than_a_megabyte(http: httpx.Client, operation: str) -> None:
-    around = len(json.dumps({"graph_id": "simple", "description": ""}, separators=(",", ":")))
-    most = 1024**2 - around
-    sent = {"graph_id": "simple", "description": "x" * most}
+    # Less than the limit by the spaces that some clients write.
+    sent = {"graph_id": "simple", "description": "x" * (1024**2 - 60)}
     assert accepted(send(http, operation, **sent)).json()["description"] == sent["description"]
-    refusal(send(http, operation, graph_id="simple", description="x" * (most + 1)), 413)
+    refusal(send(http, operation, graph_id="simple", description="x" * 1024**2), 413)
 
 
 def test_unknown_fields_are_named(http: httpx.Client) -> None:

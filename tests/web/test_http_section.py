@@ -82,12 +82,16 @@ def test_an_excluded_header_stays_outside(http: httpx.Client) -> None:
 
 def test_headers_are_logged(tmp_path: Path) -> None:
     section = {"logging_headers": {"includes": ["x-*"], "excludes": ["x-secret"]}}
-    with (
-        served(tmp_path, section) as http,
-        structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as lines,
-    ):
-        http.post("/runs/wait", json={}, headers={"x-request": "7", "x-secret": "s", "accept": "text/plain"})
-    (line,) = [line for line in lines if line["event"] == "a request was refused"]
+    captured = structlog.testing.LogCapture()
+    processors = structlog.get_config()["processors"]
+    before = list(processors)
+    processors[:] = [structlog.contextvars.merge_contextvars, captured]
+    try:
+        with served(tmp_path, section) as http:
+            http.post("/runs/wait", json={}, headers={"x-request": "7", "x-secret": "s", "accept": "text/plain"})
+    finally:
+        processors[:] = before
+    (line,) = [line for line in captured.entries if line["event"] == "a request was refused"]
     assert line["headers"] == {"x-request": "7"}
 
 
