@@ -69,11 +69,6 @@ def _kinds(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
             lambda document: narrow_assistants(document, list(inputs)),
         ),
         Adaptation(
-            "graph_id",
-            "the contract takes any string, and a fuzzer guesses no graph; any other is a 404 by the wire",
-            lambda document: suggest_graphs(document, list(inputs)),
-        ),
-        Adaptation(
             "input",
             "any JSON is valid, and nearly all of it ends the graph at once; as further alternatives, inputs that a "
             "graph runs on to its end are sent often. Nothing becomes valid or invalid by it",
@@ -157,15 +152,6 @@ def narrow_assistants(document: Json, graphs: Sequence[str]) -> int:
     for schema in schemas:
         schema["properties"]["assistant_id"] = {"type": "string", "enum": known}
     return len(schemas)
-
-
-def suggest_graphs(document: Json, graphs: Sequence[str]) -> int:
-    """Offer the served graphs for new and changed assistants."""
-    schemas = [document["components"]["schemas"].get(name) for name in ("AssistantCreate", "AssistantPatch")]
-    offered = [schema for schema in schemas if schema is not None]
-    for schema in offered:
-        schema["properties"]["graph_id"] = {"anyOf": [{"enum": list(graphs)}, {"type": "string"}]}
-    return len(offered)
 
 
 def narrow_tokens(document: Json, tokens: Sequence[str]) -> int:

@@ -24,7 +24,7 @@ from tests.contract.feedback_tokens import BROWSER, accepted, with_run, with_som
 from tests.contract.feedback_tokens import PATH as FEEDBACK
 from tests.contract.inputs import graph_inputs, graph_supersteps
 from tests.contract.keyed import own_key
-from tests.contract.positives import sendable
+from tests.contract.positives import sendable, sendable_assistant
 from tests.contract.server import API_KEY
 from tests.contract.thread_positives import may_be_refused, sendable_thread
 
@@ -68,6 +68,10 @@ def map_case(context: HookContext, case: AnyCase) -> AnyCase:
             case.query = with_something(dict(case.query or {}))
     elif case.method == "POST" and case.path == "/threads" and isinstance(body, dict):
         case.body = sendable_thread(body, SUPERSTEPS, sequence=sequence)
+    elif sequence and isinstance(body, dict) and case.path == "/assistants":
+        case.body = sendable_assistant(body)
+    elif sequence and case.path == "/assistants/{assistant_id}/latest":
+        case.body = {"version": 1}
     for name in [name for name in case.headers or {} if name.lower() == KEY]:
         case.headers[name] = own_key(case.headers[name], case.path, case.body)
     return case

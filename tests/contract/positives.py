@@ -107,6 +107,12 @@ def runnable(body: Json, inputs: Inputs, chosen: int = 0) -> Json:
     return runs
 
 
+def sendable_assistant(body: Json) -> Json:
+    """The assistant, of a graph that is served and has a subgraph, without what only some requests may have."""
+    kept = {name: body[name] for name in ("if_exists", "description") if name in body}
+    return {**kept, "graph_id": STEERED, "metadata": {"made": "in a sequence"}}
+
+
 def number(body: Json) -> int:
     """A number that is equal for equal requests, and evenly distributed."""
     return zlib.crc32(json.dumps(body, sort_keys=True).encode())
