@@ -109,7 +109,7 @@ def runnable(body: Json, inputs: Inputs, chosen: int = 0) -> Json:
 
 def sendable_assistant(body: Json) -> Json:
     """The assistant, of a graph that is served and has a subgraph, without what only some requests may have."""
-    kept = {name: body[name] for name in ("if_exists", "description") if name in body}
+    kept: Json = {name: body[name] for name in ("if_exists", "description") if name in body}
     return {**kept, "graph_id": STEERED, "metadata": {"made": "in a sequence"}}
 
 
