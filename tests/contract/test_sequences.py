@@ -19,9 +19,9 @@ def tested(http: httpx.Client) -> Json:
 
 
 def test_each_source_is_tried_alone(tested: Json) -> None:
-    assert set(sources(tested)) == {*creates(tested), "POST /threads"}
+    assert set(sources(tested)) == {*creates(tested), "POST /threads", "POST /assistants"}
     alone = {plan.name: plan for plan in plans(tested) if plan.name.startswith("from")}
-    assert len(alone) == 5 and all(plan.options.count("--exclude-name") == 4 for plan in alone.values())
+    assert len(alone) == 6 and all(plan.options.count("--exclude-name") == 5 for plan in alone.values())
     assert alone["from POST /runs"].examples > alone["from POST /runs/stream"].examples
 
 
