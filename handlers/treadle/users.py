@@ -27,7 +27,7 @@ class User(Mapping[str, Any]):
 
     @property
     def identity(self) -> str:
-        """Who it is: the same text for all requests of one user, and for nobody else's."""
+        """The id of the user. Each user has a different one."""
         return str(self._fields["identity"])
 
     @property

@@ -104,6 +104,7 @@ routes = [
     Route("/failing", failing),
     Route("/assistants/search", own_search, methods=["POST"]),
     Route("/ok", own_search),
+    Route("/info", own_search),
 ]
 plain = Starlette(routes=routes, lifespan=lifespan)
 stamping = Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Stamp)])
@@ -119,7 +120,8 @@ async def tell(state: State) -> dict[str, Any]:
     """Use what the lifespan has opened."""
     async with resources["lock"]:
         configurable = get_config()["configurable"]
-        return {"said": {key: configurable[key] for key in ("x-team", "x-user") if key in configurable}}
+        said = {key: configurable[key] for key in ("x-team", "x-user") if key in configurable}
+        return {"said": {**said, "same_loop": asyncio.get_running_loop() is resources["loop"]}}
 
 
 graph = StateGraph(State).add_node(tell).add_edge(START, "tell").compile()

@@ -54,7 +54,7 @@ def test_a_graph_shares_what_belongs_to_the_loop_of_the_lifespan(http: httpx.Cli
     """A pool of connections, for which the lock stands here, can be used on its own loop only."""
     with http.stream("POST", "/runs/stream", json={"assistant_id": "agent", "input": {}}) as stream:
         assert "event: error" not in stream.read().decode()
-    assert module().resources["lock"] is not None
+    assert wait(http, "agent", {})["said"]["same_loop"] is True
 
 
 def test_bodies_pass_whole_in_both_directions(http: httpx.Client) -> None:
@@ -109,6 +109,7 @@ def test_keys_are_needed_for_its_routes_unless_the_author_says_no(tmp_path: Path
     with served(tmp_path, {"app": f"{CUSTOM}:plain", "enable_custom_route_auth": False}, api_keys=keys) as http:
         assert http.get("/hello").status_code == 200
         assert http.post("/runs/wait", json={}).status_code == 401
+        assert http.get("/info").status_code == 401  # ours, though the author's application has a route for it
 
 
 def test_users_are_asked_for_on_its_routes_if_the_author_says_so(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from uuid_utils import uuid4
 
-from treadle.encoding import encode, read_uuid
-from treadle.errors import ContradictoryRequest, InvalidRequest
+from treadle.encoding import read_uuid
+from treadle.errors import InvalidRequest
+from treadle.runs.request import agreeing
 from treadle.storage.contract.assistants import AssistantRecord
 from treadle_api.operations import CreateAssistantBody, UpdateAssistantBody
 
@@ -89,10 +90,7 @@ def _mirrored(config: Json, context: Json) -> tuple[Json, Json]:
     configurable = config.get("configurable") or {}
     for field, mapping in (("config", config), ("config.configurable", configurable), ("context", context)):
         _checked(field, mapping)
-    for key in configurable.keys() & context.keys():
-        if encode(configurable[key]) != encode(context[key]):
-            raise ContradictoryRequest(f"context.{key} and config.configurable.{key} have different values")
-    both = {**configurable, **context}
+    both = agreeing(configurable, context)
     return ({**config, "configurable": both} if both or "configurable" in config else config), both
 
 

@@ -26,7 +26,7 @@ log = structlog.get_logger("treadle.auth")
 
 
 class Authentication:
-    """The author's handler, called on the graphs' home loop: whatever it waits for, others are served meanwhile."""
+    """Calls the author's handler on the graphs' home loop. A handler that waits delays only its own request."""
 
     def __init__(self, auth: Auth, loop: GraphLoop) -> None:
         handler = auth._authenticate_handler
@@ -42,7 +42,7 @@ class Authentication:
         """Whether the handler looks into the body."""
 
     async def user(self, offered: Mapping[str, Callable[[], Any]]) -> User:
-        """The user of a request. `offered`: what the handler may ask for, by the names of its parameters.
+        """Return the user of a request. `offered` has a value for each parameter that the handler may have.
 
         Raises Refused with the status that the handler chose, and 401 if it finds nobody.
         """

@@ -27,7 +27,7 @@ class Authorization:
         self._loop = loop
 
     async def ask(self, user: User, resource: Resource, action: Action, value: Json) -> Admits:
-        """Ask the handler that fits best. It may change `value`, and so what is carried out.
+        """Ask the most specific handler. It may change `value`; the operation then uses the changed value.
 
         Raises Forbidden (403) if it returns False, Refused with the status that it chose, HandlerFailed (500).
         """

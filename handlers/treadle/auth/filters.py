@@ -17,7 +17,7 @@ def everything(metadata: Mapping[str, Any]) -> bool:
 
 
 def admitting(wanted: Any) -> Admits:
-    """The filter that a handler returned: all of its conditions have to be met.
+    """Make a filter of what a handler returned. It admits metadata that meets all conditions.
 
     A condition is a value, `{"$eq": value}` or `{"$contains": value or list of values}`. Raises ValueError for anything
     else: what is not understood must not open anything.

@@ -61,7 +61,7 @@ class KnownAssistants:
         configuration has no graph of the assistant's any longer.
         """
         if default := self._by_graph.get(assistant_id):
-            record = await self.get(UUID(default.assistant_id))
+            record = await self._kept(default.assistant_id) or default
         else:
             try:
                 spelled = UUID(assistant_id)

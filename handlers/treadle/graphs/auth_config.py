@@ -9,7 +9,7 @@ from typing import Any
 from langgraph_sdk import Auth
 
 from treadle.errors import ConfigError, GraphError
-from treadle.graphs.modules import authors_code, load_attribute
+from treadle.graphs.modules import authors_code, is_spec, load_attribute
 
 Json = dict[str, Any]
 
@@ -29,7 +29,7 @@ class AuthConfig:
 def read_auth(path: Path, section: Json) -> AuthConfig:
     """Check the section of the file at `path`. Raises ConfigError, which names the key."""
     where, own, openapi = f"{path}: auth", section.get("path"), section.get("openapi") or {}
-    if section and not (isinstance(own, str) and all(own.rpartition(":")[::2])):
+    if section and not is_spec(own):
         raise ConfigError(f'{where}.path must be "./file.py:attribute" or "module:attribute", and not {own!r}')
     if not isinstance(openapi, dict):
         raise ConfigError(f"{where}.openapi must be an object with securitySchemes and security")

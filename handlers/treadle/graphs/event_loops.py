@@ -7,7 +7,7 @@ import gc
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import AsyncGeneratorType, CoroutineType, FrameType
 from typing import Any, Generic, TypeVar
@@ -23,6 +23,15 @@ NODE_THREADS = "treadle-nodes"
 # How often the loops are asked for a sign of life while runs are under way, in seconds.
 WATCH_PERIOD = 0.5
 log = structlog.get_logger("treadle.graphs")
+
+
+async def on_loop(loop: asyncio.AbstractEventLoop, call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """Await `call` on another loop. Both see it if the other one's part is cancelled."""
+
+    async def there() -> T:
+        return await call(*arguments)
+
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(there(), loop))
 
 
 class Handoff(Generic[T]):
@@ -120,7 +129,7 @@ class GraphLoop:
 
     async def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run `work` on this loop and return its result. Awaited on another loop."""
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(), self.loop))
+        return await on_loop(self.loop, work)
 
     def stop(self) -> None:
         """Stop the loop; a graph that blocks it is left to end with the process."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from treadle.errors import ConfigError
+from treadle.graphs.modules import is_spec
 
 Json = dict[str, Any]
 CLOSED_BY = {
@@ -76,7 +77,7 @@ def read_http(path: Path, section: Json) -> HttpConfig:
     if order not in _ORDERS:
         raise ConfigError(f"{where}.middleware_order must be {' or '.join(_ORDERS)}, and not {order!r}")
     app = section.get("app")
-    if app is not None and not (isinstance(app, str) and all(app.rpartition(":")[::2])):
+    if app is not None and not is_spec(app):
         raise ConfigError(f'{where}.app must be "./file.py:attribute" or "module:attribute", and not {app!r}')
     return HttpConfig(
         where,

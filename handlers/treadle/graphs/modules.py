@@ -36,6 +36,11 @@ def authors_code(where: str, **logged: str) -> Iterator[None]:
         raise GraphError(f"{where}: {in_one_line(error)}") from error
 
 
+def is_spec(value: Any) -> bool:
+    """Whether the value has the form of what `load_attribute` takes."""
+    return isinstance(value, str) and all(value.rpartition(":")[::2])
+
+
 def load_attribute(folder: Path, spec: str) -> Any:
     """What `./file.py:attribute` or `module:attribute` names. Raises the exceptions of the author's code."""
     location, _, attribute = spec.rpartition(":")

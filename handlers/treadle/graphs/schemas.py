@@ -19,7 +19,6 @@ _QUALIFIERS: dict[Any, bool | None] = {Required: True, NotRequired: False, ReadO
 
 def graph_schemas(graph: Pregel[Any, Any, Any, Any]) -> dict[str, Json | None]:
     """The schemas of a graph by the API's names. One that cannot be made is None, as is that of a missing context."""
-    context = graph.context_schema
     schemas: dict[str, Json | None] = {}
     if isinstance(graph, CompiledStateGraph):
         builder = graph.builder
@@ -29,8 +28,9 @@ def graph_schemas(graph: Pregel[Any, Any, Any, Any]) -> dict[str, Json | None]:
     else:  # a functional entrypoint keeps nothing but what it takes and returns
         schemas["input_schema"] = json_schema(graph.InputType)
         schemas["output_schema"] = schemas["state_schema"] = json_schema(graph.OutputType)
-    schemas["config_schema"] = {} if context is None else json_schema(context)
-    schemas["context_schema"] = None if context is None else json_schema(context)
+    context = None if graph.context_schema is None else json_schema(graph.context_schema)
+    schemas["config_schema"] = {} if graph.context_schema is None else context
+    schemas["context_schema"] = context
     return schemas
 
 

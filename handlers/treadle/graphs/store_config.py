@@ -9,6 +9,7 @@ from typing import Any
 from langgraph.store.base import TTLConfig
 
 from treadle.errors import ConfigError
+from treadle.graphs.modules import is_spec
 
 Json = dict[str, Any]
 
@@ -38,7 +39,7 @@ def read_store(path: Path, section: Json) -> StoreConfig:
     """Check the section of the file at `path`. Raises ConfigError, which names the key."""
     where = f"{path}: store"
     own = section.get("path")
-    if own is not None and not _is_spec(own):
+    if own is not None and not is_spec(own):
         raise ConfigError(f'{where}.path must be "./file.py:attribute" or "module:attribute", and not {own!r}')
     index, ttl = (_object(section, key, where) for key in ("index", "ttl"))
     if own is not None and (index or ttl):
@@ -53,11 +54,6 @@ def read_store(path: Path, section: Json) -> StoreConfig:
     if not isinstance(fields, list) or not fields or not all(isinstance(field, str) for field in fields):
         raise ConfigError(f'{where}.index.fields must be a list of paths in a value, such as ["text"]')
     return StoreConfig(where, own, embed, dims, tuple(fields), _ttl(where, ttl))
-
-
-def _is_spec(value: Any) -> bool:
-    location, _, attribute = value.rpartition(":") if isinstance(value, str) else ("", "", "")
-    return bool(location and attribute)
 
 
 def _object(section: Json, key: str, where: str) -> Json:

@@ -36,7 +36,7 @@ def run_value(run: RunRecord) -> Json:
 
 
 def with_value(run: RunRecord, value: Json) -> RunRecord:
-    """The run with what a handler of auth has changed. Its ids and its user stay, whatever was changed."""
+    """Return the run with the changes of a handler of auth. Its ids and its user stay as they were."""
     metadata, kwargs = value.get("metadata") or {}, RunKwargs.from_json(value.get("kwargs") or {})
     before = run.kwargs.config["configurable"]
     fixed = {key: before[key] for key in before if is_reserved(key) or key in _IDS}

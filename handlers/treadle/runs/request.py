@@ -209,10 +209,15 @@ def _merge_context(configurable: Json, context: Json) -> Json:
     """The keys of both: each mirrors the other, as on the official server; there, giving both is refused."""
     own = {key: value for key, value in configurable.items() if not is_reserved(key)}
     given = {key: value for key, value in context.items() if not is_reserved(key)}
-    for key in own.keys() & given.keys():
-        if encode(own[key]) != encode(given[key]):  # as JSON: 1 is not true
+    return agreeing(own, given)
+
+
+def agreeing(configurable: Json, context: Json) -> Json:
+    """The keys of both. Raises ContradictoryRequest (400) if they give one key two values."""
+    for key in configurable.keys() & context.keys():
+        if encode(configurable[key]) != encode(context[key]):  # as JSON: 1 is not true
             raise ContradictoryRequest(f"context.{key} and config.configurable.{key} have different values")
-    return {**own, **given}
+    return {**configurable, **context}
 
 
 def _checkpoint(document: Json) -> Json:

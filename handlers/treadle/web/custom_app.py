@@ -14,17 +14,16 @@ import structlog
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials
 from starlette.routing import BaseRoute, Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from treadle.errors import GraphError, TreadleError
-from treadle.graphs.event_loops import GraphLoop
+from treadle.graphs.event_loops import GraphLoop, on_loop
 from treadle.graphs.modules import authors_code
 from treadle.web.addresses import route_path
 from treadle.web.binding import BodyLimit, read_body
-from treadle.web.crossing import on_loop
 from treadle.web.refusals import note_refusal
 from treadle.web.replies import Failure
-from treadle.web.rights import RIGHTS, Guard
+from treadle.web.rights import RIGHTS, Guard, replayed
 
 REST: Final = "treadle.rest"
 """Where a request on its way through the author's application has what comes after it."""
@@ -61,7 +60,7 @@ class CustomApp:
 
     def takes(self, scope: Scope) -> bool:
         """Whether a route of the author's takes the request."""
-        return any(route.matches(scope)[0] is Match.FULL for route in self._own)
+        return route_path(scope) not in OURS and any(route.matches(scope)[0] is Match.FULL for route in self._own)
 
     def is_passed(self, scope: Scope) -> bool:
         """Whether the request comes through the author's application: to a route of it, or through its middleware."""
@@ -119,32 +118,25 @@ class WithCustomApp:
         if not self._custom.is_passed(scope):
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def noted(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
             needed = self._custom_auth if self._custom.takes(scope) else self._auth_first
             if self._guard is not None and needed:
                 scope, receive = await self._authenticated(self._guard, scope, receive)
-            await self._custom(scope, receive, noted, self._app)
         except TreadleError as error:
             note_refusal(scope, error.status, str(error), gist=error.gist)
             await Failure(error.status, str(error), error.headers)(scope, receive, send)
-        except Exception as error:  # the author's application has logged nothing
+            return
+        try:
+            await self._custom(scope, receive, send, self._app)
+        except Exception as error:  # Starlette answers with 500, and raises what the author's code raised
             log.error("the application of http.app failed", path=scope["path"], exc_info=error)
-            if not started:
-                await Failure(500, "Internal Server Error")(scope, receive, send)
 
     async def _authenticated(self, guard: Guard, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         """The request with its user, as Starlette has it, and with its body to be read again."""
         body = None
         if guard.authentication.reads_body:
             body = await read_body(receive, dict(scope["headers"]), self._limit)
-            receive = _replay(body, receive)
+            receive = replayed(body, receive)
         rights = await guard.rights(scope, body)
         assert rights.user is not None
         state = {**scope.get("state", {}), RIGHTS: rights}
@@ -152,7 +144,7 @@ class WithCustomApp:
 
 
 class _Rest(BaseRoute):
-    """The last route of the author's application: whatever no other one takes."""
+    """The last route of the author's application. It takes the requests that no other route takes."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         return (Match.FULL if REST in scope else Match.NONE), {}
@@ -164,15 +156,3 @@ class _Rest(BaseRoute):
 async def _let_go(holding: asyncio.Task[None]) -> None:
     holding.cancel()
     await asyncio.wait([holding])
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """Receives a body that was read before, and then what else comes."""
-    left = [body]
-
-    async def again() -> Message:
-        if left:
-            return {"type": "http.request", "body": left.pop(), "more_body": False}
-        return await receive()
-
-    return again

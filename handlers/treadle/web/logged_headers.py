@@ -9,7 +9,7 @@ from treadle.graphs.http_config import HeaderPatterns
 
 
 class LoggedHeaders:
-    """ASGI middleware: whatever is logged of a request has those of its headers that match."""
+    """ASGI middleware that adds the matching headers of a request to the log lines about it."""
 
     def __init__(self, app: ASGIApp, patterns: HeaderPatterns) -> None:
         self._app = app

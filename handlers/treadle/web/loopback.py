@@ -13,9 +13,9 @@ from langgraph_sdk.client import configure_loopback_transports
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from treadle.auth.authorization import Authorization
+from treadle.graphs.event_loops import on_loop
 from treadle.users import User
 from treadle.web.access import inside
-from treadle.web.crossing import on_loop
 from treadle.web.rights import RIGHTS, Rights
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol, TypeVar
 
 import treadle_api.operations as op
@@ -130,12 +131,11 @@ class StatelessRunHandlers:
 
     async def _followed(self, call: Call[Any, K], request: CreateRequest, after: int, seen: int = 0) -> Followed:
         followed = await self._creation.follow(request, after, seen)
-        if followed.repeated:
-            try:
+        with ExitStack() as undo:
+            undo.callback(followed.follower.close)
+            if followed.repeated:
                 await call.rights.check_run("read", followed.run)
-            except BaseException:
-                followed.follower.close()
-                raise
+            undo.pop_all()
         return followed
 
     def _request(self, call: Call[Any, K], operation: str, runs: Sequence[RunRequest]) -> CreateRequest:

@@ -75,7 +75,7 @@ class AssistantStore(ABC):
 
     @abstractmethod
     async def add(self, record: AssistantRecord) -> bool:
-        """Commit the assistant, with this version as its first; False if its id is taken.
+        """Commit the assistant with its first version. Returns False if its id is taken.
 
         Raises AssistantsFull (409) if as many as may be are kept.
         """

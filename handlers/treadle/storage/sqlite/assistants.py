@@ -42,7 +42,7 @@ class SqliteAssistantStore(AssistantStore):
 
         def take(row: Row) -> bool:
             record = _record(row)
-            if query.fits(record):
+            if query.admits is None or query.admits(record.metadata):  # the statement knows the other conditions
                 found.append(record)
             return most is None or len(found) < most
 
