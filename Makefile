@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 CONFIG ?= examples/langgraph.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock serve demo generate generate-check format lint types test memory lowest install-lowest js contract chaos bench \
+.PHONY: help install lock serve demo generate generate-check format lint types test endurance memory lowest install-lowest js contract chaos bench \
 	check ci wheel clean
 # What is imported is compiled once, and not by each of the many processes that tests start.
 export PYTHONDONTWRITEBYTECODE :=
@@ -59,8 +59,14 @@ lint: $(INSTALLED) ## Style, formatting and the direction of imports
 types: $(INSTALLED) ## mypy --strict
 	@$(BIN)/mypy
 
-test: $(INSTALLED) ## Run the tests
-	@$(PYTEST)
+# Two suites: the tests of what is answered, and those that take long by their nature.
+ENDURANCE := tests/durability tests/endurance tests/codegen/test_editions.py
+
+test: $(INSTALLED) ## Run the tests; those of crowds, kills and slow networks are `make endurance`
+	@$(PYTEST) $(ENDURANCE:%=--ignore %)
+
+endurance: $(INSTALLED) ## Run the tests with many clients, large answers, killed processes and slow networks
+	@$(PYTEST) $(ENDURANCE)
 
 memory: $(INSTALLED) ## Run the tests of the HTTP edge on the memory store; `make test` has them on SQLite
 	@TEST_STORE=memory $(PYTEST) tests/web tests/sdk
@@ -80,7 +86,7 @@ js: $(INSTALLED) ## Run the JavaScript SDK against the server (needs Node 20)
 contract: $(INSTALLED) ## Fuzz a running server against the contract (about a minute)
 	@$(BIN)/python -m tests.contract
 
-check: lint types generate-check test ## What to run before a commit
+check: lint types generate-check test endurance ## What to run before a commit
 
 chaos: $(INSTALLED) ## Kill servers under load, 20 times, and see that nothing accepted is lost
 	@$(BIN)/python -m tests.durability.chaos
@@ -98,7 +104,7 @@ wheel: $(INSTALLED) ## Build the wheel and try its client in a clean environment
 # What leaves a core idle runs two at a time; each target's output comes in one piece, if this make can do that.
 ci: $(INSTALLED) ## Everything CI runs; the tests last
 	@$(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
-		install-lowest contract lint types generate-check wheel js
+		install-lowest contract endurance lint types generate-check wheel js
 	@$(MAKE) --no-print-directory lowest
 	@$(MAKE) --no-print-directory test
 

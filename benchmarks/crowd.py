@@ -11,7 +11,7 @@ from benchmarks.figures import figure
 from tests.cli.processes import serve
 from tests.endurance.speaking import ENDURANCE, speaking
 from tests.live import GRAPHS
-from tests.web.test_readers import KB, Unread
+from tests.web.sockets import KB, Unread
 
 CLIENTS, WAITING, UNREAD = 100, 10_000, 90
 TALE = {"assistant_id": "telling", "input": {"id": 1, "steps": 4, "pause": 0.5}, "stream_mode": ["values", "custom"]}

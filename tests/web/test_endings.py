@@ -13,7 +13,7 @@ import pytest
 from tests.graphs.graphs_under_test import entered, released
 from tests.live import LiveServer, serving, until
 from tests.web.calls import create, ended, until_status, wait
-from tests.web.test_memory import KB, SlowReader
+from tests.web.sockets import KB, SlowReader
 
 
 @pytest.fixture

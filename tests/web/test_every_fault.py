@@ -22,7 +22,7 @@ import treadle_api.operations as op
 from tests.live import DEADLINE, LiveServer, serving
 from tests.web.calls import create, ended
 from tests.web.creating import EVERY
-from tests.web.test_connections import PATIENT, dial, rest
+from tests.web.sockets import PATIENT, dial, rest
 from tests.web.test_every_status import SMALLEST, Operation, declaring, send
 from treadle.encoding import MAX_DEPTH
 from treadle.keys import keys_in_list

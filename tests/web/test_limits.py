@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.live import DEADLINE, LiveServer, serving, until
+from tests.live import DEADLINE, LiveServer, serving
 from tests.web.calls import accepted, create, detail, ended
 from tests.web.creating import EVERY, PATHS, Creator
 
@@ -74,18 +74,6 @@ def test_a_body_nested_without_end_is_refused(http: httpx.Client, path: str, nes
         assert response.status_code in (400, 422)
         assert len(response.json()["detail"]) < 10_000
     assert accepted(http.get("/ok"))
-
-
-@shows("create_run_batch", "422")
-def test_a_batch_has_at_most_so_many_runs(http: httpx.Client) -> None:
-    """10,000 are accepted at once; 100,000 of them are refused in one answer."""
-    run = b'{"assistant_id":"simple","after_seconds":3600}'
-    for number, status in ((10_000, 200), (10_001, 422), (100_000, 422)):
-        response = http.post("/runs/batch", content=b"[" + b",".join([run] * number) + b"]", timeout=DEADLINE)
-        assert response.status_code == status
-    assert "10000" in response.json()["detail"]
-    assert len(response.json()["detail"]) < 10_000
-    assert http.post("/runs/cancel", json={"status": "pending"}).status_code == 204
 
 
 def test_clients_that_never_finish_their_bodies_hold_nobody_up(server: LiveServer, http: httpx.Client) -> None:
@@ -159,16 +147,3 @@ async def test_the_limit_is_exact_however_many_come_at_once() -> None:
             responses = await asyncio.gather(*[http.post("/runs", json=body) for _ in range(200)])
     statuses = [response.status_code for response in responses]
     assert (statuses.count(200), statuses.count(503)) == (52, 148)
-
-
-def test_ten_thousand_runs_wait_and_the_server_goes_on() -> None:
-    with serving(concurrency=1, max_queued=10_000) as live, live.client() as http:
-        first = create(http, "slow", {"seconds": 60})["run_id"]
-        batch = [{"assistant_id": "simple", "input": {"foo": 1}}] * 1000
-        statuses = [http.post("/runs/batch", json=batch).status_code for _ in range(11)]
-        assert statuses == [200] * 10 + [503]
-        assert http.post("/runs/wait", json=batch[0]).status_code == 503
-        accepted(http.get("/ok"))
-        assert detail(http, first)["status"] == "running"
-        assert http.post("/runs/cancel", json={"status": "pending"}).status_code == 204
-        until(lambda: http.post("/runs", json=batch[0]).status_code == 200)

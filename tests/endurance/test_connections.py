@@ -13,27 +13,7 @@ import pytest
 
 from tests.live import DEADLINE, LiveServer, serving, until
 from tests.web.calls import wait
-from tests.web.test_readers import KB, MB, Unread
-
-PATIENT = 0.1
-"""Seconds of a heartbeat; a client may keep the server waiting for twelve heartbeats."""
-
-
-def dial(server: LiveServer) -> socket.socket:
-    """A bare connection."""
-    address = httpx.URL(server.url)
-    return socket.create_connection((address.host, address.port), timeout=DEADLINE)
-
-
-def rest(connection: socket.socket) -> bytes:
-    """The bytes until the connection ends, however it ends."""
-    received = b""
-    try:
-        while part := connection.recv(MB):
-            received += part
-    except ConnectionError:
-        pass
-    return received
+from tests.web.sockets import KB, MB, PATIENT, Unread, dial, rest
 
 
 def is_held(server: LiveServer, connection: socket.socket) -> bool:

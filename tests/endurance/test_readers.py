@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 from collections.abc import Iterator
@@ -18,8 +17,8 @@ import pytest
 from tests.cli.processes import Serving, serve
 from tests.live import DEADLINE, GRAPHS, STORE, serving, until
 from tests.web.calls import ended, wait
+from tests.web.sockets import KB, MB, Unread
 
-KB, MB = 1024, 1024 * 1024
 GIGABYTE = {"count": 4096, "size": 256 * KB}
 """Input of `laps`: so many steps with so many characters each."""
 
@@ -49,43 +48,6 @@ def resident(process: Serving) -> int:
     found = re.search(r"VmRSS:\s+(\d+) kB", status)
     assert found
     return int(found[1]) * KB
-
-
-class Unread:
-    """A client that asks for a stream and reads nothing, until it is asked to."""
-
-    def __init__(self, url: str, given: object, **fields: object) -> None:
-        body = {"assistant_id": "laps", "input": given, "stream_mode": "updates", **fields}
-        content = json.dumps(body).encode()
-        address = httpx.URL(url)
-        self.socket = socket.socket()
-        # A small buffer: the events wait in the server and not in the machine.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KB)
-        self.socket.connect((address.host, address.port))
-        self.socket.settimeout(DEADLINE)
-        head = f"POST /runs/stream HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(content)}\r\n\r\n"
-        self.socket.sendall(head.encode() + content)
-
-    def __enter__(self) -> Unread:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.socket.close()
-
-    def run_id(self) -> str:
-        """The id of its run, read from the headers alone."""
-        found = re.search(rb"content-location: /runs/(\S+)", self.socket.recv(1000))
-        assert found
-        return found[1].decode()
-
-    def read(self) -> tuple[int, bytes]:
-        """The number of bytes until the end, and the last of them."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * MB)
-        size, end = 0, b""
-        while part := self.socket.recv(MB):
-            size += len(part)
-            end = (end + part)[-1000:]
-        return size, end
 
 
 def serves(http: httpx.Client) -> None:

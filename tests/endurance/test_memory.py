@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
-import socket
 import tracemalloc
 from collections.abc import Iterator
 
@@ -13,8 +11,8 @@ import pytest
 
 from tests.live import LiveServer, serving, sse, until
 from tests.web.calls import create, ended, wait
+from tests.web.sockets import KB, MB, SlowReader
 
-KB, MB = 1024, 1024 * 1024
 BUFFER = 2 * MB
 
 
@@ -63,22 +61,6 @@ def test_a_slow_reader_holds_its_own_run_up_and_no_other(small: Small) -> None:
     assert len(content) > 100 * MB
     assert content.count(b"event: updates\r\n") == 400
     assert peak < 10 * BUFFER
-
-
-class SlowReader:
-    """Sends a request to stream a run, and reads nothing until asked to."""
-
-    def __init__(self, url: str, body: object) -> None:
-        content = json.dumps(body).encode()
-        address = httpx.URL(url)
-        self._socket = socket.create_connection((address.host, address.port))
-        head = f"POST /runs/stream HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(content)}\r\n\r\n"
-        self._socket.sendall(head.encode() + content)
-
-    def read(self) -> bytes:
-        """The whole response."""
-        with self._socket as open_socket, open_socket.makefile("rb") as response:
-            return response.read()
 
 
 def test_what_a_resumable_run_keeps_takes_about_its_size(small: Small) -> None:
