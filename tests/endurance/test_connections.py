@@ -109,3 +109,30 @@ def test_who_reads_very_slowly_all_the_time_is_not_cut_off() -> None:
         total, end = it.read()
         assert size + total > 5 * MB
         assert end.endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize("cut", [None, 40, 200])
+@pytest.mark.parametrize("framing", ["content-length: {length}", "transfer-encoding: chunked"])
+def test_a_request_that_asks_for_another_protocol_keeps_its_body(
+    server: LiveServer, framing: str, cut: int | None
+) -> None:
+    """As HTTP clients of Java send it, in one piece or two; the next request on the connection is read as well."""
+    body = b'{"assistant_id":"simple","input":{"foo":1}}'
+    chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    head = (
+        "POST /runs/wait HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nhost: x\r\nHTTP2-Settings: AAEAAEAAAA\r\n"
+    )
+    head += f"Upgrade: h2c\r\n{framing.format(length=len(body))}\r\n\r\n"
+    request = head.encode() + (chunked if "chunked" in framing else body)
+    with closing(dial(server)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for part in (
+            request[:cut],
+            request[cut:] if cut else b"",
+            b"GET /ok HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        ):
+            connection.sendall(part)
+        answers = rest(connection)
+    assert answers.count(b"HTTP/1.1 200 OK") == 2
+    assert b'"foo":1' in answers
+    assert b'{"ok":true' in answers

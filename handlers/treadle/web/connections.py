@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Final, cast
 
+import httptools
 import structlog
 import uvicorn
 from starlette.types import ASGIApp, Scope
@@ -39,13 +41,17 @@ class Connection(HttpToolsProtocol):
     """Bytes that waited for the client at the last look."""
     _untaken_since = 0.0
     _resumed = False
+    _received = b""
+    """The bytes that are being parsed."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head_since = monotonic()
 
     def data_received(self, data: bytes) -> None:
+        self._received = data
         super().data_received(data)
+        self._received = b""
         if self._head_since is not None:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD:
@@ -60,11 +66,13 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_since, self._body_since = None, monotonic()
-        super().on_headers_complete()
+        if not self._asks_for_another_protocol():
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         self._body_since = None
-        super().on_message_complete()
+        if not self._asks_for_another_protocol():
+            super().on_message_complete()
 
     def resume_writing(self) -> None:
         self._resumed = True
@@ -90,8 +98,25 @@ class Connection(HttpToolsProtocol):
         else:
             self._refuse(408, f"the request did not come within {patience:g} seconds, twelve times HEARTBEAT_SECONDS")
 
+    def _asks_for_another_protocol(self) -> bool:
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+
     def _unsupported_upgrade_warning(self) -> None:
-        """Go on with HTTP, as a server may that is asked to change over to another protocol."""
+        """Go on with HTTP, as a server may that is asked to change over to another protocol.
+
+        The parser takes what follows the headers for the other protocol. Another one gets the same request without its
+        wish, and then reads its body: HTTP clients of Java ask so with every first request.
+        """
+        if not self._asks_for_another_protocol():
+            return
+        upgrade = cast(httptools.HttpParserUpgrade, sys.exc_info()[1])
+        following = self._received[upgrade.args[0] :]
+        line = b"%s %s HTTP/%s\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        headers = [b"%s: %s\r\n" % header for header in self.headers if header[0] not in (b"connection", b"upgrade")]
+        if not self.parser.should_keep_alive():
+            headers.append(b"connection: close\r\n")
+        self.parser = httptools.HttpRequestParser(self)
+        super().data_received(b"".join([line, *headers, b"\r\n", following]))
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that is not valid HTTP with the JSON body of every failure."""
