@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 from starlette.types import ASGIApp
 
@@ -31,8 +32,9 @@ from treadle.execution.worker import Work, Worker
 from treadle.feedback.book import FeedbackBook
 from treadle.feedback.links import FeedbackLinks
 from treadle.graphs.assistants import KnownAssistants
-from treadle.graphs.checkpointers import open_savers
+from treadle.graphs.checkpointers import Savers, open_savers
 from treadle.graphs.checkpoints import Checkpoints, OpenGraphs
+from treadle.graphs.custom_savers import CustomSavers
 from treadle.graphs.event_loops import GraphLoops
 from treadle.graphs.loading import Graphs
 from treadle.graphs.stores import open_stores
@@ -50,6 +52,7 @@ from treadle.runs.webhooks import owing
 from treadle.settings import Settings
 from treadle.storage import open_storage
 from treadle.storage.contract.store import Storage
+from treadle.storage.contract.threads import ThreadTtl
 from treadle.threads.lifecycle import Threads
 from treadle.threads.states import ThreadStates
 from treadle.web.access import from_inside
@@ -75,11 +78,12 @@ async def services(
     storage = await open_storage(settings, graphs.ids, clock)
     links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
-    savers, stores = open_savers(storage.checkpoints), open_stores(graphs.store, storage.items, loops.home)
+    savers, stores = _savers(graphs, storage.checkpoints, loops), open_stores(graphs.store, storage.items, loops.home)
     opener, checkpoints = OpenGraphs(graphs, savers, stores), Checkpoints(savers)
     execution = Execution(opener, checkpoints, deployment, links.of, settings.run_timeout, settings.attempts, clock)
     engine = _engine(storage, execution, loops, settings, clock)
-    runs = Runs(storage, engine.worker, engine.attempts, engine.endings, thread_ttl=settings.thread_ttl)
+    ttl = ThreadTtl(settings.thread_ttl, settings.thread_ttl_strategy)
+    runs = Runs(storage, engine.worker, engine.attempts, engine.endings, thread_ttl=ttl)
     states = ThreadStates(storage.threads, opener, checkpoints, loops.home, deployment)
     threads = Threads(storage, runs, states, clock)
     known = KnownAssistants(graphs, storage.assistants, clock())
@@ -116,6 +120,7 @@ async def _started(running: Services, loops: GraphLoops, opener: OpenGraphs, out
         loops.start()
         ending.callback(loops.stop)
         ending.push_async_callback(opener.close)
+        await opener.start()
         if running.custom is not None:
             ending.push_async_callback(running.custom.close)
             await running.custom.start()
@@ -170,6 +175,13 @@ def _guard(graphs: Graphs, loops: GraphLoops) -> Guard | None:
 def _custom_app(graphs: Graphs, loops: GraphLoops) -> CustomApp | None:
     http = graphs.config.http
     return None if graphs.app is None else CustomApp(graphs.app, f"{http.where}.app ({http.app})", loops.home)
+
+
+def _savers(graphs: Graphs, file: Path | None, loops: GraphLoops) -> Savers:
+    config = graphs.config.checkpointer
+    if graphs.saver is None:
+        return open_savers(file, config.serde)
+    return CustomSavers(graphs.saver, f"{config.where}.path ({config.path})", config.serde, loops.home)
 
 
 def _outbox(services: Services, addresses: Addresses, policy: WebhookPolicy, clock: Callable[[], float]) -> Outbox:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from treadle.errors import ConfigError
 from treadle.keys import ApiKey, keys_in_list, names_of
@@ -50,6 +50,8 @@ class Settings:
     """IDEMPOTENCY_TTL_SECONDS: seconds for which an `Idempotency-Key` stands for its request, and keeps its runs."""
     thread_ttl: float | None = None
     """THREAD_TTL_MINUTES: minutes for which a kept thread stays after its last change, if it does not say."""
+    thread_ttl_strategy: Literal["delete", "keep_latest"] = "delete"
+    """THREAD_TTL_STRATEGY: whether threads that expire are deleted, or only their older checkpoints."""
     resumable_ttl: float = 120.0
     """RESUMABLE_STREAM_TTL_SECONDS: seconds for which the events of an ended resumable run can be replayed."""
     event_buffer_bytes: int = 16 * 1024 * 1024
@@ -191,6 +193,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "RUN_RETENTION_BYTES": ("run_retention_bytes", _number(int, 0, "bytes")),
     "IDEMPOTENCY_TTL_SECONDS": ("idempotency_ttl", _number(float, 1, "seconds")),
     "THREAD_TTL_MINUTES": ("thread_ttl", _number(float, 0.001, "minutes")),
+    "THREAD_TTL_STRATEGY": ("thread_ttl_strategy", _choice("delete", "keep_latest")),
     "RESUMABLE_STREAM_TTL_SECONDS": ("resumable_ttl", _number(float, 0, "seconds")),
     "EVENT_BUFFER_BYTES": ("event_buffer_bytes", _number(int, 1, "bytes")),
     "HEARTBEAT_SECONDS": ("heartbeat", _number(float, 0.01, "seconds")),

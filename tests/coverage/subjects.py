@@ -27,7 +27,6 @@ _OTHERWISE = {
     (ALL_CREATES, "if_not_exists multitask_strategy strict_resume"): "no effect",
     (ALL_CREATES, "checkpoint checkpoint_id"): "passed on",
     (ALL_CREATES, "command.resume"): "refused (400)",
-    ("create_thread", "ttl.strategy=keep_latest"): "refused (422)",
     ("health_check", "500"): NEVER,
 }
 

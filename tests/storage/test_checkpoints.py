@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
+from langgraph.channels.delta import DeltaChannel
 from langgraph.graph import START, StateGraph
 
-from treadle.graphs.checkpointers import Savers, open_savers
+from treadle.graphs.checkpointers import MemorySavers, Savers, open_savers
 
 pytestmark = pytest.mark.anyio
 
@@ -27,6 +28,14 @@ async def savers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     await opened.close()
 
 
+def added(said: list[str], changes: list[list[str]]) -> list[str]:
+    return said + [each for change in changes for each in change]
+
+
+class Changes(TypedDict):
+    said: Annotated[list[str], DeltaChannel(added, snapshot_frequency=3)]
+
+
 class Threads:
     """A graph that remembers its messages, run on threads."""
 
@@ -41,6 +50,11 @@ class Threads:
 
     async def run(self, thread_id: str, run_id: str) -> None:
         await self._graph.ainvoke({"said": [run_id]}, {"configurable": {"thread_id": thread_id, "run_id": run_id}})
+
+    async def history(self, thread_id: str) -> list[list[str]]:
+        """The messages of each checkpoint, the newest first."""
+        states = self._graph.aget_state_history({"configurable": {"thread_id": thread_id}})
+        return [list(state.values.get("said", [])) async for state in states]
 
     async def said(self, thread_id: str) -> list[str]:
         state = await self._graph.aget_state({"configurable": {"thread_id": thread_id}})
@@ -93,3 +107,55 @@ async def test_a_write_without_a_checkpoint_goes_with_the_last_one(tmp_path: Pat
     await savers.delete_of_run("thread", "one")
     assert (await (await saver.conn.execute(left)).fetchone())[0] == 0
     await savers.close()
+
+
+async def test_the_latest_checkpoint_of_each_namespace_is_kept(savers: Savers) -> None:
+    threads = Threads(await savers.here())
+    for thread_id in ("thread", "other"):
+        await threads.run(thread_id, "one")
+        await threads.run(thread_id, "two")
+    before = await threads.history("other")
+    assert len(before) > 3
+    await savers.keep_latest("thread")
+    assert await threads.history("thread") == before[:1]
+    assert await threads.history("other") == before
+    assert await threads.namespaces("thread") == await threads.namespaces("other")
+    await threads.run("thread", "three")
+    assert (await threads.said("thread"))[: len(before[0])] == before[0]
+
+
+async def test_a_thread_without_checkpoints_has_none_to_keep(savers: Savers) -> None:
+    await savers.keep_latest("thread")
+    assert await Threads(await savers.here()).history("thread") == []
+
+
+async def test_the_checkpoints_that_a_channel_of_changes_is_made_from_are_kept(savers: Savers) -> None:
+    """Such a channel has its whole value in every third checkpoint only."""
+
+    builder = StateGraph(Changes)
+    builder.add_node("answer", lambda state: {"said": [str(len(state["said"]))]})
+    builder.add_edge(START, "answer")
+    graph = builder.compile(checkpointer=await savers.here())
+    config: Any = {"configurable": {"thread_id": "thread"}}
+    for number in range(8):
+        await graph.ainvoke({"said": ["in"]}, config)
+        said = (await graph.aget_state(config)).values["said"]
+        before = [each async for each in graph.aget_state_history(config)]
+        await savers.keep_latest("thread")
+        after = [each async for each in graph.aget_state_history(config)]
+        assert len(after) <= 5, number
+        assert after == before[: len(after)]
+        assert (await graph.aget_state(config)).values["said"] == said
+    assert len(said) == 16
+
+
+async def test_what_only_older_checkpoints_had_leaves_memory() -> None:
+    savers = MemorySavers()
+    threads = Threads(savers.saver)
+    for number in range(5):
+        await threads.run("thread", str(number))
+    before = len(savers.saver.blobs)
+    await savers.keep_latest("thread")
+    assert len(savers.saver.blobs) < before / 2
+    places = {(namespace, each) for namespace, found in savers.saver.storage["thread"].items() for each in found}
+    assert {place[1:] for place in savers.saver.writes} <= places

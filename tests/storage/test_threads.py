@@ -10,7 +10,7 @@ import pytest
 from tests.storage.stores import KEPT, Clock, ending, record
 from treadle.storage.contract.runs import Outcome
 from treadle.storage.contract.store import Storage
-from treadle.storage.contract.threads import ThreadRecord, ThreadState
+from treadle.storage.contract.threads import ThreadRecord, ThreadState, ThreadTtl
 
 pytestmark = pytest.mark.anyio
 
@@ -92,8 +92,8 @@ async def test_runs_are_found_by_their_thread_the_newest_first(storage: Storage)
 async def test_a_thread_whose_time_is_over_is_not_found_and_told_until_it_is_removed(
     storage: Storage, clock: Clock
 ) -> None:
-    await storage.threads.add(thread("short", ttl_minutes=1))
-    await storage.threads.add(thread("long", ttl_minutes=10))
+    await storage.threads.add(thread("short", ttl=ThreadTtl(1)))
+    await storage.threads.add(thread("long", ttl=ThreadTtl(10)))
     await storage.threads.add(thread("endless"))
     assert await storage.threads.expired() == ([], 1060.0)
     clock.now = 1060.0
@@ -109,7 +109,7 @@ async def test_a_thread_whose_time_is_over_is_not_found_and_told_until_it_is_rem
 
 
 async def test_the_time_of_a_thread_begins_anew_when_a_run_leaves_its_state(storage: Storage, clock: Clock) -> None:
-    await storage.runs.add([kept()], [thread(state=BUSY, ttl_minutes=1)])
+    await storage.runs.add([kept()], [thread(state=BUSY, ttl=ThreadTtl(1))])
     (run,) = await storage.runs.claim(1)
     clock.now = 1050.0
     await storage.runs.settle("run", run.claim or "", ending(left=LEFT, at=1050.0))
@@ -121,7 +121,7 @@ async def test_the_time_of_a_thread_begins_anew_when_a_run_leaves_its_state(stor
 
 
 async def test_a_busy_thread_stays_and_its_time_begins_with_the_end_of_its_run(storage: Storage, clock: Clock) -> None:
-    await storage.runs.add([kept()], [thread(state=BUSY, ttl_minutes=1)])
+    await storage.runs.add([kept()], [thread(state=BUSY, ttl=ThreadTtl(1))])
     clock.now = 5000.0
     assert await storage.threads.get("thread") is not None
     assert await storage.threads.expired() == ([], None)
@@ -130,3 +130,23 @@ async def test_a_busy_thread_stays_and_its_time_begins_with_the_end_of_its_run(s
     clock.now = 5060.0
     assert await storage.threads.get("thread") is None
     assert [each.thread_id for each in (await storage.threads.expired())[0]] == ["thread"]
+
+
+async def test_a_thread_that_keeps_its_latest_state_stays_and_is_pruned_once_after_each_change(
+    storage: Storage, clock: Clock
+) -> None:
+    await storage.runs.add([kept()], [thread(state=BUSY, ttl=ThreadTtl(1, "keep_latest"))])
+    (run,) = await storage.runs.claim(1)
+    await storage.threads.mark_pruned("thread")  # it has not expired: no effect
+    await storage.runs.settle("run", run.claim or "", ending(left=LEFT, at=1050.0))
+    await storage.threads.mark_pruned("thread")
+    assert await storage.threads.expired() == ([], 1110.0)
+    clock.now = 1110.0
+    (over,), upcoming = await storage.threads.expired()
+    assert (over.thread_id, over.ttl, upcoming) == ("thread", ThreadTtl(1, "keep_latest"), None)
+    assert await storage.threads.get("thread") == over
+    await storage.threads.mark_pruned("thread")
+    assert await storage.threads.expired() == ([], None)
+    pruned = await storage.threads.get("thread")
+    assert pruned is not None
+    assert (pruned.pruned, pruned.expires_at, pruned.ttl) == (True, None, over.ttl)

@@ -54,3 +54,41 @@ def test_a_new_thread_stays_as_long_as_it_says_or_else_as_long_as_all_do(http: h
     lasting, short = new_thread(http, ttl={"ttl": 1}), new_thread(http)
     until_gone(http, short)
     assert thread(http, lasting)
+
+
+def history(http: httpx.Client, of: Json) -> list[Json]:
+    return list(accepted(http.get(f"{thread_path(of)}/history")).json())
+
+
+def is_pruned(http: httpx.Client, of: Json) -> bool:
+    return len(history(http, of)) == 1
+
+
+def test_only_the_latest_state_of_a_thread_is_kept() -> None:
+    """`THREAD_TTL_STRATEGY`"""
+    with serving(thread_ttl=SHORT, thread_ttl_strategy="keep_latest") as live, live.client() as http:
+        run = create(http, "simple", {"foo": 1}, on_completion="keep")
+        ended(http, run["run_id"])
+        found = accepted(http.get(thread_path(run), params={"include": "ttl"})).json()
+        assert (found["ttl"]["strategy"], found["ttl"]["ttl_minutes"]) == ("keep_latest", SHORT)
+        before = history(http, run)
+        until(lambda: is_pruned(http, run))
+        assert (len(before) > 1, history(http, run)) == (True, before[:1])
+        state = accepted(http.get(f"{thread_path(run)}/state")).json()
+        assert state["values"] == before[0]["values"] == found["values"]
+        kept = accepted(http.get(thread_path(run), params={"include": "ttl"})).json()
+        assert kept == {key: value for key, value in found.items() if key != "ttl"}
+        assert http.get(f"/runs/{run['run_id']}").status_code == 200
+
+
+@pytest.mark.shows("create_thread", "ttl.strategy=keep_latest")
+def test_a_new_thread_says_what_happens_to_it(http: httpx.Client) -> None:
+    steps = [{"updates": [{"values": {"foo": number}, "as_node": "__start__"}]} for number in range(3)]
+    kept, gone = (
+        new_thread(http, ttl={"ttl": SHORT, "strategy": strategy}, metadata={"graph_id": "simple"}, supersteps=steps)
+        for strategy in ("keep_latest", "delete")
+    )
+    before = history(http, kept)
+    until_gone(http, gone)
+    until(lambda: is_pruned(http, kept))
+    assert history(http, kept) == before[:1]

@@ -172,11 +172,6 @@ def test_the_id_of_an_expired_thread_is_free(http: httpx.Client) -> None:
     assert "ttl" not in new_thread(http, thread_id=made["thread_id"])
 
 
-@shows("create_thread", "ttl.strategy=keep_latest 422")
-def test_a_strategy_that_is_not_carried_out_is_refused_by_name(http: httpx.Client) -> None:
-    assert refused(http, ttl={"ttl": 1, "strategy": "keep_latest"}).startswith("ttl.strategy: ")
-
-
 # Deleted
 
 

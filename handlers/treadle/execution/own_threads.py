@@ -8,7 +8,7 @@ from typing import Any
 
 from treadle.encoding import encode
 from treadle.storage.contract.runs import Outcome, RunRecord
-from treadle.storage.contract.threads import ThreadRecord, ThreadState
+from treadle.storage.contract.threads import ThreadRecord, ThreadState, ThreadTtl
 
 
 def busy_thread(run: RunRecord) -> ThreadRecord:
@@ -32,9 +32,9 @@ def _given(metadata: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in metadata.items() if (key, value) != ("created_by", "system")}
 
 
-def kept_threads(runs: Iterable[RunRecord], ttl_minutes: float | None) -> list[ThreadRecord]:
+def kept_threads(runs: Iterable[RunRecord], ttl: ThreadTtl) -> list[ThreadRecord]:
     """The threads of those runs that keep theirs."""
-    return [replace(busy_thread(run), ttl_minutes=ttl_minutes) for run in runs if not run.temporary]
+    return [replace(busy_thread(run), ttl=ttl) for run in runs if not run.temporary]
 
 
 def left_by(outcome: Outcome, left: ThreadState | None) -> ThreadState:

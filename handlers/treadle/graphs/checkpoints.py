@@ -39,6 +39,11 @@ class OpenGraphs:
         async with self.graphs.open(graph_id, request) as graph:
             yield graph.copy(update={"checkpointer": await self.savers.here()}) if keeping else graph
 
+    async def start(self) -> None:
+        """Open the author's own checkpointer and store. Raises GraphError if one cannot be opened."""
+        await self.stores.start()
+        await self.savers.start()
+
     async def close(self) -> None:
         """Close checkpointers and store. Called while the loops still run."""
         await self.savers.close()
@@ -65,6 +70,13 @@ class Checkpoints:
                 await self.savers.delete_of_run(thread_id, run_id)
         except Exception as error:  # whatever the checkpointer and its driver raise
             raise StorageUnavailable(f"The checkpoints of thread {thread_id} cannot be deleted: {error}") from error
+
+    async def keep_latest(self, thread_id: str) -> None:
+        """Delete the older checkpoints of a thread. Raises StorageUnavailable (503)."""
+        try:
+            await self.savers.keep_latest(thread_id)
+        except Exception as error:  # whatever the checkpointer and its driver raise
+            raise StorageUnavailable(f"The checkpoints of thread {thread_id} cannot be pruned: {error}") from error
 
 
 def checkpoint_address(config: RunnableConfig | None) -> dict[str, Any] | None:

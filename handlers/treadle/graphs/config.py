@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 
 from treadle.errors import ConfigError
 from treadle.graphs.auth_config import AuthConfig, read_auth
+from treadle.graphs.checkpointer_config import CheckpointerConfig, read_checkpointer
 from treadle.graphs.http_config import HttpConfig, read_http
 from treadle.graphs.store_config import StoreConfig, read_store
 from treadle.graphs.unserved import keys_without_effect, refuse_restrictions, section
@@ -44,6 +45,7 @@ class GraphsConfig:
     env: dict[str, str]
     required_env: tuple[str, ...]
     """Variables that the environment has to bring."""
+    checkpointer: CheckpointerConfig
     store: StoreConfig
     auth: AuthConfig
     http: HttpConfig
@@ -92,13 +94,15 @@ def read_config(path: Path) -> GraphsConfig:
     refuse_restrictions(path, document)
     missing: list[str] = []
     env, required = _environment(path, document.get("env"), missing)
+    checkpointer = read_checkpointer(path, section(path, document, "checkpointer"))
     return GraphsConfig(
         path=path,
         graphs=_graphs(path, document.get("graphs")),
         dependencies=_dependencies(path, document.get("dependencies", []), missing),
-        env={**_thread_ttl(path, section(path, document, "checkpointer").get("ttl")), **env},
+        env={**checkpointer.env, **env},
         required_env=required,
         auth=read_auth(path, section(path, document, "auth")),
+        checkpointer=checkpointer,
         store=read_store(path, section(path, document, "store")),
         http=read_http(path, section(path, document, "http")),
         webhooks=document.get("webhooks"),
@@ -181,13 +185,3 @@ def _env_file(path: Path, name: str, missing: list[str]) -> dict[str, str]:
         return {name: value for name, value in dotenv_values(file).items() if value is not None}
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: env names {name}, which cannot be read: {error}") from None
-
-
-def _thread_ttl(path: Path, ttl: Any) -> dict[str, str]:
-    """The setting that stands for `checkpointer.ttl`. Threads go when their time is over, so no sweep is configured."""
-    if ttl is None:
-        return {}
-    if not isinstance(ttl, dict) or ttl.get("strategy", "delete") != "delete":
-        raise ConfigError(f'{path}: checkpointer.ttl must be an object with "strategy": "delete", or be left out')
-    minutes = ttl.get("default_ttl")
-    return {} if minutes is None else {"THREAD_TTL_MINUTES": str(minutes)}

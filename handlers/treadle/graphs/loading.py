@@ -26,8 +26,10 @@ class Graphs:
         self.config = config
         self.store = load_store(config.folder, config.store)
         self.auth = load_auth(config.folder, config.auth)
-        self.app = _load_app(config)
+        self.app = _load_own(config, f"{config.http.where}.app", config.http.app)
         """The author's own application, if the configuration has one."""
+        self.saver = _load_own(config, f"{config.checkpointer.where}.path", config.checkpointer.path)
+        """The author's own checkpointer, or what gives it, if the configuration has one."""
         self.names: dict[str, str] = {}
         """Graph id -> the name that the author gave the graph, or its id."""
         self._sources: dict[str, AnyPregel | Factory] = {}
@@ -61,11 +63,11 @@ class Graphs:
             yield _with_store(_runnable(graph_id, made), store)
 
 
-def _load_app(config: GraphsConfig) -> Any:
-    if config.http.app is None:
+def _load_own(config: GraphsConfig, where: str, spec: str | None) -> Any:
+    if spec is None:
         return None
-    with authors_code(f"{config.http.where}.app ({config.http.app})"):
-        return load_attribute(config.folder, config.http.app)
+    with authors_code(f"{where} ({spec})"):
+        return load_attribute(config.folder, spec)
 
 
 def _load(config: GraphsConfig, graph_id: str, spec: GraphSpec) -> AnyPregel | Factory:

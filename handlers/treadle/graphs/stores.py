@@ -7,7 +7,6 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,13 +18,10 @@ from langgraph.store.base.embed import ensure_embeddings
 
 from treadle.errors import GraphError
 from treadle.graphs.event_loops import GraphLoop
-from treadle.graphs.factories import entered
 from treadle.graphs.items import Index, ItemStore
 from treadle.graphs.modules import authors_code, load_attribute
+from treadle.graphs.opened import Opened, instance_of
 from treadle.graphs.store_config import StoreConfig
-
-# Seconds that the author's store may take to close.
-CLOSING = 5.0
 
 
 class Stores(ABC):
@@ -35,8 +31,12 @@ class Stores(ABC):
     """Whether items are indexed for semantic search, as far as is known: of the author's own store it is not."""
 
     @abstractmethod
+    async def start(self) -> None:
+        """Open what is opened at the start. Raises GraphError if the author's own store cannot be opened."""
+
+    @abstractmethod
     async def here(self) -> BaseStore:
-        """The store for code on the running loop. Raises GraphError if the author's own cannot be opened."""
+        """The store for code on the running loop."""
 
     @abstractmethod
     async def sweep_forever(self) -> None:
@@ -71,7 +71,7 @@ def open_stores(loaded: LoadedStore, file: Path | None, home: GraphLoop) -> Stor
     """The store that the configuration asks for: Treadle's own in `file` or in memory, or the author's on `home`."""
     config = loaded.config
     if config.path is not None:
-        return CustomStores(loaded.source, config, home)
+        return CustomStores(loaded.source, f"{config.where}.path ({config.path})", home)
     return OwnStores(ItemStore(file, loaded.index, config.ttl), config.sweep_period)
 
 
@@ -82,6 +82,9 @@ class OwnStores(Stores):
         self._items = items
         self.indexed = items.indexed
         self._sweep_period = sweep_period
+
+    async def start(self) -> None:
+        """The store opens its file itself, when it is first used."""
 
     async def here(self) -> BaseStore:
         return self._items
@@ -96,62 +99,28 @@ class OwnStores(Stores):
 
 
 class CustomStores(Stores):
-    """A store of the author's, opened once, on the graphs' home loop; elsewhere it is called through that loop."""
+    """A store of the author's, which belongs to the graphs' home loop; elsewhere it is called through that loop."""
 
-    def __init__(self, source: Any, config: StoreConfig, home: GraphLoop) -> None:
+    def __init__(self, source: Any, where: str, home: GraphLoop) -> None:
         self.indexed = True
-        self._source = source
-        self._where = f"{config.where}.path ({config.path})"
+        self._opened = Opened[BaseStore](partial(instance_of, BaseStore, source), where, home)
         self._home = home
-        self._opened: asyncio.Future[BaseStore] | None = None
-        self._holding: asyncio.Task[None] | None = None
-        self._elsewhere: dict[asyncio.AbstractEventLoop, StoreElsewhere] = {}
+        self._store: BaseStore | None = None
+        self._elsewhere: StoreElsewhere | None = None
+
+    async def start(self) -> None:
+        self._store = await self._opened.open()
+        self._elsewhere = StoreElsewhere(self._store, self._home)
 
     async def here(self) -> BaseStore:
-        loop = asyncio.get_running_loop()
-        if loop is self._home.loop:
-            return await self._on_home_loop()
-        if loop not in self._elsewhere:
-            self._elsewhere[loop] = StoreElsewhere(await self._home.call(self._on_home_loop), self._home)
-        return self._elsewhere[loop]
+        assert self._store is not None and self._elsewhere is not None, "used before the start"
+        return self._store if asyncio.get_running_loop() is self._home.loop else self._elsewhere
 
     async def sweep_forever(self) -> None:
         """The author's store has lifetimes of its own, if any."""
 
     async def close(self) -> None:
-        if self._holding is not None:
-            with suppress(TimeoutError):  # a graph may block the loop
-                await asyncio.wait_for(self._home.call(partial(self._let_go, self._holding)), timeout=CLOSING)
-
-    async def _on_home_loop(self) -> BaseStore:
-        if self._opened is None or (self._opened.done() and self._opened.exception() is not None):
-            self._opened = asyncio.get_running_loop().create_future()
-            self._holding = asyncio.create_task(self._hold(self._opened))
-        return await asyncio.shield(self._opened)
-
-    async def _hold(self, opened: asyncio.Future[BaseStore]) -> None:
-        """Open the store, and close it when this task is cancelled: a context manager may ask for one task."""
-        async with AsyncExitStack() as stack:
-            try:
-                opened.set_result(await self._open(stack))
-            except GraphError as error:
-                opened.set_exception(error)
-                return
-            with suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()
-
-    async def _let_go(self, holding: asyncio.Task[None]) -> None:
-        holding.cancel()
-        await asyncio.wait([holding])
-
-    async def _open(self, stack: AsyncExitStack) -> BaseStore:
-        made = self._source
-        if not isinstance(made, BaseStore):
-            with authors_code(self._where):
-                made = await entered(made() if callable(made) else made, stack)
-        if not isinstance(made, BaseStore):
-            raise GraphError(f"{self._where}: a {type(made).__name__} is no store; name a langgraph BaseStore")
-        return made
+        await self._opened.close()
 
 
 class StoreElsewhere(BaseStore):

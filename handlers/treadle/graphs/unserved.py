@@ -43,7 +43,11 @@ _CARRIED_OUT: Known = {
     **dict.fromkeys(_ABOUT_IMAGES),
     **dict.fromkeys(("dependencies", "env", "webhooks")),
     "auth": dict.fromkeys(("path", "disable_studio_auth", "openapi")),
-    "checkpointer": {"ttl": dict.fromkeys(("strategy", "default_ttl", "sweep_interval_minutes", "sweep_limit"))},
+    "checkpointer": {
+        "path": None,
+        "serde": dict.fromkeys(("allowed_json_modules", "allowed_msgpack_modules", "pickle_fallback")),
+        "ttl": dict.fromkeys(("strategy", "default_ttl", "sweep_interval_minutes", "sweep_limit")),
+    },
     "http": dict.fromkeys((*_HTTP, *CLOSED_BY, *_CLOSED_TOO, *_CLOSED_ANYWAY)),
     "priority": {},
     "store": {
@@ -65,8 +69,7 @@ def section(path: Path, document: Json, key: str) -> Json:
 
 def refuse_restrictions(path: Path, document: Json) -> None:
     """Raises ConfigError, which names the key, if the document restricts something that would be open here."""
-    http, serde = section(path, document, "http"), section(path, section(path, document, "checkpointer"), "serde")
-    for key, hint in (*_callers(document), *_openings(http), *_formats(serde)):
+    for key, hint in (*_callers(document), *_openings(section(path, document, "http"))):
         raise ConfigError(
             f"{path}: {key} is not supported by this version of Treadle, and to serve without it would open what it "
             f"closes; remove it{hint}"
@@ -90,14 +93,6 @@ def _openings(http: Json) -> Iterator[tuple[str, str]]:
     for key, value in http.items():
         if key.startswith("disable_") and value and key not in (*CLOSED_BY, *_CLOSED_TOO, *_CLOSED_ANYWAY):
             yield f"http.{key}", "; a proxy can close routes"
-
-
-def _formats(serde: Json) -> Iterator[tuple[str, str]]:
-    """Keys that restrict the types in checkpoints."""
-    if serde.get("pickle_fallback", True) is not True:
-        yield "checkpointer.serde.pickle_fallback", ""
-    if serde.get("allowed_msgpack_modules", True) is not True:
-        yield "checkpointer.serde.allowed_msgpack_modules", ""
 
 
 def _unknown(document: Json, known: Known, prefix: str = "") -> Iterator[str]:

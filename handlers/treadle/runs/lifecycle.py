@@ -17,6 +17,7 @@ from treadle.storage.contract.deliveries import Delivery
 from treadle.storage.contract.events import END, FROM_NOW, Follower
 from treadle.storage.contract.runs import ENDED, CancelAction, CancelRequest, IdempotentRequest, RunRecord, Status
 from treadle.storage.contract.store import Storage
+from treadle.storage.contract.threads import ThreadTtl
 
 # Seconds that a run of another process, which was told to end, is waited for before it is forgotten all the same.
 LINGERING = 5.0
@@ -33,7 +34,7 @@ class Runs:
     """The life of runs over a storage and a worker. A run ends in exactly one terminal state."""
 
     def __init__(
-        self, storage: Storage, worker: Worker, attempts: Attempts, endings: Endings, *, thread_ttl: float | None
+        self, storage: Storage, worker: Worker, attempts: Attempts, endings: Endings, *, thread_ttl: ThreadTtl
     ) -> None:
         self._storage = storage
         self._worker = worker

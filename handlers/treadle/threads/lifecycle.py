@@ -64,7 +64,7 @@ class Threads:
         self._sweeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to delete threads whose time is over."""
+        """Begin to delete or prune threads whose time is over."""
         self._sweeper = asyncio.create_task(forever(self._sweep_forever))
 
     async def stop(self) -> None:
@@ -152,13 +152,20 @@ class Threads:
         await self._loop.call(lambda: self._checkpoints.delete(thread_id))
         await self._storage.threads.remove(thread_id)
 
+    async def _expire(self, record: ThreadRecord) -> None:
+        if record.ttl.strategy == "delete":
+            await self._delete(record.thread_id)
+            return
+        await self._loop.call(lambda: self._checkpoints.keep_latest(record.thread_id))
+        await self._storage.threads.mark_pruned(record.thread_id)
+
     async def _sweep(self) -> float | None:
-        """Delete the threads whose time is over; when the next one's will be."""
+        """Delete or prune the threads whose time is over; when the next one's will be."""
         expired, upcoming = await self._storage.threads.expired()
         failure: StorageUnavailable | None = None
         for record in expired:
             try:
-                await self._delete(record.thread_id)
+                await self._expire(record)
             except StorageUnavailable as error:  # the others go all the same
                 failure = error
         if failure is not None:
@@ -171,7 +178,7 @@ class Threads:
             try:
                 upcoming = await self._sweep()
             except StorageUnavailable as error:
-                log.error("threads whose time is over cannot be deleted", error=str(error))
+                log.error("threads whose time is over cannot be deleted or pruned", error=str(error))
             delay = (
                 MAX_SWEEP_INTERVAL
                 if upcoming is None

@@ -7,22 +7,17 @@ from collections.abc import Sequence
 from uuid_utils import uuid7
 
 from treadle.encoding import read_uuid
-from treadle.errors import InvalidRequest
-from treadle.storage.contract.threads import ThreadRecord
+from treadle.storage.contract.threads import ThreadRecord, ThreadTtl
 from treadle_api.operations import CreateThreadBody
 
 
-def new_thread(
-    body: CreateThreadBody, received_at: float, graph_ids: Sequence[str], ttl_minutes: float | None
-) -> ThreadRecord:
-    """The thread that a create request asks for, without a state; it stays for `ttl_minutes` if it does not say.
+def new_thread(body: CreateThreadBody, received_at: float, graph_ids: Sequence[str], ttl: ThreadTtl) -> ThreadRecord:
+    """The thread that a create request asks for, without a state; it stays for `ttl` if it does not say.
 
     Raises InvalidRequest (422), naming the field.
     """
-    if body.ttl is not None and body.ttl.strategy == "keep_latest":
-        raise InvalidRequest("ttl.strategy: this version of Treadle does not carry out keep_latest")
-    if body.ttl is not None and body.ttl.ttl is not None:
-        ttl_minutes = body.ttl.ttl
+    if body.ttl is not None:
+        ttl = ThreadTtl(ttl.minutes if body.ttl.ttl is None else body.ttl.ttl, body.ttl.strategy)
     metadata = body.metadata or {}
     graph_id = metadata.get("graph_id")
     return ThreadRecord(
@@ -34,5 +29,5 @@ def new_thread(
         created_at=received_at,
         updated_at=received_at,
         state_updated_at=received_at,
-        ttl_minutes=ttl_minutes,
+        ttl=ttl,
     )

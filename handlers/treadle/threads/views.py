@@ -47,8 +47,8 @@ def thread_view(thread: ThreadRecord, *, with_ttl: bool) -> Thread:
             view["interrupts"] = fragment(state.interrupts)
     if with_ttl and thread.expires_at is not None:
         view["ttl"] = {
-            "strategy": "delete",
-            "ttl_minutes": thread.ttl_minutes,
+            "strategy": thread.ttl.strategy,
+            "ttl_minutes": thread.ttl.minutes,
             "expires_at": timestamp(thread.expires_at),
         }
     return cast(Thread, view)

@@ -6,7 +6,7 @@ All of it runs on the graphs' home loop, as its resources, such as a pool of con
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from treadle.errors import GraphError, TreadleError
 from treadle.graphs.event_loops import GraphLoop, on_loop
-from treadle.graphs.modules import authors_code
+from treadle.graphs.opened import Opened
 from treadle.web.addresses import route_path
 from treadle.web.binding import BodyLimit, read_body
 from treadle.web.refusals import note_refusal
@@ -29,8 +29,6 @@ REST: Final = "treadle.rest"
 """Where a request on its way through the author's application has what comes after it."""
 OURS: Final = ("/ok", "/info", "/openapi.json")
 """Paths that no route of the author's takes: they say whether the server is there, and what it serves."""
-# Seconds that the author's lifespan may take to end.
-CLOSING = 5.0
 log = structlog.get_logger("treadle.web")
 
 
@@ -41,22 +39,22 @@ class CustomApp:
         if not isinstance(app, Starlette):  # FastAPI's applications are Starlette's
             raise GraphError(f"{where}: a {type(app).__name__} is no application of Starlette or FastAPI")
         self._app = app
-        self._where = where
         self._home = home
         self._own = [route for route in app.router.routes if not isinstance(route, _Rest)]
         app.router.routes[:] = [*self._own, _Rest()]
         self._state: dict[str, Any] = {}
-        self._holding: asyncio.Task[None] | None = None
+        self._lifespan = Opened[Any](self._enter, f"{where}: its lifespan", home)
 
     async def start(self) -> None:
         """Run the first half of the lifespan. Raises GraphError if it fails."""
-        await self._home.call(self._start)
+        self._state = dict(await self._lifespan.open() or {})
 
     async def close(self) -> None:
         """Run the second half of the lifespan."""
-        if self._holding is not None:
-            with suppress(TimeoutError):  # a graph may block the loop
-                await asyncio.wait_for(self._home.call(partial(_let_go, self._holding)), timeout=CLOSING)
+        await self._lifespan.close()
+
+    async def _enter(self, stack: AsyncExitStack) -> Any:
+        return await stack.enter_async_context(self._app.router.lifespan_context(self._app))
 
     def takes(self, scope: Scope) -> bool:
         """Whether a route of the author's takes the request."""
@@ -74,28 +72,6 @@ class CustomApp:
         state = {**self._state, **scope.get("state", {})}
         passed = {**scope, "state": state, REST: partial(on_loop, here, rest)}
         await on_loop(self._home.loop, self._app, passed, partial(on_loop, here, receive), partial(on_loop, here, send))
-
-    async def _start(self) -> None:
-        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._holding = asyncio.create_task(self._hold(ready))
-        await ready
-
-    async def _hold(self, ready: asyncio.Future[None]) -> None:
-        """Keep the lifespan, a context manager that may ask for one task, open until this task is cancelled."""
-        lifespan = self._app.router.lifespan_context(self._app)
-        try:
-            with authors_code(f"{self._where}: its lifespan"):
-                self._state = dict(await lifespan.__aenter__() or {})
-        except GraphError as error:
-            ready.set_exception(error)
-            return
-        ready.set_result(None)
-        with suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()
-        try:
-            await lifespan.__aexit__(None, None, None)
-        except Exception as error:  # the author's code
-            log.error("the lifespan of http.app failed at its end", exc_info=error)
 
 
 class WithCustomApp:
@@ -151,8 +127,3 @@ class _Rest(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await scope[REST](scope, receive, send)
-
-
-async def _let_go(holding: asyncio.Task[None]) -> None:
-    holding.cancel()
-    await asyncio.wait([holding])

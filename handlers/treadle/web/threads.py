@@ -8,7 +8,7 @@ from uuid import UUID
 
 import treadle_api.operations as op
 from treadle.errors import ThreadConflict
-from treadle.storage.contract.threads import ThreadRecord
+from treadle.storage.contract.threads import ThreadRecord, ThreadTtl
 from treadle.threads.lifecycle import Threads
 from treadle.threads.request import new_thread
 from treadle.threads.states import ThreadStates
@@ -23,7 +23,7 @@ class ThreadHandlers:
     """Handlers of `POST /threads` and of the operations on `/threads/{thread_id}`, its state and its history."""
 
     def __init__(
-        self, threads: Threads, states: ThreadStates, graph_ids: tuple[str, ...], thread_ttl: float | None
+        self, threads: Threads, states: ThreadStates, graph_ids: tuple[str, ...], thread_ttl: ThreadTtl
     ) -> None:
         self._threads = threads
         self._states = states

@@ -7,6 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 ThreadStatus = Literal["idle", "busy", "interrupted", "error"]
+TtlStrategy = Literal["delete", "keep_latest"]
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadTtl:
+    """How long a thread stays as it is after its last change, and what happens then."""
+
+    minutes: float | None = None
+    """None: for ever."""
+    strategy: TtlStrategy = "delete"
+    """Whether it is deleted, or only its older checkpoints are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +48,16 @@ class ThreadRecord:
     updated_at: float
     state_updated_at: float
     state: ThreadState = ThreadState()
-    ttl_minutes: float | None = None
-    """Minutes until it expires after its last change; None: it never does."""
+    ttl: ThreadTtl = ThreadTtl()
+    pruned: bool = False
+    """Whether its older checkpoints have been deleted since its last change."""
 
     @property
     def expires_at(self) -> float | None:
-        """When it expires; None while it is busy, or without a TTL."""
-        if self.ttl_minutes is None or self.state.status == "busy":
+        """When it expires; None while it is busy, without a TTL, and when it is pruned."""
+        if self.ttl.minutes is None or self.pruned or self.state.status == "busy":
             return None
-        return self.updated_at + self.ttl_minutes * 60
+        return self.updated_at + self.ttl.minutes * 60
 
 
 class ThreadStore(ABC):
@@ -57,7 +69,7 @@ class ThreadStore(ABC):
 
     @abstractmethod
     async def get(self, thread_id: str) -> ThreadRecord | None:
-        """The thread, or None if it is unknown or has expired."""
+        """The thread, or None if it is unknown or has expired and is to be deleted."""
 
     @abstractmethod
     async def of_assistant(self, assistant_id: str) -> list[str]:
@@ -66,6 +78,10 @@ class ThreadStore(ABC):
     @abstractmethod
     async def remove(self, thread_id: str) -> None:
         """Delete the thread at once."""
+
+    @abstractmethod
+    async def mark_pruned(self, thread_id: str) -> None:
+        """Note that the older checkpoints of an expired thread have been deleted: it expires after its next change."""
 
     @abstractmethod
     async def expired(self) -> tuple[list[ThreadRecord], float | None]:

@@ -28,9 +28,9 @@ class MemoryThreadStore(ThreadStore):
 
     async def get(self, thread_id: str) -> ThreadRecord | None:
         record = self._records.get(thread_id)
-        if record is not None and record.expires_at is not None and record.expires_at <= self._clock():
-            return None
-        return record
+        if record is None or record.expires_at is None or record.ttl.strategy == "keep_latest":
+            return record
+        return record if record.expires_at > self._clock() else None
 
     async def of_assistant(self, assistant_id: str) -> list[str]:
         named = ((record.thread_id, record.metadata.get("assistant_id")) for record in self._records.values())
@@ -44,6 +44,11 @@ class MemoryThreadStore(ThreadStore):
                 self._expiring = [entry for entry in self._expiring if entry[1] in self._records]
                 heapq.heapify(self._expiring)
                 self._stale = 0
+
+    async def mark_pruned(self, thread_id: str) -> None:
+        record = self._records.get(thread_id)
+        if record is not None and record.expires_at is not None and record.expires_at <= self._clock():
+            self._records[thread_id] = replace(record, pruned=True)
 
     async def expired(self) -> tuple[list[ThreadRecord], float | None]:
         now, over = self._clock(), []
@@ -64,6 +69,7 @@ class MemoryThreadStore(ThreadStore):
         """Write the state that a run left in its thread, if the thread is kept."""
         record = self._records.get(thread_id)
         if record is not None and state is not None:
-            changed = self._records[thread_id] = replace(record, state=state, updated_at=at, state_updated_at=at)
+            changed = replace(record, state=state, updated_at=at, state_updated_at=at, pruned=False)
+            self._records[thread_id] = changed
             if record.expires_at is None and changed.expires_at is not None:
                 heapq.heappush(self._expiring, (changed.expires_at, thread_id))

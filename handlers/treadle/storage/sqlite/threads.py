@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 
 from treadle.encoding import dump, parse
-from treadle.storage.contract.threads import ThreadRecord, ThreadState, ThreadStore
+from treadle.storage.contract.threads import ThreadRecord, ThreadState, ThreadStore, ThreadTtl
 from treadle.storage.sqlite.database import Database, Row, statements
 
 SQL = statements("threads.sql")
@@ -32,6 +32,10 @@ class SqliteThreadStore(ThreadStore):
     async def remove(self, thread_id: str) -> None:
         await self._database.write(lambda connection: connection.execute(SQL["remove"], (thread_id,)))
 
+    async def mark_pruned(self, thread_id: str) -> None:
+        row = (thread_id, self._clock())
+        await self._database.write(lambda connection: connection.execute(SQL["mark_pruned"], row))
+
     async def expired(self) -> tuple[list[ThreadRecord], float | None]:
         now = self._clock()
         over = [_record(row) for row in self._database.read(SQL["expired"], now)]
@@ -55,7 +59,8 @@ def add_thread(connection: sqlite3.Connection, record: ThreadRecord) -> bool:
         state.values,
         state.error,
         state.interrupts,
-        record.ttl_minutes,
+        record.ttl.minutes,
+        record.ttl.strategy,
         record.expires_at,
     )
     return connection.execute(SQL["add"], row).rowcount == 1
@@ -70,7 +75,7 @@ def leave(connection: sqlite3.Connection, thread_id: str, state: ThreadState | N
 
 def _record(row: Row) -> ThreadRecord:
     thread_id, graph_id, metadata, config, graph_config, created_at, updated_at, state_updated_at = row[:8]
-    status, values, error, interrupts, ttl_minutes = row[8:]
+    status, values, error, interrupts, ttl_minutes, ttl_strategy, pruned = row[8:]
     return ThreadRecord(
         thread_id=thread_id,
         graph_id=graph_id,
@@ -81,5 +86,6 @@ def _record(row: Row) -> ThreadRecord:
         updated_at=updated_at,
         state_updated_at=state_updated_at,
         state=ThreadState(status, values, error, interrupts),
-        ttl_minutes=ttl_minutes,
+        ttl=ThreadTtl(ttl_minutes, ttl_strategy),
+        pruned=bool(pruned),
     )

@@ -1,0 +1,134 @@
+"""A checkpointer of the author's own (`checkpointer.path` in `langgraph.json`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+import structlog
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+)
+
+from treadle.graphs.checkpointers import Saver, Savers, serializer
+from treadle.graphs.event_loops import GraphLoop
+from treadle.graphs.opened import Opened, instance_of
+
+# What Treadle needs beside what every run does, and what it cannot do without it.
+_NEEDED = {
+    "adelete_thread": "threads cannot be deleted",
+    "adelete_for_runs": "a run cannot be rolled back in a thread that has checkpoints of another one",
+    "aprune": "threads with the ttl strategy keep_latest keep all of their checkpoints",
+}
+log = structlog.get_logger("treadle.graphs")
+
+
+class CustomSavers(Savers):
+    """One checkpointer, which belongs to the graphs' home loop; elsewhere it is called through that loop."""
+
+    def __init__(self, source: Any, where: str, serde: dict[str, Any] | None, home: GraphLoop) -> None:
+        self._opened = Opened[Saver](partial(_opened, source), where, home)
+        self._where = where
+        self._serde = serde
+        self._home = home
+        self._saver: Saver | None = None
+
+    async def start(self) -> None:
+        self._saver = await self._opened.open()
+        if self._serde is not None:
+            self._saver.serde = serializer(self._serde)
+        if lacking := {name: so for name, so in _NEEDED.items() if not _has(self._saver, name)}:
+            log.warning("the checkpointer has not all methods that the server uses", where=self._where, **lacking)
+
+    async def here(self) -> Saver:
+        assert self._saver is not None, "used before the start"
+        if asyncio.get_running_loop() is self._home.loop:
+            return self._saver
+        return SaverElsewhere(self._saver, self._home)
+
+    async def delete_of_run(self, thread_id: str, run_id: str) -> None:
+        saver = await self.here()
+        if _has(self._saver, "adelete_for_runs"):
+            await saver.adelete_for_runs([run_id])
+            return
+        written_by = {each.metadata.get("run_id") async for each in saver.alist(_thread(thread_id))}
+        if written_by - {run_id}:
+            raise NotImplementedError(f"{type(self._saver).__name__} has no method adelete_for_runs")
+        await saver.adelete_thread(thread_id)
+
+    async def keep_latest(self, thread_id: str) -> None:
+        if _has(self._saver, "aprune"):
+            await (await self.here()).aprune([thread_id], strategy="keep_latest")
+
+    async def close(self) -> None:
+        await self._opened.close()
+
+
+class SaverElsewhere(BaseCheckpointSaver[Any]):
+    """A checkpointer that belongs to another event loop."""
+
+    def __init__(self, saver: Saver, home: GraphLoop) -> None:
+        super().__init__(serde=saver.serde)
+        self._saver = saver
+        self._home = home
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        return self._saver.get_tuple(config)
+
+    def get_next_version(self, current: Any, channel: None) -> Any:
+        return self._saver.get_next_version(current, channel)
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        return await self._home.call(lambda: self._saver.aget_tuple(config))
+
+    async def alist(self, config: RunnableConfig | None, **options: Any) -> AsyncIterator[CheckpointTuple]:
+        async def listed() -> list[CheckpointTuple]:
+            return [each async for each in self._saver.alist(config, **options)]
+
+        for each in await self._home.call(listed):
+            yield each
+
+    async def aput(
+        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new: ChannelVersions
+    ) -> RunnableConfig:
+        return await self._home.call(lambda: self._saver.aput(config, checkpoint, metadata, new))
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        await self._home.call(lambda: self._saver.aput_writes(config, writes, task_id, task_path))
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        await self._home.call(lambda: self._saver.adelete_thread(thread_id))
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        await self._home.call(lambda: self._saver.adelete_for_runs(run_ids))
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        await self._home.call(lambda: self._saver.aprune(thread_ids, strategy=strategy))
+
+
+async def _opened(source: Any, stack: AsyncExitStack) -> Saver:
+    """The checkpointer, which has read a thread that is not there: each kept run would fail with one that cannot."""
+    saver: Saver = await instance_of(BaseCheckpointSaver, source, stack)
+    try:
+        await saver.aget_tuple(_thread("treadle"))
+    except NotImplementedError:
+        raise TypeError(f"{type(saver).__name__} has no async methods; name one that has them") from None
+    return saver
+
+
+def _has(saver: Saver | None, method: str) -> bool:
+    return getattr(type(saver), method) is not getattr(BaseCheckpointSaver, method)
+
+
+def _thread(thread_id: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}
