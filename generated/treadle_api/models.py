@@ -383,7 +383,7 @@ class ThreadCreateTtl(BaseModel):
     )
     strategy: Literal["delete", "keep_latest"] = "delete"
     """
-    What happens at expiry: `delete` (default) removes the thread. `keep_latest` is refused with 422 by this version.
+    What happens at expiry: `delete` (default) removes the thread, `keep_latest` keeps only its latest state.
     """
     ttl: int | float | None = None
     """
