@@ -187,12 +187,13 @@ def test_keys_without_effect_are_named_with_their_paths(tmp_path: Path) -> None:
         "source": {"kind": "uv"},
         "graphs": {"graph": {"path": "./graph.py:graph", "description": "", "foo": 1}},
         "store": {"ttl": {"default_ttl": 5, "foo": 1}, "index": None, "baz": 2},
-        "checkpointer": {"ttl": {"default_ttl": 5, "sweep_interval_minutes": 1, "bar": 2}, "path": "./x.py:y"},
+        "checkpointer": {"ttl": {"default_ttl": 5, "sweep_interval_minutes": 1, "bar": 2}},
         "http": {"mount_prefix": "/x", "disable_runs": False, "logging_headers": {"excludes": ["x"]}, "foo": 1},
         "priority": {"path": "./x.py:y"},
         "ui": {"graph": "./x.tsx"},
         "disable_persistence": True,
         "dependancies": ["."],
+        "stroe": {"ttl": {}},
         "nothing": {},
     }
     done = treadle("run", "graph", "--config", project(tmp_path, document), *INPUT, given="{}")
@@ -203,13 +204,45 @@ def test_keys_without_effect_are_named_with_their_paths(tmp_path: Path) -> None:
         "store.ttl.foo",
         "store.baz",
         "checkpointer.ttl.bar",
-        "checkpointer.path",
         "http.foo",
-        "priority.path",
+        "priority",
         "ui",
         "disable_persistence",
-        "dependancies",
+        "dependancies (not known; dependencies is)",
+        "stroe (not known; store is)",
     ]
+
+
+@pytest.mark.parametrize("key", ["aut", "authentication", "encrypton"])
+def test_a_key_that_is_most_like_one_that_closes_stops_the_start(tmp_path: Path, key: str) -> None:
+    config = project(tmp_path, {"graphs": GRAPHS, key: {"path": "./x.py:y"}})
+    check_refusal(invoke("run", "graph", "--config", config, *INPUT, given="{}"), f"{config}: {key} is unknown; write")
+
+
+def test_packages_that_are_not_installed_are_one_line_for_pip(tmp_path: Path) -> None:
+    """Those of `dependencies`, and those of the projects in its folders."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (tmp_path / "requirements.txt").write_text("# these\nno-such-package>=2  # why\n-r other.txt\norjson\n./local\n")
+    needed = ["orjson", "langgraph>99", "no-such; python_version < '3'"]
+    (inner / "pyproject.toml").write_text(
+        f"[project]\nname = 'inner'\nversion = '1'\ndependencies = {python['dependencies']}\n"
+    )
+    dependencies = [".", "./inner", "another_package", "orjson>=3", "git+https://example.com/x.git"]
+    config = project(tmp_path, {"graphs": GRAPHS, "dependencies": dependencies})
+    done = treadle("run", "graph", "--config", config, *INPUT, given="{}")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"said": "hello"})
+    [line] = map(json.loads, done.stderr.splitlines())
+    assert line["install"] == "pip install another_package 'no-such-package>=2' 'langgraph>99'"
+
+
+@pytest.mark.parametrize(
+    "text", ["[project", "project = 5", "[project]\ndependencies = 'x'", "[project]\ndependencies = [5]"]
+)
+def test_a_project_file_that_cannot_be_read_is_left_to_pip(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    (tmp_path / "requirements.txt").write_bytes(b"\xff")
+    assert said(project(tmp_path, {"graphs": GRAPHS, "dependencies": ["."]})) == "hello"
 
 
 def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from treadle.errors import ConfigError
 from treadle.graphs.auth_config import AuthConfig, read_auth
 from treadle.graphs.checkpointer_config import CheckpointerConfig, read_checkpointer
 from treadle.graphs.http_config import HttpConfig, read_http
+from treadle.graphs.requirements import not_installed
 from treadle.graphs.store_config import StoreConfig, read_store
 from treadle.graphs.unserved import keys_without_effect, refuse_restrictions, section
 
@@ -41,7 +43,9 @@ class GraphsConfig:
     graphs: dict[str, GraphSpec]
     """By graph id, in the file's order."""
     dependencies: tuple[Path, ...]
-    """The folders among them; packages have been installed."""
+    """The folders among them."""
+    not_installed: tuple[str, ...]
+    """Packages that they name and this environment does not have, as pip takes them."""
     env: dict[str, str]
     required_env: tuple[str, ...]
     """Variables that the environment has to bring."""
@@ -77,6 +81,9 @@ class GraphsConfig:
         """Log the keys of the file that have no effect. One process calls this, after `enter`."""
         for sentence in self.missing:
             log.warning(sentence, config=str(self.path))
+        if self.not_installed:
+            command = f"pip install {shlex.join(self.not_installed)}"
+            log.warning("packages that dependencies needs are not installed", install=command, config=str(self.path))
         if unset := [name for name in self.required_env if name not in os.environ]:
             log.warning("env names variables that are not set", variables=unset, config=str(self.path))
         if self.unserved:
@@ -93,12 +100,14 @@ def read_config(path: Path) -> GraphsConfig:
     document = _document(path)
     refuse_restrictions(path, document)
     missing: list[str] = []
+    folders, packages = _dependencies(path, document.get("dependencies", []), missing)
     env, required = _environment(path, document.get("env"), missing)
     checkpointer = read_checkpointer(path, section(path, document, "checkpointer"))
     return GraphsConfig(
         path=path,
         graphs=_graphs(path, document.get("graphs")),
-        dependencies=_dependencies(path, document.get("dependencies", []), missing),
+        dependencies=folders,
+        not_installed=not_installed(packages, folders),
         env={**checkpointer.env, **env},
         required_env=required,
         auth=read_auth(path, section(path, document, "auth")),
@@ -145,18 +154,20 @@ def _graph(where: str, value: Any) -> GraphSpec:
     return GraphSpec(spec, description)
 
 
-def _dependencies(path: Path, dependencies: Any, missing: list[str]) -> tuple[Path, ...]:
-    """The folders; a name without a folder of that name is a package's."""
+def _dependencies(path: Path, dependencies: Any, missing: list[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """The folders and the packages; a name without a folder of that name is a package's."""
     if not isinstance(dependencies, list) or not all(isinstance(item, str) for item in dependencies):
         raise ConfigError(f'{path}: "dependencies" must be a list of folders and packages, such as ["."]')
-    folders = []
+    folders, packages = [], []
     for item in dependencies:
         folder = (path.parent / item).resolve()
         if folder.is_dir():
             folders.append(folder)
         elif item.startswith((".", "/")) or folder.is_file():
             missing.append(f"dependencies names {item}, and there is no such folder; going on without it")
-    return tuple(folders)
+        else:
+            packages.append(item)
+    return tuple(folders), tuple(packages)
 
 
 def _environment(path: Path, env: Any, missing: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -38,6 +39,9 @@ _HTTP = (
     "middleware_order",
     "mount_prefix",
 )
+# Keys of the field that have no effect here; any other that is unknown may be misspelt.
+_WITHOUT_EFFECT = ("disable_persistence", "priority", "shell", "ui", "ui_config")
+_RESTRICTING = ("auth", "encryption")
 # Keys with their full effect here, or those below them that have it.
 _CARRIED_OUT: Known = {
     **dict.fromkeys(_ABOUT_IMAGES),
@@ -49,7 +53,6 @@ _CARRIED_OUT: Known = {
         "ttl": dict.fromkeys(("strategy", "default_ttl", "sweep_interval_minutes", "sweep_limit")),
     },
     "http": dict.fromkeys((*_HTTP, *CLOSED_BY, *_CLOSED_TOO, *_CLOSED_ANYWAY)),
-    "priority": {},
     "store": {
         "path": None,
         "index": dict.fromkeys(("dims", "embed", "fields")),
@@ -69,6 +72,12 @@ def section(path: Path, document: Json, key: str) -> Json:
 
 def refuse_restrictions(path: Path, document: Json) -> None:
     """Raises ConfigError, which names the key, if the document restricts something that would be open here."""
+    for key in document:
+        known = {*_CARRIED_OUT, *_WITHOUT_EFFECT, *_RESTRICTING, "graphs"}
+        if key not in known and document[key] and (meant := _nearest(key, known)) in _RESTRICTING:
+            raise ConfigError(
+                f"{path}: {key} is unknown; write {meant}, or remove it: to serve without it would open all"
+            )
     for key, hint in (*_callers(document), *_openings(section(path, document, "http"))):
         raise ConfigError(
             f"{path}: {key} is not supported by this version of Treadle, and to serve without it would open what it "
@@ -102,5 +111,13 @@ def _unknown(document: Json, known: Known, prefix: str = "") -> Iterator[str]:
             continue
         if inside is not None and isinstance(value, dict):
             yield from _unknown(value, inside, f"{prefix}{key}.")
+        elif key not in known and key not in _WITHOUT_EFFECT and (meant := _nearest(key, known)):
+            yield f"{prefix}{key} (not known; {prefix}{meant} is)"
         else:
             yield prefix + key
+
+
+def _nearest(key: str, known: Iterable[str]) -> str | None:
+    """The known key that a key is most like, if it is like one."""
+    beginnings = [each for each in known if key.startswith(each)]
+    return next(iter(beginnings or get_close_matches(key, known, n=1)), None)

@@ -1,0 +1,50 @@
+"""The packages that a project needs, and which of them this environment does not have."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+
+def not_installed(packages: Iterable[str], folders: Iterable[Path]) -> tuple[str, ...]:
+    """The requirements that are not met: of `dependencies` itself, and of the projects in its folders."""
+    asked = dict.fromkeys([*packages, *(each for folder in folders for each in _of_project(folder))])
+    return tuple(requirement for requirement in asked if not _is_met(requirement))
+
+
+def _of_project(folder: Path) -> Iterator[str]:
+    """What `pip install` would install for a folder. A file that cannot be read is for pip to complain about."""
+    try:
+        project: Any = tomllib.loads((folder / "pyproject.toml").read_text("utf-8")).get("project", {})
+        dependencies = project.get("dependencies")
+        yield from (each for each in dependencies if isinstance(each, str)) if isinstance(dependencies, list) else ()
+    except (OSError, ValueError, AttributeError):
+        pass
+    try:
+        lines = (folder / "requirements.txt").read_text("utf-8").splitlines()
+    except (OSError, ValueError):
+        return
+    for line in lines:
+        requirement = line.partition(" #")[0].strip()
+        if requirement and not requirement.startswith(("#", "-")):
+            yield requirement
+
+
+def _is_met(text: str) -> bool:
+    """True as well for what names no package of an index, such as an address of a repository."""
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        return True
+    if requirement.marker is not None and not requirement.marker.evaluate():
+        return True
+    try:
+        installed = version(requirement.name)
+    except PackageNotFoundError:
+        return False
+    return requirement.specifier.contains(installed, prereleases=True)
