@@ -225,9 +225,7 @@ def test_packages_that_are_not_installed_are_one_line_for_pip(tmp_path: Path) ->
     inner.mkdir()
     (tmp_path / "requirements.txt").write_text("# these\nno-such-package>=2  # why\n-r other.txt\norjson\n./local\n")
     needed = ["orjson", "langgraph>99", "no-such; python_version < '3'"]
-    (inner / "pyproject.toml").write_text(
-        f"[project]\nname = 'inner'\nversion = '1'\ndependencies = {python['dependencies']}\n"
-    )
+    (inner / "pyproject.toml").write_text(f"[project]\nname = 'inner'\nversion = '1'\ndependencies = {needed}\n")
     dependencies = [".", "./inner", "another_package", "orjson>=3", "git+https://example.com/x.git"]
     config = project(tmp_path, {"graphs": GRAPHS, "dependencies": dependencies})
     done = treadle("run", "graph", "--config", config, *INPUT, given="{}")
