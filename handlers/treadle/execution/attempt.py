@@ -18,6 +18,7 @@ from treadle.execution.graph_input import graph_context, graph_input
 from treadle.execution.log_context import bind_run
 from treadle.execution.results import Results
 from treadle.execution.stream_modes import StreamModes, langgraph_modes, stream_chunks
+from treadle.execution.tracing import continued_trace
 from treadle.graphs.checkpoints import Checkpoints, OpenGraphs, left_in_thread
 from treadle.graphs.loading import AnyPregel
 from treadle.storage.contract.runs import Outcome, RunRecord, Status
@@ -103,9 +104,10 @@ class _Attempt:
         opened = self._execution.graphs.open(
             run.graph_id, config, access="threads.create_run", context=run.kwargs.context, keeping=not run.temporary
         )
-        async with opened as graph:
-            self._kept = None if run.temporary else graph
-            await self._follow(graph, config)
+        with continued_trace(config["configurable"]):
+            async with opened as graph:
+                self._kept = None if run.temporary else graph
+                await self._follow(graph, config)
 
     async def _forget_earlier(self) -> None:
         """Delete the checkpoints of earlier attempts. Raises AttemptsExhausted if there were too many."""

@@ -72,7 +72,8 @@ class Caller:
     """The API key that it came with, and the user if there are users; empty where none is needed."""
     user: User | None = None
     request_id: str | None = None
-    trace: str | None = None
+    trace: Json = field(default_factory=dict)
+    """Keys of `configurable` by which its runs continue its trace."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """The headers that graphs find in `configurable`."""
     header_only: Callable[[str], bool] = _no_key
@@ -261,7 +262,7 @@ def _server_configurable(
         "langgraph_auth_user_id": identity,
         "langgraph_auth_permissions": [] if caller.user is None else list(caller.user.permissions),
         "langgraph_request_id": caller.request_id or str(uuid4()),
-        **({"langsmith-trace": caller.trace} if caller.trace else {}),
+        **caller.trace,
         "__request_start_time_ms__": int(caller.received_at * 1000),
         "__after_seconds__": body.after_seconds or 0,
         "run_id": run_id,

@@ -11,6 +11,7 @@ import treadle_api.operations as op
 from treadle.errors import InvalidRequest
 from treadle.execution.config import Deployment
 from treadle.graphs.http_config import HttpConfig
+from treadle.runs.callers_trace import callers_trace
 from treadle.runs.creation import Created, CreateRequest, Creation, Followed
 from treadle.runs.lifecycle import Runs
 from treadle.runs.request import Caller, RunRequest, unknown_fields
@@ -150,7 +151,7 @@ class StatelessRunHandlers:
             name=call.caller,
             user=call.rights.user,
             request_id=call.header(b"x-request-id"),
-            trace=call.header(b"langsmith-trace"),
+            trace=callers_trace(call.header),
             headers=call.matching_headers(configurable),
             header_only=lambda key: configurable.match(key.lower()),
             received_at=call.received_at,
