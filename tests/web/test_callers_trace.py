@@ -61,7 +61,7 @@ def receiver() -> Iterator[TraceReceiver]:
 @pytest.fixture(scope="module")
 def traced(receiver: TraceReceiver) -> Iterator[Serving]:
     """A server that traces every run."""
-    variables = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": receiver.url, "LANGSMITH_API_KEY": "x"}
+    variables: Any = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": receiver.url, "LANGSMITH_API_KEY": "x"}
     with serve("--port", "0", LANGSMITH_PROJECT="the servers", **variables) as process:
         yield process
 

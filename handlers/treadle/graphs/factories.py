@@ -24,6 +24,7 @@ from langgraph.store.base import BaseStore
 from pydantic import BaseModel
 
 from treadle.errors import GraphError
+from treadle.graphs.remote import is_remote, local
 
 Made: TypeAlias = Pregel[Any, Any, Any, Any] | StateGraph[Any, Any, Any, Any]
 # Where LangGraph keeps the runtime of a run in its config.
@@ -77,6 +78,7 @@ class Factory:
             with _inside_a_run(request):
                 made = self._called(request)
                 made = await entered(made, stack)
+                made = local(made) if is_remote(made) else made
             if not isinstance(made, (Pregel, StateGraph)):
                 raise GraphError(f"{self._where}: the factory returned a {type(made).__name__}, which is no graph")
             yield made

@@ -14,6 +14,7 @@ from treadle.graphs.auth_config import load_auth
 from treadle.graphs.config import GraphsConfig, GraphSpec
 from treadle.graphs.factories import Factory, GraphRequest, Made
 from treadle.graphs.modules import authors_code, load_attribute
+from treadle.graphs.remote import is_remote, local
 from treadle.graphs.stores import load_store
 
 AnyPregel = Pregel[Any, Any, Any, Any]
@@ -76,6 +77,8 @@ def _load(config: GraphsConfig, graph_id: str, spec: GraphSpec) -> AnyPregel | F
         value = load_attribute(config.folder, spec.path)
         if isinstance(value, StateGraph):
             value = value.compile()
+        elif is_remote(value):
+            value = local(value)
     return value if isinstance(value, Pregel) else Factory(value, where)
 
 
