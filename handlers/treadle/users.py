@@ -70,3 +70,12 @@ class User(Mapping[str, Any]):
 def public(fields: Json) -> Json:
     """The fields of a stored user that clients may see."""
     return {key: fields[key] for key in PUBLIC if key in fields}
+
+
+def user_keys(user: User | None) -> Json:
+    """The keys of `configurable` by which graphs know the user."""
+    return {
+        "langgraph_auth_user": user,
+        "langgraph_auth_user_id": "" if user is None else user.identity,
+        "langgraph_auth_permissions": [] if user is None else list(user.permissions),
+    }

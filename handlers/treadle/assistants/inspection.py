@@ -16,7 +16,7 @@ from treadle.graphs.event_loops import GraphLoop
 from treadle.graphs.loading import AnyPregel
 from treadle.graphs.schemas import graph_schemas
 from treadle.storage.contract.assistants import AssistantRecord
-from treadle.users import User
+from treadle.users import User, user_keys
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class Inspection:
         self, assistant: AssistantRecord, user: User | None, look: Callable[[AnyPregel], Awaitable[T]]
     ) -> T:
         """What `look` sees of the graph, which a factory makes for `user`."""
-        ids = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id, "langgraph_auth_user": user}
+        ids = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id, **user_keys(user)}
         stored = {
             **assistant.config,
             "configurable": {**assistant.context, **ids},

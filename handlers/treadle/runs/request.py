@@ -18,7 +18,7 @@ from treadle.execution.config import CONTEXT_PROVIDED, NOT_FORWARDED
 from treadle.execution.tracing import TRACE_EXAMPLE, TRACE_PROJECT
 from treadle.storage.contract.assistants import AssistantRecord
 from treadle.storage.contract.runs import RunKwargs, RunRecord
-from treadle.users import User
+from treadle.users import User, user_keys
 from treadle_api.operations import CreateRunBody
 
 Json = dict[str, Any]
@@ -256,11 +256,10 @@ def _server_configurable(
     body: CreateRunBody, configurable: Json, assistant: AssistantRecord, caller: Caller, ids: tuple[str, str]
 ) -> Json:
     run_id, thread_id = ids
-    identity = "" if caller.user is None else caller.user.identity
+    known = user_keys(caller.user)
     return {
-        "langgraph_auth_user": None if caller.user is None else dict(caller.user),
-        "langgraph_auth_user_id": identity,
-        "langgraph_auth_permissions": [] if caller.user is None else list(caller.user.permissions),
+        **known,
+        "langgraph_auth_user": None if caller.user is None else dict(caller.user),  # as JSON keeps it
         "langgraph_request_id": caller.request_id or str(uuid4()),
         **caller.trace,
         "__request_start_time_ms__": int(caller.received_at * 1000),
@@ -269,5 +268,5 @@ def _server_configurable(
         "thread_id": thread_id,
         "graph_id": assistant.graph_id,
         "assistant_id": assistant.assistant_id,
-        "user_id": configurable.get("user_id", identity),
+        "user_id": configurable.get("user_id", known["langgraph_auth_user_id"]),
     }

@@ -22,6 +22,7 @@ from treadle.runs.lifecycle import Runs
 from treadle.storage.contract.store import Storage
 from treadle.storage.contract.threads import ThreadRecord
 from treadle.threads.states import ThreadStates
+from treadle.users import User
 from treadle_api.models import ThreadCreateSupersteps
 
 Json = dict[str, Any]
@@ -74,8 +75,10 @@ class Threads:
             with suppress(asyncio.CancelledError):
                 await self._sweeper
 
-    async def create(self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps] = ()) -> ThreadRecord:
-        """Commit a new thread, with the state that `supersteps` make.
+    async def create(
+        self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps], user: User | None
+    ) -> ThreadRecord:
+        """Commit a new thread, with the state that `supersteps` make for `user`.
 
         Raises ThreadConflict (409) if its id is taken, InvalidRequest (422) for updates that its graph does not take,
         ShuttingDown (503).
@@ -87,12 +90,14 @@ class Threads:
             await asyncio.wait([self._creating[thread_id]])
         over = self._creating[thread_id] = asyncio.get_running_loop().create_future()
         try:
-            return await self._create(record, supersteps)
+            return await self._create(record, supersteps, user)
         finally:
             del self._creating[thread_id]
             over.set_result(None)
 
-    async def _create(self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps]) -> ThreadRecord:
+    async def _create(
+        self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps], user: User | None
+    ) -> ThreadRecord:
         thread_id = record.thread_id
         await self._sweep()  # an expired thread must not occupy the id
         if await self.find(thread_id) is not None:
@@ -103,7 +108,7 @@ class Threads:
             reason = f"thread_id: a run of the thread {thread_id} that was deleted has yet to end"
             raise ThreadConflict(reason) from None
         if supersteps:
-            record = replace(record, state=await self._loop.call(lambda: self._states.write(record, supersteps)))
+            record = replace(record, state=await self._loop.call(lambda: self._states.write(record, supersteps, user)))
         await self._storage.threads.add(record)
         if record.expires_at is not None:
             self._expiring.set()

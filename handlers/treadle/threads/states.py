@@ -21,6 +21,7 @@ from treadle.graphs.factories import Access
 from treadle.graphs.loading import AnyPregel
 from treadle.storage.contract.threads import ThreadRecord, ThreadState, ThreadStore
 from treadle.threads.views import NO_STATE, selected, snapshot_view
+from treadle.users import User, user_keys
 from treadle_api.models import ThreadCreateSupersteps, ThreadSuperstepUpdate
 
 Json = dict[str, Any]
@@ -42,6 +43,7 @@ class ThreadStates:
     async def state(
         self,
         record: ThreadRecord,
+        user: User | None,
         *,
         checkpoint: Json | None = None,
         subgraphs: bool = False,
@@ -56,7 +58,7 @@ class ThreadStates:
         config = _checkpoint_config(thread_id, checkpoint)
 
         async def read() -> bytes | None:
-            async with self._opened(record) as graph:
+            async with self._opened(record, user) as graph:
                 snapshot = await graph.aget_state(config, subgraphs=subgraphs)
                 return None if snapshot.created_at is None else encode(selected(snapshot_view(snapshot), select))
 
@@ -68,6 +70,7 @@ class ThreadStates:
     async def history(
         self,
         record: ThreadRecord,
+        user: User | None,
         *,
         limit: int,
         before: Json | None = None,
@@ -85,7 +88,7 @@ class ThreadStates:
 
         async def read() -> bytes:
             states = []
-            async with self._opened(record) as graph:
+            async with self._opened(record, user) as graph:
                 config = _checkpoint_config(thread_id, checkpoint)
                 history = graph.aget_state_history(config, filter=metadata, before=older, limit=limit)
                 async for snapshot in history:
@@ -111,19 +114,25 @@ class ThreadStates:
 
         return await self.loop.call(guarded)
 
-    def _opened(self, record: ThreadRecord, access: Access = "threads.read") -> AbstractAsyncContextManager[AnyPregel]:
+    def _opened(
+        self, record: ThreadRecord, user: User | None, access: Access = "threads.read"
+    ) -> AbstractAsyncContextManager[AnyPregel]:
+        """The graph of the thread, which a factory makes for `user`, and not for the user of the last run."""
         config = record.graph_config and graph_config(record.graph_config, self.deployment, attempt=1)
         config = config or _checkpoint_config(record.thread_id)
+        config["configurable"].update(user_keys(user))
         return self.graphs.open(record.graph_id or "", config, access=access, keeping=True)
 
-    async def write(self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps]) -> ThreadState:
+    async def write(
+        self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps], user: User | None
+    ) -> ThreadState:
         """Write the supersteps as checkpoints, all or none. On the graphs' loop."""
         if record.graph_id is None:
             raise InvalidRequest("supersteps: name the graph that they are for in metadata.graph_id")
         config = _checkpoint_config(record.thread_id)
         config["configurable"]["graph_id"] = record.graph_id  # comes into the metadata of each checkpoint (recorded)
         try:
-            async with self._opened(record, "threads.update") as graph:
+            async with self._opened(record, user, "threads.update") as graph:
                 await graph.abulk_update_state(
                     config, [[_update(each) for each in step.updates] for step in supersteps]
                 )

@@ -43,7 +43,7 @@ class ThreadHandlers:
         admits = await call.rights.ask("threads", "create", value)
         thread = replace(thread, metadata=changed(value, "metadata", dict) or {})
         try:
-            thread = await self._threads.create(thread, call.body.supersteps or ())
+            thread = await self._threads.create(thread, call.body.supersteps or (), call.rights.user)
         except ThreadConflict:
             existing = await self._threads.find(thread.thread_id)
             if existing is None or call.body.if_exists == "raise" or not admits(existing.metadata):
@@ -71,7 +71,9 @@ class ThreadHandlers:
         """Answer with the state at the newest checkpoint."""
         parameters = call.parameters
         thread = await self._readable(call.rights, call.parameters.thread_id)
-        state = await self._states.state(thread, subgraphs=bool(parameters.subgraphs), select=parameters.select)
+        state = await self._states.state(
+            thread, call.rights.user, subgraphs=bool(parameters.subgraphs), select=parameters.select
+        )
         return Encoded(state)
 
     async def get_thread_state_at(
@@ -83,6 +85,7 @@ class ThreadHandlers:
         checkpoint = {"checkpoint_id": str(parameters.checkpoint_id)}
         state = await self._states.state(
             thread,
+            call.rights.user,
             checkpoint=checkpoint,
             subgraphs=bool(parameters.subgraphs),
             select=parameters.select,
@@ -97,6 +100,7 @@ class ThreadHandlers:
         thread = await self._readable(call.rights, call.parameters.thread_id)
         state = await self._states.state(
             thread,
+            call.rights.user,
             checkpoint=_address(body.checkpoint),
             subgraphs=bool(body.subgraphs),
             select=body.select,
@@ -110,7 +114,7 @@ class ThreadHandlers:
         parameters = call.parameters
         thread = await self._readable(call.rights, call.parameters.thread_id)
         before = {"checkpoint_id": parameters.before} if parameters.before else None
-        states = await self._states.history(thread, limit=parameters.limit, before=before)
+        states = await self._states.history(thread, call.rights.user, limit=parameters.limit, before=before)
         return Encoded(states)
 
     async def search_thread_history(
@@ -121,6 +125,7 @@ class ThreadHandlers:
         thread = await self._readable(call.rights, call.parameters.thread_id)
         states = await self._states.history(
             thread,
+            call.rights.user,
             limit=body.limit,
             before=_before(body.before),
             metadata=body.metadata,

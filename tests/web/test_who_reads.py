@@ -1,0 +1,58 @@
+"""A factory that makes the graph of a thread knows who reads or writes its state, whoever ran the last run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.live import serving
+from tests.web.calls import accepted
+from tests.web.guarding import BEARER, bearing, guarded_project, loaded
+from tests.web.keeping import superstep, thread_path, update
+
+FACTORY = """
+from langgraph_sdk.runtime import ServerRuntime
+import telling
+
+asked = []
+
+def graph(config, runtime: ServerRuntime):
+    configurable = config["configurable"]
+    user = runtime.user
+    asked.append((runtime.access_context, user and user.identity, configurable["langgraph_auth_user_id"]))
+    return telling.graph
+"""
+
+
+@pytest.fixture
+def http(tmp_path: Path) -> Iterator[httpx.Client]:
+    config = guarded_project(tmp_path, BEARER)
+    (tmp_path / "factory.py").write_text(FACTORY)
+    config.write_text(config.read_text().replace("./telling.py:graph", "./factory.py:graph"))
+    with serving(config) as live, live.client() as client:
+        yield client
+
+
+def test_the_reader_is_the_user_of_a_factory(tmp_path: Path, http: httpx.Client) -> None:
+    body = {"assistant_id": "agent", "input": {}, "on_completion": "keep"}
+    run = accepted(http.post("/runs", json=body, headers=bearing("ana"))).json()
+    accepted(http.get(f"/runs/{run['run_id']}/join", headers=bearing("ana")))
+    path, ben = thread_path(run), bearing("ben")
+    asked = loaded(tmp_path / "factory.py").asked
+    assert ("threads.create_run", "ana", "ana") in asked
+    asked.clear()
+    checkpoint = accepted(http.get(f"{path}/state", headers=ben)).json()["checkpoint"]
+    accepted(http.get(f"{path}/state/{checkpoint['checkpoint_id']}", headers=ben))
+    accepted(http.post(f"{path}/state/checkpoint", json={"checkpoint": checkpoint}, headers=ben))
+    accepted(http.get(f"{path}/history", headers=ben))
+    accepted(http.post(f"{path}/history", json={}, headers=ben))
+    assert asked == [("threads.read", "ben", "ben")] * 5
+
+
+def test_the_writer_is_the_user_of_a_factory(tmp_path: Path, http: httpx.Client) -> None:
+    thread = {"metadata": {"graph_id": "agent"}, "supersteps": [superstep(update("tell", {"given": 1}))]}
+    accepted(http.post("/threads", json=thread, headers=bearing("ben")))
+    assert ("threads.update", "ben", "ben") in loaded(tmp_path / "factory.py").asked
