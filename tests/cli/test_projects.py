@@ -15,6 +15,7 @@ from tests.cli.processes import serve
 
 PROJECTS = Path(__file__).parent.parent / "projects"
 Request = dict[str, Any]
+OPTIONAL = ("context", "config", "on_completion", "durability")
 REQUESTS: dict[str, list[Request]] = {
     name: list(requests)
     for name, requests in groupby(
@@ -43,7 +44,7 @@ def test_a_project_runs_as_it_is(name: str) -> None:
         for request in REQUESTS[name]:
             headers = {"authorization": f"Bearer {request['token']}"} if "token" in request else {}
             with get_sync_client(url=process.url, headers=headers) as client:
-                optional = {key: request[key] for key in ("context", "config") if key in request}
+                optional = {key: request[key] for key in OPTIONAL if key in request}
                 answer = client.runs.wait(None, request["graph"], input=request["input"], **optional)
                 check(request, answer)
                 # With users, the assistant of a graph is nobody's.

@@ -12,12 +12,14 @@ for (const name of new Set(requests.map(({ project }) => project))) {
   test(`the project ${name}`, async () => {
     const { url, stop } = await serve(`tests/projects/${name}/langgraph.json`);
     try {
-      for (const { graph, input, context, config, token, expected = {}, last, interrupted } of requests.filter(
-        ({ project }) => project === name,
-      )) {
+      for (const request of requests.filter(({ project }) => project === name)) {
+        const { graph, input, context, config, durability, token, expected = {}, last, interrupted } = request;
         const defaultHeaders = token ? { authorization: `Bearer ${token}` } : {};
         const client = new Client({ apiUrl: url, defaultHeaders });
-        const answer = await client.runs.wait(null, graph, { input, context, config });
+        const answer = await client.runs.wait(null, graph, {
+          ...{ input, context, config, durability },
+          onCompletion: request.on_completion,
+        });
         for (const [key, value] of Object.entries(expected)) assert.deepEqual(answer[key], value);
         if (last) assert.equal(answer.messages.at(-1).content, last);
         if (interrupted) assert.deepEqual(answer.__interrupt__[0].value, interrupted);
