@@ -44,8 +44,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ('{"graphs": {"agent": "./fine.py:graph"}, "checkpointer": "memory"}', ["checkpointer", "an object"]),
         ('{"graphs": {"agent": "./fine.py:graph"}, "checkpointer": {"ttl": 5}}', ["checkpointer.ttl", "an object"]),
         (
-            '{"graphs": {"agent": "./fine.py:graph"}, "checkpointer": {"ttl": {"strategy": "keep_latest"}}}',
-            ["checkpointer.ttl", '"delete"'],
+            '{"graphs": {"agent": "./fine.py:graph"}, "checkpointer": {"ttl": {"strategy": "archive"}}}',
+            ["checkpointer.ttl.strategy", "delete or keep_latest", "archive"],
         ),
         (
             '{"graphs": {"agent": "./fine.py:graph"}, "checkpointer": {"ttl": {"default_ttl": "long"}}}',

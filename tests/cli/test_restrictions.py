@@ -15,12 +15,6 @@ Section = dict[str, Any]
 CLOSED: list[tuple[Section, str]] = [
     ({"encryption": {"path": "./encryption.py:encryption"}}, "encryption.path"),
     ({"http": {"disable_mcp": True, "disable_no_such_thing": True}}, "http.disable_no_such_thing"),
-    ({"checkpointer": {"serde": {"pickle_fallback": False}}}, "checkpointer.serde.pickle_fallback"),
-    ({"checkpointer": {"serde": {"allowed_msgpack_modules": None}}}, "checkpointer.serde.allowed_msgpack_modules"),
-    (
-        {"checkpointer": {"serde": {"allowed_msgpack_modules": [["a", "B"]]}}},
-        "checkpointer.serde.allowed_msgpack_modules",
-    ),
     ({"webhooks": {"allowed_fields": ["run_id"]}}, "webhooks.allowed_fields"),
 ]
 OPEN: list[Section] = [
@@ -33,7 +27,11 @@ OPEN: list[Section] = [
     {"http": {f"disable_{name}": True for name in ("assistants", "runs", "store", "threads", "meta", "webhooks")}},
     {"http": {"cors": {}, "enable_custom_route_auth": True, "configurable_headers": {"include": ["x-user-*"]}}},
     {"http": {"configurable_headers": {"excludes": ["*"], "includes": []}}},
+    {"checkpointer": None},
+    {"checkpointer": {"path": None, "serde": None, "ttl": None}},
     {"checkpointer": {"serde": {}}},
+    {"checkpointer": {"serde": {"pickle_fallback": False, "allowed_msgpack_modules": None}}},
+    {"checkpointer": {"serde": {"allowed_msgpack_modules": [["a", "B"]], "allowed_json_modules": True}}},
 ]
 
 

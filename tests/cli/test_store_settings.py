@@ -11,13 +11,20 @@ import pytest
 
 from tests.cli.processes import check_refusal, invoke, serve, treadle
 from tests.cli.projects import project
-from tests.live import DEADLINE, GRAPHS, until
+from tests.live import DEADLINE, GRAPHS
 
 STORING = GRAPHS.with_name("storing.py")
 INDEX = {"embed": "./words.py:embed", "dims": 2}
 WORDS = """
 import os
+from contextlib import asynccontextmanager
 number = 5
+def raising(): raise ConnectionError("no database")
+async def nothing(): return None
+@asynccontextmanager
+async def entering():
+    raise OSError("the door is locked")
+    yield
 def leaving(): raise SystemExit("no")
 async def giving_up():
     import asyncio
@@ -90,20 +97,26 @@ def test_a_section_that_cannot_be_used_is_refused(tmp_path: Path, store: Any, sa
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("number", "a int is no store"),
+        ("number", "TypeError: expected a BaseStore of LangGraph, and not a int"),
         ("leaving", "SystemExit"),
         ("giving_up", "CancelledError"),
+        ("raising", "ConnectionError: no database"),
+        ("entering", "OSError: the door is locked"),
+        ("nothing", "TypeError: expected a BaseStore of LangGraph, and not a NoneType"),
         ("embed", "TypeError"),
         ("late_object", "TypeError"),
     ],
 )
-def test_a_path_that_gives_no_store_is_named_when_a_run_needs_it(tmp_path: Path, name: str, said: str) -> None:
+def test_a_path_that_gives_no_store_is_named_at_the_start(tmp_path: Path, name: str, said: str) -> None:
     config = with_store(tmp_path, {"path": f"./words.py:{name}"})
-    with serve("--port", "0", config=config) as server:
-        answer = httpx.get(f"{server.url}/store/items", params={"key": "k"}, timeout=DEADLINE)
-        assert answer.status_code == 500
-        assert "store.path" in answer.json()["detail"] and said in answer.json()["detail"]
-        until(lambda: [line for line in server.lines() if line["event"] == "request failed"])
+    done = invoke("run", "graph", "--config", config, "--input", "-", given="{}")
+    check_refusal(done, f"{config}: store.path (./words.py:{name}): ", said)
+
+
+@pytest.mark.parametrize("flags", [(), ("--workers", "2"), ("--role", "api")], ids=lambda flags: " ".join(flags))
+def test_a_server_does_not_start_without_its_store(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    config = with_store(tmp_path, {"path": "./words.py:raising"})
+    check_refusal(treadle("serve", config, "--port", "0", *flags), "store.path (./words.py:raising): ConnectionError")
 
 
 @pytest.mark.parametrize("graph", ["graph", "agraph"])

@@ -24,7 +24,7 @@ def sendable_thread(body: Json, recipes: Recipes, *, sequence: bool = False) -> 
     body = {**body}
     ttl = body.get("ttl")
     if isinstance(ttl, dict):
-        body["ttl"] = _carried_out(ttl, sequence=sequence)
+        body["ttl"] = _long_enough(ttl) if sequence else ttl
     chosen = number(body)
     graph, supersteps = recipes[chosen // 8 % len(recipes)]
     generated = body.get("supersteps")
@@ -42,13 +42,11 @@ def may_be_refused(body: Json, recipes: Recipes) -> bool:
     return bool(body.get("supersteps")) and body["supersteps"] not in [supersteps for _, supersteps in recipes]
 
 
-def _carried_out(ttl: Json, *, sequence: bool) -> Json:
-    """The `ttl` without `keep_latest`, which is refused (422)."""
-    carried_out = {**ttl, "strategy": "delete"} if ttl.get("strategy") == "keep_latest" else ttl
-    minutes = carried_out.get("ttl")
-    if sequence and isinstance(minutes, int | float) and minutes < SHORTEST_LIFE:
-        return {**carried_out, "ttl": SHORTEST_LIFE}
-    return carried_out
+def _long_enough(ttl: Json) -> Json:
+    minutes = ttl.get("ttl")
+    if isinstance(minutes, int | float) and minutes < SHORTEST_LIFE:
+        return {**ttl, "ttl": SHORTEST_LIFE}
+    return ttl
 
 
 def _of_graph(body: Json, graph: str, supersteps: list[Json]) -> Json:

@@ -45,11 +45,11 @@ describe("a thread", () => {
     assert.deepEqual(await client.threads.create({ threadId, ifExists: "do_nothing" }), thread);
   });
 
-  for (const ttl of [5, { ttl: 5 }, { ttl: 5, strategy: "delete" }])
+  for (const ttl of [5, { ttl: 5 }, { ttl: 5, strategy: "delete" }, { ttl: 5, strategy: "keep_latest" }])
     test(`shows its lifetime of ${JSON.stringify(ttl)} if asked to`, async () => {
       const { thread_id } = await client.threads.create({ ttl });
       const shown = await client.threads.get(thread_id, { include: ["ttl"] });
-      assert.deepEqual([shown.ttl.strategy, shown.ttl.ttl_minutes], ["delete", 5]);
+      assert.deepEqual([shown.ttl.strategy, shown.ttl.ttl_minutes], [ttl.strategy ?? "delete", 5]);
       assert.equal((await client.threads.get(thread_id)).ttl, undefined);
     });
 
@@ -58,8 +58,16 @@ describe("a thread", () => {
     await until(() => client.threads.get(thread_id).then(() => false, (error) => error.status === 404));
   });
 
+  test("keeps only its latest state when its time is over", async () => {
+    const supersteps = [0, 1, 2].map((foo) => ({ updates: [{ values: { foo }, asNode: "__start__" }] }));
+    const ttl = { ttl: 0, strategy: "keep_latest" };
+    const { thread_id } = await client.threads.create({ graphId: "simple", supersteps, ttl });
+    await until(() => client.threads.getHistory(thread_id).then((history) => history.length === 1));
+    assert.equal((await client.threads.getState(thread_id)).values.foo, 2);
+  });
+
   for (const [payload, text] of [
-    [{ ttl: { ttl: 5, strategy: "keep_latest" } }, /ttl\.strategy/],
+    [{ ttl: { ttl: 5, strategy: "archive" } }, /strategy/],
     [{ ttl: -1 }, /ttl/],
     [{ threadId: "x" }, /thread_id/],
     [{ ifExists: "bogus" }, /if_exists/],

@@ -51,11 +51,20 @@ def test_an_id_is_taken_once(sdk: SyncLangGraphClient) -> None:
     assert sdk.threads.create(thread_id=thread_id, metadata={"mine": 2}, if_exists="do_nothing") == thread
 
 
-@pytest.mark.parametrize("ttl", [5, {"ttl": 5}, {"ttl": 5, "strategy": "delete"}], ids=str)
-def test_a_lifetime_is_shown_if_asked_for(sdk: SyncLangGraphClient, ttl: Any) -> None:
+@pytest.mark.parametrize(
+    ("ttl", "strategy"),
+    [
+        (5, "delete"),
+        ({"ttl": 5}, "delete"),
+        ({"ttl": 5, "strategy": "delete"}, "delete"),
+        ({"ttl": 5, "strategy": "keep_latest"}, "keep_latest"),
+    ],
+    ids=str,
+)
+def test_a_lifetime_is_shown_if_asked_for(sdk: SyncLangGraphClient, ttl: Any, strategy: str) -> None:
     thread_id = sdk.threads.create(ttl=ttl)["thread_id"]
     shown: Any = sdk.threads.get(thread_id, include=["ttl"])
-    assert (shown["ttl"]["strategy"], shown["ttl"]["ttl_minutes"]) == ("delete", 5)
+    assert (shown["ttl"]["strategy"], shown["ttl"]["ttl_minutes"]) == (strategy, 5)
     assert "ttl" not in sdk.threads.get(thread_id)
 
 
@@ -72,10 +81,18 @@ def test_a_thread_is_gone_when_its_time_is_over(sdk: SyncLangGraphClient) -> Non
     until(gone)
 
 
+def test_only_the_latest_state_is_kept_when_the_time_is_over(sdk: SyncLangGraphClient) -> None:
+    steps: Any = [{"updates": [{"values": {"foo": number}, "as_node": "__start__"}]} for number in range(3)]
+    ttl: Any = {"ttl": 0, "strategy": "keep_latest"}
+    thread_id = sdk.threads.create(graph_id="simple", supersteps=steps, ttl=ttl)["thread_id"]
+    until(lambda: len(sdk.threads.get_history(thread_id)) == 1)
+    assert sdk.threads.get_state(thread_id)["values"]["foo"] == 2  # type: ignore[call-overload]
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"ttl": {"ttl": 5, "strategy": "keep_latest"}}, "ttl.strategy"),
+        ({"ttl": {"ttl": 5, "strategy": "archive"}}, "strategy"),
         ({"ttl": -1}, "ttl"),
         ({"thread_id": "x"}, "thread_id"),
         ({"if_exists": "bogus"}, "if_exists"),
