@@ -145,6 +145,22 @@ async def awaited_store() -> BaseStore:
 instance = InMemoryStore()
 
 
+class Overridden(InMemoryStore):
+    """A store whose class does more than carry out operations: it marks what it returns."""
+
+    def get(self, *args: Any, **options: Any) -> Any:
+        return marked(super().get(*args, **options))
+
+    async def aget(self, *args: Any, **options: Any) -> Any:
+        return marked(await super().aget(*args, **options))
+
+
+def marked(item: Any) -> Any:
+    if item is not None:
+        item.value["note"] = f"marked {item.value['note']}"
+    return item
+
+
 def no_store() -> int:
     return 5
 
@@ -161,7 +177,12 @@ def embed(texts: Sequence[str]) -> list[list[float]]:
     return [[float(text.count(word)) for word in WORDS] for text in texts]
 
 
+embedding_loops: set[asyncio.AbstractEventLoop] = set()
+"""The event loops that `aembed` was called on."""
+
+
 async def aembed(texts: Sequence[str]) -> list[list[float]]:
+    embedding_loops.add(asyncio.get_running_loop())
     await asyncio.sleep(0)
     return embed(texts)
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.graphs.storing import SPACE, own_items
+from tests.graphs.storing import SPACE, embedding_loops, own_items
 from tests.live import GRAPHS, LiveServer, serving
 from tests.web.calls import accepted, create, ended, stream, wait
 from tests.web.keeping import kept, thread_path
@@ -113,3 +113,30 @@ def test_a_store_of_the_authors_own(tmp_path: Path, name: str, isolated: bool) -
             "ttl: the items of this store have no lifetimes",
         )
     assert not list(tmp_path.glob("**/items.db"))
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_methods_that_a_store_of_the_authors_own_overrides_are_called(tmp_path: Path, isolated: bool) -> None:
+    config = configured(tmp_path, {"path": f"{GRAPHS.with_name('storing.py')}:Overridden"})
+    with serving(config, isolated_loops=isolated) as live, live.client() as http:
+        for graph in WAYS:
+            key = str(uuid4())
+            assert wait(http, graph, {"key": key, "note": 1})["found"] == [None]
+            assert wait(http, graph, {"key": key, "note": 2})["found"] == ["marked 1"]
+            assert item(http, key)["value"] == {"note": "marked 2"}
+
+
+def test_an_async_function_embeds_on_one_loop_whoever_asks(tmp_path: Path) -> None:
+    """Nodes of isolated runs, plain and async, and clients."""
+    index = {"embed": f"{GRAPHS.with_name('storing.py')}:aembed", "dims": 3}
+    config = configured(tmp_path, {"index": index})
+    with serving(config, isolated_loops=True) as live, live.client() as http:
+        embedding_loops.clear()
+        for graph in WAYS:
+            key = str(uuid4())
+            assert wait(http, graph, {"key": key, "note": "the sea"})["found"] == [None]
+            assert wait(http, graph, {"key": key, "note": "a hill"})["found"] == ["the sea"]
+        body = {"namespace_prefix": ["kept"], "query": "hill", "limit": 1}
+        (found,) = http.post("/store/items/search", json=body).json()["items"]
+        assert found["value"] == {"note": "a hill"}
+        assert len(embedding_loops) == 1

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from langchain_core.embeddings import Embeddings
 from langgraph.store.base import BaseStore, Op, Result
-from langgraph.store.base.embed import ensure_embeddings
 
-from treadle.errors import GraphError
+from treadle.graphs.embeddings import HomeEmbeddings, load_embeddings
 from treadle.graphs.event_loops import GraphLoop
 from treadle.graphs.items import Index, ItemStore
 from treadle.graphs.modules import authors_code, load_attribute
@@ -64,7 +60,7 @@ def load_store(folder: Path, config: StoreConfig) -> LoadedStore:
             return LoadedStore(config, load_attribute(folder, config.path))
     if config.embed is None:
         return LoadedStore(config)
-    return LoadedStore(config, index=Index(_embeddings(folder, config, config.embed), config.dims, config.fields))
+    return LoadedStore(config, index=Index(load_embeddings(folder, config, config.embed), config.dims, config.fields))
 
 
 def open_stores(loaded: LoadedStore, file: Path | None, home: GraphLoop) -> Stores:
@@ -72,7 +68,8 @@ def open_stores(loaded: LoadedStore, file: Path | None, home: GraphLoop) -> Stor
     config = loaded.config
     if config.path is not None:
         return CustomStores(loaded.source, f"{config.where}.path ({config.path})", home)
-    return OwnStores(ItemStore(file, loaded.index, config.ttl), config.sweep_period)
+    index = loaded.index and replace(loaded.index, embeddings=HomeEmbeddings(loaded.index.embeddings, home))
+    return OwnStores(ItemStore(file, index, config.ttl), config.sweep_period)
 
 
 class OwnStores(Stores):
@@ -124,7 +121,7 @@ class CustomStores(Stores):
 
 
 class StoreElsewhere(BaseStore):
-    """A store that belongs to another event loop."""
+    """A store that belongs to another event loop. The author's class may override any method: each is passed on."""
 
     def __init__(self, store: BaseStore, home: GraphLoop) -> None:
         self._store = store
@@ -135,36 +132,35 @@ class StoreElsewhere(BaseStore):
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         return self._store.batch(ops)
 
+    def get(self, *args: Any, **options: Any) -> Any:
+        return self._store.get(*args, **options)
+
+    def search(self, *args: Any, **options: Any) -> Any:
+        return self._store.search(*args, **options)
+
+    def put(self, *args: Any, **options: Any) -> None:
+        self._store.put(*args, **options)
+
+    def delete(self, *args: Any, **options: Any) -> None:
+        self._store.delete(*args, **options)
+
+    def list_namespaces(self, *args: Any, **options: Any) -> Any:
+        return self._store.list_namespaces(*args, **options)
+
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         return await self._home.call(lambda: self._store.abatch(ops))
 
+    async def aget(self, *args: Any, **options: Any) -> Any:
+        return await self._home.call(lambda: self._store.aget(*args, **options))
 
-def _embeddings(folder: Path, store: StoreConfig, embed: str) -> Embeddings:
-    where = f"{store.where}.index.embed ({embed})"
-    with authors_code(where):
-        loaded = load_attribute(folder, embed) if ".py:" in embed else ensure_embeddings(embed)
-    if isinstance(loaded, Embeddings):
-        return loaded
-    if not callable(loaded):
-        raise GraphError(f"{where}: a {type(loaded).__name__} embeds nothing; name a function or Embeddings")
-    if inspect.iscoroutinefunction(loaded) or inspect.iscoroutinefunction(getattr(loaded, "__call__", None)):  # noqa: B004
-        return AsyncEmbeddings(loaded)
-    return ensure_embeddings(loaded)
+    async def asearch(self, *args: Any, **options: Any) -> Any:
+        return await self._home.call(lambda: self._store.asearch(*args, **options))
 
+    async def aput(self, *args: Any, **options: Any) -> None:
+        await self._home.call(lambda: self._store.aput(*args, **options))
 
-class AsyncEmbeddings(Embeddings):
-    """An `async` function as embeddings that synchronous nodes can use too."""
+    async def adelete(self, *args: Any, **options: Any) -> None:
+        await self._home.call(lambda: self._store.adelete(*args, **options))
 
-    def __init__(self, function: Callable[[list[str]], Any]) -> None:
-        self._function = function
-
-    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-        vectors: list[list[float]] = await self._function(texts)
-        return vectors
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        with ThreadPoolExecutor(1) as own:  # this thread's event loop may be running
-            return own.submit(asyncio.run, self.aembed_documents(texts)).result()
-
-    def embed_query(self, text: str) -> list[float]:
-        return self.embed_documents([text])[0]
+    async def alist_namespaces(self, *args: Any, **options: Any) -> Any:
+        return await self._home.call(lambda: self._store.alist_namespaces(*args, **options))
