@@ -8,10 +8,13 @@ from collections import UserDict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
@@ -123,6 +126,40 @@ class Minimal(BaseCheckpointSaver[str]):
         await self._inner.aput_writes(config, *values)
 
 
+class ByUuid(Noting):
+    """A checkpointer whose table has a column for UUIDs."""
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        UUID(config["configurable"]["thread_id"])
+        return await super().aget_tuple(config)
+
+
+class Reversing:
+    """A cipher that is easily read, but not by accident."""
+
+    def encrypt(self, plaintext: bytes) -> tuple[str, bytes]:
+        return "reversed", plaintext[::-1]
+
+    def decrypt(self, ciphername: str, ciphertext: bytes) -> bytes:
+        return ciphertext[::-1]
+
+
+class OwnSerializer(JsonPlusSerializer):
+    """A serializer of the author's own."""
+
+
+def encrypted() -> Noting:
+    saver = Full()
+    saver.serde = EncryptedSerializer(Reversing())
+    return saver
+
+
+def own_serializer() -> Noting:
+    saver = Full()
+    saver.serde = OwnSerializer()
+    return saver
+
+
 @asynccontextmanager
 async def opened() -> AsyncIterator[Noting]:
     yield Full()
@@ -156,6 +193,18 @@ def in_file() -> AbstractAsyncContextManager[AsyncSqliteSaver]:
     return AsyncSqliteSaver.from_conn_string(os.environ["AUTHORS_CHECKPOINTS"])
 
 
+class Unforgetting(AsyncSqliteSaver):
+    """A checkpointer that deletes nothing."""
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        raise NotImplementedError
+
+
+def unforgetting() -> AbstractAsyncContextManager[AsyncSqliteSaver]:
+    """As `in_file`."""
+    return Unforgetting.from_conn_string(os.environ["AUTHORS_CHECKPOINTS"])
+
+
 # Graphs
 
 
@@ -179,5 +228,14 @@ def of(value: Any) -> Any:
     return StateGraph(State).add_node("node", lambda state: {"value": value}).add_edge(START, "node").compile()
 
 
+class Declared(TypedDict, total=False):
+    """A state whose schema has the class."""
+
+    value: Point
+
+
 pointing = of(Point(1, 2))
+declaring = (
+    StateGraph(Declared).add_node("node", lambda state: {"value": Point(1, 2)}).add_edge(START, "node").compile()
+)
 opaque = of(Opaque(size=3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 from tests.cli.processes import serve
 from tests.graphs import custom_savers
 from tests.graphs.custom_savers import Noting
-from tests.live import GRAPHS, serving, until
-from tests.web.calls import accepted, stream, wait
+from tests.live import DEADLINE, GRAPHS, serving, until
+from tests.web.calls import accepted, create, stream, until_status, wait
 from tests.web.keeping import (
     history,
     kept,
@@ -30,7 +31,7 @@ from tests.web.keeping import (
 
 SAVERS = GRAPHS.with_name("custom_savers.py")
 GRAPH_NAMES = ("simple", "slow", "nested_slow", "nested_asking", "failing", "laps")
-FORMS = ["opened", "entered", "plain", "awaited", "instance", "Full", "Noting", "lacking"]
+FORMS = ["opened", "entered", "plain", "awaited", "instance", "Full", "Noting", "lacking", "ByUuid"]
 RESULT = {"foo": 1, "items": ["a", "b"]}
 SHORT = 0.01
 """Minutes."""
@@ -256,6 +257,29 @@ def test_one_that_cannot_delete_keeps_what_it_has(tmp_path: Path, isolated: bool
         run = kept(http, "simple", {"foo": 1})
         before = read_by_each_way(http, run)
         answer = http.delete(thread_path(run))
-        assert answer.status_code == 503 and run["thread_id"] in answer.json()["detail"]
+        reason = f"The checkpoints of thread {run['thread_id']} cannot be deleted: NotImplementedError"
+        assert (answer.status_code, answer.json()["detail"]) == (503, reason)
         assert read_by_each_way(http, run) == before
         assert thread(http, run)["values"] == RESULT
+
+
+@pytest.mark.parametrize("form", ["opened", "Minimal", "in_file", "unforgetting"])
+def test_a_run_that_begins_anew(tmp_path: Path, form: str) -> None:
+    """It fails where what its first attempt has left cannot be deleted, instead of waiting for ever."""
+    config = configured(tmp_path, form)
+    variables = {
+        "LEASE_SECONDS": "1",
+        "DATABASE_URI": f"sqlite:///{tmp_path}/runs.db",
+        "AUTHORS_CHECKPOINTS": f"{tmp_path}/authors.db",
+    }
+    with serve("--port", "0", config=config, **variables) as process, httpx.Client(base_url=process.url) as http:
+        run = create(http, "slow", {"seconds": 2}, on_completion="keep", durability="sync")
+        until_status(http, run["run_id"], "running")
+        until(lambda: history(http, run))
+        process.stop(signal.SIGKILL)
+    with serve("--port", "0", config=config, **variables) as process:
+        answer = httpx.get(f"{process.url}/runs/{run['run_id']}/join", timeout=DEADLINE).json()
+    if form == "unforgetting":
+        assert answer["__error__"]["error"] == "StorageUnavailable"
+    else:
+        assert "__error__" not in answer

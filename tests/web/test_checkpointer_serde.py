@@ -6,6 +6,7 @@ The class here is one that JSON shows as a list, and its stored form as an objec
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,12 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.cli.processes import Serving, command, environment
 from tests.graphs import custom_savers
-from tests.live import GRAPHS, serving
+from tests.live import DEADLINE, GRAPHS, serving
 from tests.web.calls import detail, wait
 from tests.web.keeping import history, kept, state, thread
+from treadle.errors import GraphError
 
 SAVERS = GRAPHS.with_name("custom_savers.py")
 POINT = [custom_savers.__name__, "Point"]
@@ -26,13 +29,19 @@ Json = dict[str, Any]
 PLACES = pytest.mark.parametrize("place", ["memory", "sqlite", "authors", "isolated"])
 
 
-@contextmanager
-def served(folder: Path, place: str, serde: Any) -> Iterator[httpx.Client]:
-    """A client of a server with this `serde`, whose checkpoints are in memory, in a file or where the author says."""
-    checkpointer = {"serde": serde, **({"path": f"{SAVERS}:plain"} if place in ("authors", "isolated") else {})}
-    graphs = {name: f"{SAVERS}:{name}" for name in ("pointing", "opaque")}
+def written(folder: Path, place: str, serde: Any, form: str = "plain") -> Path:
+    """A configuration with this `serde`, and a checkpointer of the author's if the place is that."""
+    checkpointer = {"serde": serde, **({"path": f"{SAVERS}:{form}"} if place in ("authors", "isolated") else {})}
+    graphs = {name: f"{SAVERS}:{name}" for name in ("pointing", "declaring", "opaque")}
     config = folder / "langgraph.json"
     config.write_text(json.dumps({"graphs": graphs, "checkpointer": checkpointer}))
+    return config
+
+
+@contextmanager
+def served(folder: Path, place: str, serde: Any, form: str = "plain") -> Iterator[httpx.Client]:
+    """A client of a server with this `serde`, whose checkpoints are in memory, in a file or where the author says."""
+    config = written(folder, place, serde, form)
     uri = "memory://" if place == "memory" else f"sqlite:///{folder}/runs.db"
     with serving(config, database_uri=uri, isolated_loops=place == "isolated") as live, live.client() as http:
         yield http
@@ -101,3 +110,47 @@ def test_what_is_allowed_is_asked_when_it_is_read(tmp_path: Path, serde: Json, s
 def test_a_checkpointer_of_the_authors_own_keeps_its_serializer_unless_serde_is_said(tmp_path: Path) -> None:
     with served(tmp_path, "authors", None) as http:  # LangGraph's checkpointers pickle nothing
         assert wait(http, "opaque", {}, on_completion="keep") == {"__error__": UNSTORED}
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_what_the_author_encrypts_stays_encrypted(tmp_path: Path, isolated: bool) -> None:
+    with served(tmp_path, "isolated" if isolated else "authors", {"pickle_fallback": False}, "encrypted") as http:
+        run = kept(http, "pointing", {})
+        saver = custom_savers.made[-1]
+        kinds = {kind for kind, _ in saver.blobs.values()} - {"empty"}
+        assert kinds and all(kind.endswith("+reversed") for kind in kinds)
+        assert state(http, run)["values"] == {"value": REVIVED}
+
+
+def test_a_serializer_of_the_authors_own_stays_unless_it_is_to_be_limited(tmp_path: Path) -> None:
+    with served(tmp_path, "authors", None, "own_serializer") as http:
+        assert state(http, kept(http, "pointing", {}))["values"] == {"value": REVIVED}
+    said = r"its serde is a OwnSerializer, which checkpointer\.serde cannot limit"
+    with pytest.raises(GraphError, match=said), served(tmp_path, "authors", {}, "own_serializer"):
+        pass
+
+
+@contextmanager
+def from_scratch(config: Path, **variables: str) -> Iterator[Serving]:
+    """A server whose interpreter has imported nothing yet: LangGraph reads the variable then."""
+    with (config.parent / "log").open("wb") as log:
+        process = subprocess.Popen(command("serve", config, "--port", "0"), env=environment(**variables), stderr=log)
+    try:
+        yield Serving(process, config.parent / "log")
+    finally:
+        process.kill()
+        process.wait(DEADLINE)
+
+
+@pytest.mark.parametrize("isolated", ["false", "true"])
+@pytest.mark.parametrize("place", ["memory", "sqlite", "authors"])
+def test_classes_of_the_graphs_own_state_are_made_again_in_strict_mode(
+    tmp_path: Path, place: str, isolated: str
+) -> None:
+    """LANGGRAPH_STRICT_MSGPACK: only these, and those that LangGraph knows."""
+    config = written(tmp_path, place, None)
+    uri = "memory://" if place == "memory" else f"sqlite:///{tmp_path}/runs.db"
+    variables: Json = {"DATABASE_URI": uri, "BG_JOB_ISOLATED_LOOPS": isolated, "LANGGRAPH_STRICT_MSGPACK": "true"}
+    with from_scratch(config, **variables) as process, httpx.Client(base_url=process.url, timeout=DEADLINE) as http:
+        assert state(http, kept(http, "declaring", {}))["values"] == {"value": REVIVED}
+        assert state(http, kept(http, "pointing", {}))["values"] == {"value": STORED}

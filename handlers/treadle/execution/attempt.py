@@ -117,6 +117,8 @@ class _Attempt:
                 await self._execution.checkpoints.delete(run.thread_id, run_id=run.run_id)
                 break
             except StorageUnavailable as error:
+                if isinstance(error.__cause__, NotImplementedError):
+                    raise  # the author's checkpointer never can
                 log.error("a run cannot begin anew; trying again", run_id=run.run_id, error=str(error))
                 await asyncio.sleep(RETRY_PERIOD)
         if run.attempt > allowed:

@@ -14,7 +14,7 @@ from treadle.encoding import encode
 from treadle.errors import StorageUnavailable
 from treadle.graphs.checkpointers import Savers
 from treadle.graphs.factories import Access, GraphRequest
-from treadle.graphs.loading import AnyPregel, Graphs
+from treadle.graphs.loading import AnyPregel, Graphs, copied
 from treadle.graphs.stores import Stores
 from treadle.storage.contract.threads import ThreadState
 
@@ -37,7 +37,7 @@ class OpenGraphs:
         """
         request = GraphRequest(config, await self.stores.here(), access, context)
         async with self.graphs.open(graph_id, request) as graph:
-            yield graph.copy(update={"checkpointer": await self.savers.here()}) if keeping else graph
+            yield copied(graph, checkpointer=await self.savers.here()) if keeping else graph
 
     async def start(self) -> None:
         """Open the author's own checkpointer and store. Raises GraphError if one cannot be opened."""
@@ -69,14 +69,19 @@ class Checkpoints:
             else:
                 await self.savers.delete_of_run(thread_id, run_id)
         except Exception as error:  # whatever the checkpointer and its driver raise
-            raise StorageUnavailable(f"The checkpoints of thread {thread_id} cannot be deleted: {error}") from error
+            raise _unavailable(thread_id, "deleted", error) from error
 
     async def keep_latest(self, thread_id: str) -> None:
         """Delete the older checkpoints of a thread. Raises StorageUnavailable (503)."""
         try:
             await self.savers.keep_latest(thread_id)
         except Exception as error:  # whatever the checkpointer and its driver raise
-            raise StorageUnavailable(f"The checkpoints of thread {thread_id} cannot be pruned: {error}") from error
+            raise _unavailable(thread_id, "pruned", error) from error
+
+
+def _unavailable(thread_id: str, what: str, error: Exception) -> StorageUnavailable:
+    reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+    return StorageUnavailable(f"The checkpoints of thread {thread_id} cannot be {what}: {reason}")
 
 
 def checkpoint_address(config: RunnableConfig | None) -> dict[str, Any] | None:

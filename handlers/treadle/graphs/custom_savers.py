@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import structlog
 from langchain_core.runnables import RunnableConfig
@@ -17,7 +18,11 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
     CheckpointTuple,
 )
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+from treadle.errors import GraphError
 from treadle.graphs.checkpointers import Saver, Savers, serializer
 from treadle.graphs.event_loops import GraphLoop
 from treadle.graphs.opened import Opened, instance_of
@@ -28,6 +33,7 @@ _NEEDED = {
     "adelete_for_runs": "a run cannot be rolled back in a thread that has checkpoints of another one",
     "aprune": "threads with the ttl strategy keep_latest keep all of their checkpoints",
 }
+_NOBODYS_THREAD = str(UUID(int=0))
 log = structlog.get_logger("treadle.graphs")
 
 
@@ -44,9 +50,18 @@ class CustomSavers(Savers):
     async def start(self) -> None:
         self._saver = await self._opened.open()
         if self._serde is not None:
-            self._saver.serde = serializer(self._serde)
+            self._saver.serde = self._limited(self._saver.serde, serializer(self._serde))
         if lacking := {name: so for name, so in _NEEDED.items() if not _has(self._saver, name)}:
             log.warning("the checkpointer has not all methods that the server uses", where=self._where, **lacking)
+
+    def _limited(self, own: SerializerProtocol, configured: JsonPlusSerializer) -> SerializerProtocol:
+        """The serializer that the configuration asks for; what is encrypted stays so."""
+        if isinstance(own, EncryptedSerializer):
+            return EncryptedSerializer(own.cipher, configured)
+        if type(own) is JsonPlusSerializer:
+            return configured
+        kind = type(own).__name__
+        raise GraphError(f"{self._where}: its serde is a {kind}, which checkpointer.serde cannot limit; remove that")
 
     async def here(self) -> Saver:
         assert self._saver is not None, "used before the start"
@@ -62,7 +77,8 @@ class CustomSavers(Savers):
         written_by = {each.metadata.get("run_id") async for each in saver.alist(_thread(thread_id))}
         if written_by - {run_id}:
             raise NotImplementedError(f"{type(self._saver).__name__} has no method adelete_for_runs")
-        await saver.adelete_thread(thread_id)
+        if written_by:
+            await saver.adelete_thread(thread_id)
 
     async def keep_latest(self, thread_id: str) -> None:
         if _has(self._saver, "aprune"):
@@ -85,6 +101,9 @@ class SaverElsewhere(BaseCheckpointSaver[Any]):
 
     def get_next_version(self, current: Any, channel: None) -> Any:
         return self._saver.get_next_version(current, channel)
+
+    def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> SaverElsewhere:
+        return SaverElsewhere(self._saver.with_allowlist(extra_allowlist), self._home)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         return await self._home.call(lambda: self._saver.aget_tuple(config))
@@ -120,7 +139,7 @@ async def _opened(source: Any, stack: AsyncExitStack) -> Saver:
     """The checkpointer, which has read a thread that is not there: each kept run would fail with one that cannot."""
     saver: Saver = await instance_of(BaseCheckpointSaver, source, stack)
     try:
-        await saver.aget_tuple(_thread("treadle"))
+        await saver.aget_tuple(_thread(_NOBODYS_THREAD))
     except NotImplementedError:
         raise TypeError(f"{type(saver).__name__} has no async methods; name one that has them") from None
     return saver

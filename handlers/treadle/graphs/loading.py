@@ -88,10 +88,18 @@ def _name(loaded: AnyPregel | Factory) -> str | None:
 
 
 def _with_store(graph: AnyPregel, store: BaseStore) -> AnyPregel:
-    return graph if graph.store is not None else graph.copy(update={"store": store})
+    return graph if graph.store is not None else copied(graph, store=store)
 
 
 def _runnable(graph_id: str, value: Made) -> AnyPregel:
     graph = value.compile() if isinstance(value, StateGraph) else value
     # Treadle decides whether a run has a checkpointer: a graph's own one would keep what the run promised to delete.
-    return graph.copy(update={"checkpointer": None, "name": _name(graph) or graph_id})
+    return copied(graph, checkpointer=None, name=_name(graph) or graph_id)
+
+
+def copied(graph: AnyPregel, **update: Any) -> AnyPregel:
+    """A copy of the graph with other attributes."""
+    copy = graph.copy(update=update)
+    # LangGraph's copies forget the classes of the graph's own state, which LANGGRAPH_STRICT_MSGPACK reads back.
+    copy._serde_allowlist = graph._serde_allowlist
+    return copy
