@@ -7,6 +7,7 @@ import os
 from collections import UserDict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -228,14 +229,24 @@ def of(value: Any) -> Any:
     return StateGraph(State).add_node("node", lambda state: {"value": value}).add_edge(START, "node").compile()
 
 
-class Declared(TypedDict, total=False):
-    """A state whose schema has the class."""
+@dataclass
+class Order:
+    """A class of the schema of a state. JSON of its objects has no `_note`; their stored form has."""
 
-    value: Point
+    size: int
+    _note: str = "n"
+
+
+@dataclass
+class Other(Order):
+    """A class that no schema has."""
+
+
+class Declared(TypedDict, total=False):
+    value: Order
 
 
 pointing = of(Point(1, 2))
-declaring = (
-    StateGraph(Declared).add_node("node", lambda state: {"value": Point(1, 2)}).add_edge(START, "node").compile()
-)
+declaring = StateGraph(Declared).add_node("node", lambda state: {"value": Order(3)}).add_edge(START, "node").compile()
+undeclared = of(Other(3))
 opaque = of(Opaque(size=3))

@@ -32,7 +32,7 @@ PLACES = pytest.mark.parametrize("place", ["memory", "sqlite", "authors", "isola
 def written(folder: Path, place: str, serde: Any, form: str = "plain") -> Path:
     """A configuration with this `serde`, and a checkpointer of the author's if the place is that."""
     checkpointer = {"serde": serde, **({"path": f"{SAVERS}:{form}"} if place in ("authors", "isolated") else {})}
-    graphs = {name: f"{SAVERS}:{name}" for name in ("pointing", "declaring", "opaque")}
+    graphs = {name: f"{SAVERS}:{name}" for name in ("pointing", "declaring", "undeclared", "opaque")}
     config = folder / "langgraph.json"
     config.write_text(json.dumps({"graphs": graphs, "checkpointer": checkpointer}))
     return config
@@ -152,5 +152,5 @@ def test_classes_of_the_graphs_own_state_are_made_again_in_strict_mode(
     uri = "memory://" if place == "memory" else f"sqlite:///{tmp_path}/runs.db"
     variables: Json = {"DATABASE_URI": uri, "BG_JOB_ISOLATED_LOOPS": isolated, "LANGGRAPH_STRICT_MSGPACK": "true"}
     with from_scratch(config, **variables) as process, httpx.Client(base_url=process.url, timeout=DEADLINE) as http:
-        assert state(http, kept(http, "declaring", {}))["values"] == {"value": REVIVED}
-        assert state(http, kept(http, "pointing", {}))["values"] == {"value": STORED}
+        assert state(http, kept(http, "declaring", {}))["values"] == {"value": {"size": 3}}
+        assert state(http, kept(http, "undeclared", {}))["values"] == {"value": {"size": 3, "_note": "n"}}
