@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 import traceback
 from pathlib import Path
@@ -35,7 +36,16 @@ def in_one_line(error: BaseException) -> str:
     text, place = str(report), _place(report.stack)
     if isinstance(error, SyntaxError) and error.filename:  # no frame has its place: that code does not run
         text, place = error.msg, f"{error.filename}:{error.lineno}"
-    return f"{type(error).__name__}: {' '.join(text.split())}" + (f" ({place})" if place else "")
+    return f"{type(error).__name__}: {' '.join(text.split())}{_advice(error)}" + (f" ({place})" if place else "")
+
+
+def _advice(error: BaseException) -> str:
+    """What to do about mistakes in a project whose exceptions do not say it."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"; install it with {sys.executable} -m pip, or name its folder in dependencies"
+    if isinstance(error, ImportError) and "no known parent package" in str(error):
+        return "; put an __init__.py into its folder, or import without the dot"
+    return ""
 
 
 def _place(stack: traceback.StackSummary) -> str | None:

@@ -82,7 +82,9 @@ THE_FILE = {
     "a list": document('["./planner.py:graph"]', 'expected an object such as {"graphs": {"agent":'),
     "no graphs": document('{"dependencies": ["."]}', GRAPHS_FORM),
     "empty graphs": document('{"graphs": {}}', GRAPHS_FORM),
-    "a list of graphs": document('{"graphs": ["./planner.py:graph"]}', GRAPHS_FORM),
+    "a list of graphs": document(
+        '{"graphs": ["./planner.py:graph"]}', '"graphs" must be an object that names at least one graph'
+    ),
 }
 PATHS = {
     "no attribute": graphs(
@@ -180,12 +182,26 @@ SECTIONS = {
     ),
     "auth of no file": section("auth", {"path": "./security.py:auth"}, "auth.path (./security.py:auth): ", "no file "),
     "auth of a text": section("auth", "./security.py:auth", '"auth" must be an object'),
-    "auth without path": section("auth", {"pth": "./security.py:auth"}, f"auth.path must be {FORM}"),
+    "auth without path": section(
+        "auth", {"pth": "./security.py:auth"}, "auth.path is missing: name the langgraph_sdk.Auth object"
+    ),
     "auth of a type": section(
         "auth",
         {"path": "./security.py:auth"},
-        "auth.path (./security.py:auth): a dict is no langgraph_sdk.Auth",
+        "auth.path (./security.py:auth): this is of type dict, and no langgraph_sdk.Auth",
         security="auth = {'token': 'ana'}\n",
+    ),
+    "a parameter of authenticate": section(
+        "auth",
+        {"path": "./security.py:auth"},
+        "auth.path (./security.py:auth): authenticate has a parameter 'token'; there are: request, body, path",
+        security="from langgraph_sdk import Auth\nauth = Auth()\n@auth.authenticate\nasync def who(token): ...\n",
+    ),
+    "the class Auth": section(
+        "auth",
+        {"path": "./security.py:Auth"},
+        "auth.path (./security.py:Auth): this is the class itself",
+        security="from langgraph_sdk import Auth\n",
     ),
     "auth without authenticate": section(
         "auth",
@@ -208,7 +224,7 @@ SECTIONS = {
     "app": section(
         "http",
         {"app": "./web.py:app"},
-        "http.app (./web.py:app): a int is no application of Starlette or FastAPI",
+        "http.app (./web.py:app): this is of type int, and no application of Starlette or FastAPI",
         web="app = 5\n",
     ),
     "lifespan": section(
@@ -246,7 +262,7 @@ SECTIONS = {
         items="def store():\n    raise ConnectionError('no database')\n",
     ),
     "minutes of items": section(
-        "store", {"ttl": {"default_ttl": "1h"}}, "store.ttl.default_ttl must be a number of minutes", "'1h'"
+        "store", {"ttl": {"default_ttl": "1h"}}, "store.ttl.default_ttl must be a number of minutes", '"1h"'
     ),
     "checkpointer by name": section("checkpointer", "memory", '"checkpointer" must be an object'),
     "checkpointer without async": section(
@@ -256,10 +272,16 @@ SECTIONS = {
         "SqliteSaver has no async methods; name one that has them",
         savers=SYNCHRONOUS,
     ),
+    "minutes of threads": section(
+        "checkpointer",
+        {"ttl": {"default_ttl": "1h"}},
+        "checkpointer.ttl.default_ttl must be a number of minutes",
+        '"1h"',
+    ),
     "strategy": section(
         "checkpointer",
         {"ttl": {"strategy": "delet"}},
-        "checkpointer.ttl.strategy must be delete or keep_latest, and not 'delet'",
+        'checkpointer.ttl.strategy must be delete or keep_latest, and not "delet"',
     ),
     "serde": section("checkpointer", {"serde": "json"}, "checkpointer.serde must be an object"),
     "pickle": section(
@@ -274,18 +296,3 @@ SECTIONS = {
     ),
 }
 BROKEN = {**THE_FILE, **PATHS, **CODE, **OBJECTS, **SECTIONS}
-# Said of a setting, wherever it is set: the name of the setting stands for that of the file.
-SETTINGS = {
-    "a number": section("env", {"N_JOBS_PER_WORKER": "many"}, "N_JOBS_PER_WORKER", "'many'", "a number of runs"),
-    "minutes of threads": section("checkpointer", {"ttl": {"default_ttl": "1h"}}, "'1h'", "a number of minutes"),
-}
-# What a factory gives is not known before the first run: a log line has the reason.
-MADE = {
-    "None": ("def make(config):\n    graph = 5\n", "the factory returned a NoneType, which is no graph"),
-    "a node": ("def make(state):\n    return {'said': 'x'}\n", "the factory returned a dict, which is no graph"),
-    "an exception": ("def make(config):\n    return config['model']\n", "KeyError: 'model'"),
-    "a broken builder": (
-        f"{BUILDER}graph.add_edge('say', 'sya')\ndef make(): return graph\n",
-        "ValueError: Found edge ending at unknown node `sya`",
-    ),
-}

@@ -248,7 +248,7 @@ def test_what_makes_no_graph_is_refused_at_the_start(folder: Path, name: str) ->
     [
         ("raising", ["making.py", "line 3"], "RuntimeError: no key"),
         ("importing", ["making.py", "line 5", "making_unparsable.py", "line 2"], "SyntaxError: invalid syntax"),
-        ("mapping", ["graphs.mapping (./making.py:mapping)"], "the factory returned a dict, which is no graph"),
+        ("mapping", ["graphs.mapping (./making.py:mapping)"], "the factory returned dict, which is no graph"),
     ],
 )
 def test_the_log_tells_where_a_factory_failed(kinds: Serving, name: str, places: list[str], text: str) -> None:

@@ -10,13 +10,34 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.broken_projects import BROKEN, MADE, SETTINGS, Broken
+from tests.cli.broken_projects import BROKEN, BUILDER, Broken, section
 from tests.cli.processes import SETTINGS as VARIABLES
 from tests.cli.processes import Finished, check_refusal, invoke, treadle
 from tests.cli.projects import GRAPH, project
 
 # A mistake for each moment of the start: reading, importing, and opening what is opened for the whole server.
 AT_EACH_MOMENT = ("trailing comma", "misspelt auth", "syntax", "a class", "lifespan", "webhooks")
+
+# Said of a setting, wherever it is set: the name of the setting stands for that of the file.
+SETTINGS = {
+    "a number": section("env", {"N_JOBS_PER_WORKER": "many"}, "N_JOBS_PER_WORKER", "'many'", "a number of runs"),
+}
+# What a factory gives is not known before the first run: a log line has the reason.
+MADE = {
+    "None": (
+        "def make(config):\n    graph = 5\n",
+        "TypeError: the factory returned NoneType, which is no graph; does it lack a return?",
+    ),
+    "a node": (
+        "def make(state):\n    return {'said': 'x'}\n",
+        "TypeError: the factory returned dict, which is no graph",
+    ),
+    "an exception": ("def make(config):\n    return config['model']\n", "KeyError: 'model'"),
+    "a broken builder": (
+        f"{BUILDER}graph.add_edge('say', 'sya')\ndef make(): return graph\n",
+        "ValueError: Found edge ending at unknown node `sya`",
+    ),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +109,8 @@ def test_a_package_of_dependencies_that_is_not_installed_has_its_command_for_pip
     warning, last = refusal.stderr.splitlines()
     assert json.loads(warning)["install"] == "pip install no-such-package"
     assert (refusal.returncode, refusal.stdout) == (2, "")
-    assert last.endswith(f"No module named 'no_such_package' ({tmp_path / 'planner.py'}:1)")
+    assert "No module named 'no_such_package'; install it with" in last
+    assert last.endswith(f"({tmp_path / 'planner.py'}:1)")
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -98,5 +120,5 @@ def test_what_a_factory_gives_is_found_at_the_first_run(tmp_path: Path, name: st
     failed = run(tmp_path)
     log, last = failed.stderr.splitlines()
     assert failed.returncode == 1
-    assert last.startswith("treadle: the run ended with status error: ")
-    assert json.loads(log)["exception"].splitlines()[-1].endswith(reason)
+    assert last == f"treadle: the run ended with status error: {reason}"
+    assert reason in json.loads(log)["exception"]

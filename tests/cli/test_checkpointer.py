@@ -125,7 +125,7 @@ def test_a_path_that_gives_no_checkpointer_is_named(tmp_path: Path, path: str, s
         ({"ttl": []}, "checkpointer.ttl must be an object"),
         (
             {"ttl": {"strategy": "archive"}},
-            "checkpointer.ttl.strategy must be delete or keep_latest, and not 'archive'",
+            'checkpointer.ttl.strategy must be delete or keep_latest, and not "archive"',
         ),
         ({"ttl": {"strategy": 5}}, "checkpointer.ttl.strategy must be"),
         ({"ttl": {"strategy": ["delete"]}}, "checkpointer.ttl.strategy must be"),
@@ -138,10 +138,10 @@ def test_a_section_that_cannot_be_used_is_refused(tmp_path: Path, checkpointer: 
 
 
 @pytest.mark.parametrize("minutes", ["long", -1, True, []], ids=json.dumps)
-def test_a_lifetime_that_is_none_is_named_by_its_setting(tmp_path: Path, minutes: Any) -> None:
+def test_a_lifetime_that_is_none_is_named_by_its_key(tmp_path: Path, minutes: Any) -> None:
     config = with_checkpointer(tmp_path, {"ttl": {"default_ttl": minutes}})
     refusal = treadle("run", "graph", "--config", config, "--input", "-", given="{}")  # its own environment
-    check_refusal(refusal, "THREAD_TTL_MINUTES", "a number of minutes")
+    check_refusal(refusal, f"{config}: checkpointer.ttl.default_ttl must be a number of minutes above 0")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,10 @@ number = 5
     ("app", "said"),
     [
         ("./app.py:failing", "http.app (./app.py:failing): its lifespan: RuntimeError: no database"),
-        ("./app.py:number", "http.app (./app.py:number): a int is no application of Starlette or FastAPI"),
+        (
+            "./app.py:number",
+            "http.app (./app.py:number): this is of type int, and no application of Starlette",
+        ),
         ("./app.py:missing", "http.app (./app.py:missing): AttributeError"),
         ("./none.py:app", "http.app (./none.py:app): FileNotFoundError"),
     ],

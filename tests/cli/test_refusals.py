@@ -49,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         (
             '{"graphs": {"agent": "./fine.py:graph"}, "checkpointer": {"ttl": {"default_ttl": "long"}}}',
-            ["THREAD_TTL_MINUTES", "long", "a number of minutes"],
+            ["checkpointer.ttl.default_ttl", "long", "a number of minutes"],
         ),
     ],
     ids=[

@@ -99,7 +99,7 @@ def test_the_graph_of_nobody(http: httpx.Client) -> None:
 @shows("get_assistant_graph get_assistant_schemas list_assistant_subgraphs get_assistant_subgraph", "500")
 @pytest.mark.parametrize("part", ["graph", "schemas", "subgraphs", "subgraphs/any"])
 def test_a_factory_that_fails_is_named_and_keeps_its_secrets(http: httpx.Client, part: str) -> None:
-    for graph, error in (("failing", "OwnError"), ("misguided", "GraphError")):
+    for graph, error in (("failing", "OwnError"), ("misguided", "TypeError")):
         detail = refusal(http.get(f"{assistant_path(default_of(http, graph))}/{part}"), 500)
         assert error in detail and "no graph today" not in detail
     assert nodes(drawn(http, "told")) == ["tell"]

@@ -33,9 +33,7 @@ class Authentication:
         assert handler is not None
         self._handler: Callable[..., Any] = handler
         self._loop = loop
-        parameters = inspect.signature(handler).parameters
-        self._wanted = frozenset(parameters)
-        self._required = [name for name, each in parameters.items() if each.default is each.empty]
+        self._wanted = frozenset(inspect.signature(handler).parameters)
         # Not the nodes' threads: with all of them at work, no request would be answered.
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, thread_name_prefix=f"{NODE_THREADS}-auth")
         self.reads_body = bool(self._wanted & {"body", "request"})
@@ -47,8 +45,6 @@ class Authentication:
         Raises Refused with the status that the handler chose, and 401 if it finds nobody.
         """
         arguments = {name: offered[name]() for name in self._wanted if name in offered}
-        for name in self._required:
-            arguments.setdefault(name, None)
         try:
             found = await self._loop.call(lambda: contained(self._called(arguments)))
             user = None if found is None else read_user(found)

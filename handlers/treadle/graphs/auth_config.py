@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 from langgraph_sdk import Auth
 
 from treadle.errors import ConfigError, GraphError
-from treadle.graphs.modules import authors_code, is_spec, load_attribute
+from treadle.graphs.modules import authors_code, load_attribute, read_spec
 
 Json = dict[str, Any]
+OFFERED = ("request", "body", "path", "method", "path_params", "query_params", "headers", "authorization")
+"""Parameters that a handler which authenticates may have."""
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,10 @@ class AuthConfig:
 
 def read_auth(path: Path, section: Json) -> AuthConfig:
     """Check the section of the file at `path`. Raises ConfigError, which names the key."""
-    where, own, openapi = f"{path}: auth", section.get("path"), section.get("openapi") or {}
-    if section and not is_spec(own):
-        raise ConfigError(f'{where}.path must be "./file.py:attribute" or "module:attribute", and not {own!r}')
+    where, openapi = f"{path}: auth", section.get("openapi") or {}
+    own = read_spec(f"{where}.path", section.get("path"))
+    if section and own is None:
+        raise ConfigError(f"{where}.path is missing: name the langgraph_sdk.Auth object, as ./auth.py:auth")
     if not isinstance(openapi, dict):
         raise ConfigError(f"{where}.openapi must be an object with securitySchemes and security")
     for key, kind, form in (("securitySchemes", dict, "an object"), ("security", list, "a list")):
@@ -47,9 +52,15 @@ def load_auth(folder: Path, config: AuthConfig) -> Auth | None:
     with authors_code(where):
         loaded = load_attribute(folder, config.path)
     if not isinstance(loaded, Auth):
-        raise GraphError(f"{where}: a {type(loaded).__name__} is no langgraph_sdk.Auth")
+        kind = "the class itself" if loaded is Auth else f"of type {type(loaded).__name__}"
+        raise GraphError(f"{where}: this is {kind}, and no langgraph_sdk.Auth; name an object that Auth() made")
     if loaded._authenticate_handler is None:
         raise GraphError(
             f"{where}: no handler authenticates; decorate one with @{config.path.rpartition(':')[2]}.authenticate"
         )
+    parameters = inspect.signature(loaded._authenticate_handler).parameters.values()
+    for parameter in parameters:
+        if parameter.default is parameter.empty and parameter.kind not in _VARIADIC and parameter.name not in OFFERED:
+            known = ", ".join(OFFERED)
+            raise GraphError(f"{where}: authenticate has a parameter {parameter.name!r}; there are: {known}")
     return loaded

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from treadle.errors import ConfigError
-from treadle.graphs.modules import is_spec
+from treadle.graphs.modules import read_spec
 
 Json = dict[str, Any]
 _STRATEGIES = ("delete", "keep_latest")
@@ -30,9 +31,7 @@ class CheckpointerConfig:
 def read_checkpointer(path: Path, section: Json) -> CheckpointerConfig:
     """Check the section of the file at `path`. Raises ConfigError, which names the key."""
     where = f"{path}: checkpointer"
-    own = section.get("path")
-    if own is not None and not is_spec(own):
-        raise ConfigError(f'{where}.path must be "./file.py:attribute" or "module:attribute", and not {own!r}')
+    own = read_spec(f"{where}.path", section.get("path"))
     serde = section.get("serde")
     return CheckpointerConfig(
         where, own, None if serde is None else _serde(f"{where}.serde", serde), _ttl(f"{where}.ttl", section.get("ttl"))
@@ -45,7 +44,7 @@ def _serde(where: str, serde: Any) -> Json:
         raise ConfigError(f"{where} must be an object")
     pickle = serde.get("pickle_fallback", True)
     if type(pickle) is not bool:
-        raise ConfigError(f"{where}.pickle_fallback must be true or false, and not {pickle!r}")
+        raise ConfigError(f"{where}.pickle_fallback must be true or false, and not {json.dumps(pickle)}")
     allowed = {
         key: _modules(f"{where}.{key}", serde[key])
         for key in ("allowed_json_modules", "allowed_msgpack_modules")
@@ -72,6 +71,8 @@ def _ttl(where: str, ttl: Any) -> dict[str, str]:
         raise ConfigError(f"{where} must be an object")
     strategy, minutes = ttl.get("strategy", _STRATEGIES[0]), ttl.get("default_ttl")
     if strategy not in _STRATEGIES:
-        raise ConfigError(f"{where}.strategy must be {' or '.join(_STRATEGIES)}, and not {strategy!r}")
+        raise ConfigError(f"{where}.strategy must be {' or '.join(_STRATEGIES)}, and not {json.dumps(strategy)}")
+    if minutes is not None and (type(minutes) not in (int, float) or not minutes > 0):
+        raise ConfigError(f"{where}.default_ttl must be a number of minutes above 0, and not {json.dumps(minutes)}")
     given = {} if minutes is None else {"THREAD_TTL_MINUTES": str(minutes)}
     return {"THREAD_TTL_STRATEGY": strategy, **given}

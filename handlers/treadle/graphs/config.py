@@ -128,7 +128,8 @@ def _document(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid JSON: {error}") from None
+        hint = "JSON has no comments, and no comma after the last value"
+        raise ConfigError(f"{path}: not valid JSON: {error}; {hint}") from None
     if not isinstance(document, dict):
         raise ConfigError(f'{path}: expected an object such as {{"graphs": {{"agent": "./agent.py:graph"}}}}')
     return document
@@ -136,7 +137,8 @@ def _document(path: Path) -> dict[str, Any]:
 
 def _graphs(path: Path, graphs: Any) -> dict[str, GraphSpec]:
     if not isinstance(graphs, dict) or not graphs:
-        raise ConfigError(f'{path}: "graphs" must name at least one graph, such as {{"agent": "./agent.py:graph"}}')
+        fault = "be an object that names" if graphs else "name"
+        raise ConfigError(f'{path}: "graphs" must {fault} at least one graph, such as {{"agent": "./agent.py:graph"}}')
     return {graph_id: _graph(f"{path}: graphs.{graph_id}", value) for graph_id, value in graphs.items()}
 
 
@@ -178,6 +180,9 @@ def _environment(path: Path, env: Any, missing: list[str]) -> tuple[dict[str, st
         return {}, tuple(env)
     if env and not isinstance(env, dict):
         raise ConfigError(f'{path}: "env" must be an object of variables, a list of names or the name of a .env file')
+    for name, value in (env or {}).items():
+        if not isinstance(value, str | int | float):
+            raise ConfigError(f"{path}: env.{name} must be a text or a number, and not {json.dumps(value)}")
     variables = {name: str(value) for name, value in (env or {}).items()}
     for name, value in variables.items():
         if not name or "=" in name or "\0" in name + value:

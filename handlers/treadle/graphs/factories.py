@@ -80,7 +80,10 @@ class Factory:
                 made = await entered(made, stack)
                 made = local(made) if is_remote(made) else made
             if not isinstance(made, (Pregel, StateGraph)):
-                raise GraphError(f"{self._where}: the factory returned a {type(made).__name__}, which is no graph")
+                advice = "; does it lack a return?" if made is None else ""
+                error = TypeError(f"the factory returned {type(made).__name__}, which is no graph{advice}")
+                error.add_note(self._where)  # for the log: clients see the text
+                raise error
             yield made
 
     def _called(self, request: GraphRequest) -> Any:
@@ -135,6 +138,9 @@ def _no_factory(value: Any) -> str | None:
     if inspect.isclass(value) or get_origin(value) is not None:
         return f"{getattr(value, '__name__', value)} is a class"
     # Tasks and tools of LangGraph and LangChain can be called, and make no graphs.
+    if inspect.iscoroutine(value):
+        value.close()  # or Python warns that nobody has awaited it
+        return "a coroutine is no graph: name the async function itself, without calling it"
     library = type(value).__module__.partition(".")[0] in ("langgraph", "langchain", "langchain_core")
     if library or not callable(value):
         return f"an object of type {type(value).__name__} is no graph"

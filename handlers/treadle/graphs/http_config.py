@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from treadle.errors import ConfigError
-from treadle.graphs.modules import is_spec
+from treadle.graphs.modules import read_spec
 
 Json = dict[str, Any]
 CLOSED_BY = {
@@ -75,10 +76,8 @@ def read_http(path: Path, section: Json) -> HttpConfig:
     where = f"{path}: http"
     order = section.get("middleware_order") or _ORDERS[0]
     if order not in _ORDERS:
-        raise ConfigError(f"{where}.middleware_order must be {' or '.join(_ORDERS)}, and not {order!r}")
-    app = section.get("app")
-    if app is not None and not is_spec(app):
-        raise ConfigError(f'{where}.app must be "./file.py:attribute" or "module:attribute", and not {app!r}')
+        raise ConfigError(f"{where}.middleware_order must be {' or '.join(_ORDERS)}, and not {json.dumps(order)}")
+    app = read_spec(f"{where}.app", section.get("app"))
     return HttpConfig(
         where,
         app,
@@ -118,7 +117,7 @@ def _typed(section: Json, where: str, key: str, kind: type) -> Any:
     value = section.get(key)
     if value is not None and not isinstance(value, kind):
         forms = {bool: "true or false", dict: "an object", str: "a text", list: "a list", int: "a number"}
-        raise ConfigError(f"{where}.{key} must be {forms[kind]}, and not {value!r}")
+        raise ConfigError(f"{where}.{key} must be {forms[kind]}, and not {json.dumps(value)}")
     return value
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import structlog
 
-from treadle.errors import GraphError
+from treadle.errors import ConfigError, GraphError
 from treadle.tracebacks import in_one_line
 
 log = structlog.get_logger("treadle.graphs")
@@ -41,10 +43,21 @@ def is_spec(value: Any) -> bool:
     return isinstance(value, str) and all(value.rpartition(":")[::2])
 
 
+def read_spec(where: str, value: Any) -> str | None:
+    """The value of a key that names something of the author's. Raises ConfigError for what has not that form."""
+    if value is not None and not is_spec(value):
+        form = '"./file.py:attribute" or "module:attribute"'
+        raise ConfigError(f"{where} must be {form}, and not {json.dumps(value)}")
+    return value  # type: ignore[no-any-return]
+
+
 def load_attribute(folder: Path, spec: str) -> Any:
     """What `./file.py:attribute` or `module:attribute` names. Raises the exceptions of the author's code."""
     location, _, attribute = spec.rpartition(":")
-    return getattr(_module(folder, location), attribute)
+    module = _module(folder, location)
+    if not hasattr(module, attribute) and (meant := get_close_matches(attribute.partition("(")[0], dir(module), n=1)):
+        raise AttributeError(f"module {module.__name__!r} has no attribute {attribute!r}; it has {meant[0]!r}")
+    return getattr(module, attribute)
 
 
 def _module(folder: Path, location: str) -> ModuleType:
@@ -60,6 +73,8 @@ def _module(folder: Path, location: str) -> ModuleType:
     if (packaged := _packaged_name(folder, path)) is not None:
         return importlib.import_module(packaged)
     name = _module_name(folder, path)
+    if name == path.stem:
+        return importlib.import_module(name)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from langgraph.store.base import TTLConfig
 
 from treadle.errors import ConfigError
-from treadle.graphs.modules import is_spec
+from treadle.graphs.modules import read_spec
 
 Json = dict[str, Any]
 
@@ -38,9 +39,7 @@ class StoreConfig:
 def read_store(path: Path, section: Json) -> StoreConfig:
     """Check the section of the file at `path`. Raises ConfigError, which names the key."""
     where = f"{path}: store"
-    own = section.get("path")
-    if own is not None and not is_spec(own):
-        raise ConfigError(f'{where}.path must be "./file.py:attribute" or "module:attribute", and not {own!r}')
+    own = read_spec(f"{where}.path", section.get("path"))
     index, ttl = (_object(section, key, where) for key in ("index", "ttl"))
     if own is not None and (index or ttl):
         raise ConfigError(f"{where}: a store of your own (path) has its own index and ttl; remove them here")
@@ -48,9 +47,10 @@ def read_store(path: Path, section: Json) -> StoreConfig:
         return StoreConfig(where, own, ttl=_ttl(where, ttl))
     embed, dims, fields = index.get("embed"), index.get("dims"), index.get("fields", ["$"])
     if not isinstance(embed, str) or ":" not in embed:
-        raise ConfigError(f'{where}.index.embed must be "./file.py:function" or "provider:model", and not {embed!r}')
+        form = '"./file.py:function" or "provider:model"'
+        raise ConfigError(f"{where}.index.embed must be {form}, and not {json.dumps(embed)}")
     if type(dims) is not int or dims < 1:
-        raise ConfigError(f"{where}.index.dims must be the number of numbers in a vector, and not {dims!r}")
+        raise ConfigError(f"{where}.index.dims must be the number of numbers in a vector, and not {json.dumps(dims)}")
     if not isinstance(fields, list) or not fields or not all(isinstance(field, str) for field in fields):
         raise ConfigError(f'{where}.index.fields must be a list of paths in a value, such as ["text"]')
     return StoreConfig(where, own, embed, dims, tuple(fields), _ttl(where, ttl))
@@ -69,7 +69,7 @@ def _ttl(where: str, ttl: Json) -> TTLConfig | None:
     for key in ("default_ttl", "sweep_interval_minutes"):
         minutes = ttl.get(key)
         if minutes is not None and (type(minutes) not in (int, float) or not minutes > 0):
-            raise ConfigError(f"{where}.ttl.{key} must be a number of minutes above 0, and not {minutes!r}")
+            raise ConfigError(f"{where}.ttl.{key} must be a number of minutes above 0, and not {json.dumps(minutes)}")
     if type(ttl.get("refresh_on_read", True)) is not bool:
         raise ConfigError(f"{where}.ttl.refresh_on_read must be true or false")
     read: TTLConfig = {"refresh_on_read": ttl.get("refresh_on_read", True)}

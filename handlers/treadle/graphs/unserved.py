@@ -101,7 +101,9 @@ def _openings(http: Json) -> Iterator[tuple[str, str]]:
     """Keys that restrict operations."""
     for key, value in http.items():
         if key.startswith("disable_") and value and key not in (*CLOSED_BY, *_CLOSED_TOO, *_CLOSED_ANYWAY):
-            yield f"http.{key}", "; a proxy can close routes"
+            names = [each.removeprefix("disable_") for each in (*CLOSED_BY, *_CLOSED_TOO, *_CLOSED_ANYWAY)]
+            meant = get_close_matches(key.removeprefix("disable_"), names, n=1, cutoff=0.8)
+            yield f"http.{key}", f", or write disable_{meant[0]}" if meant else "; a proxy can close routes"
 
 
 def _unknown(document: Json, known: Known, prefix: str = "") -> Iterator[str]:

@@ -37,7 +37,8 @@ class CustomApp:
 
     def __init__(self, app: Any, where: str, home: GraphLoop) -> None:
         if not isinstance(app, Starlette):  # FastAPI's applications are Starlette's
-            raise GraphError(f"{where}: a {type(app).__name__} is no application of Starlette or FastAPI")
+            kind = type(app).__name__
+            raise GraphError(f"{where}: this is of type {kind}, and no application of Starlette or FastAPI; name one")
         self._app = app
         self._home = home
         self._own = [route for route in app.router.routes if not isinstance(route, _Rest)]
