@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -17,7 +16,7 @@ from tests.web.creating import PATHS, Creator
 from tests.web.trace_receiver import TraceReceiver, receiving
 
 Json = dict[str, Any]
-CALLER, INNER = str(uuid4()), str(uuid4())
+CALLER, INNER = "01a21b0a-116e-4178-b2e2-303717cb1f11", "01a21b0a-116e-4178-b2e2-303717cb1f12"
 ORDER = f"20261127T000000000000Z{CALLER}.20261127T000001000000Z{INNER}"
 """The trace of a client, and the run in it that calls the server, as LangSmith's clients write them."""
 BAGGAGE = ",".join(
