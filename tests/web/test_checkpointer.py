@@ -236,18 +236,27 @@ def warnings(lines: list[Json]) -> list[Json]:
     return [line for line in lines if line["level"] == "warning"]
 
 
-LACKING = ("lacking", {"adelete_for_runs", "aprune"})
-MINIMAL = ("Minimal", {"adelete_for_runs", "aprune", "adelete_thread"})
-
-
-@pytest.mark.parametrize(("form", "methods"), [LACKING, MINIMAL], ids=["lacking", "Minimal"])
-def test_a_warning_names_the_methods_that_it_lacks(tmp_path: Path, form: str, methods: set[str]) -> None:
-    config = configured(tmp_path, form)
+def test_a_warning_says_that_it_cannot_delete_threads(tmp_path: Path) -> None:
+    config = configured(tmp_path, "Minimal")
     with serve("--port", "0", config=config) as process:
         [warning] = warnings(process.lines())
-    assert warning["event"] == "the checkpointer has not all methods that the server uses"
-    assert warning["where"] == f"{config}: checkpointer.path ({SAVERS}:{form})"
-    assert {key for key in warning if key.startswith("a")} == methods
+    assert warning["event"] == "the checkpointer has no method adelete_thread: threads cannot be deleted"
+    assert warning["where"] == f"{config}: checkpointer.path ({SAVERS}:Minimal)"
+
+
+@pytest.mark.parametrize("strategy", ["delete", "keep_latest"])
+def test_a_warning_says_that_it_cannot_prune_only_when_it_should(tmp_path: Path, strategy: str) -> None:
+    config = configured(tmp_path, "lacking", ttl={"strategy": strategy, "default_ttl": SHORT})
+    with serve("--port", "0", config=config) as process, httpx.Client(base_url=process.url) as http:
+        run = kept(http, "simple", {"foo": 1})
+        if strategy == "keep_latest":
+            until(lambda: warnings(process.lines()) != [])
+            [warning] = warnings(process.lines())
+            assert "no method aprune" in warning["event"]
+            assert warning["thread_id"] == run["thread_id"]
+        else:
+            until(lambda: http.get(thread_path(run)).status_code == 404)
+            assert warnings(process.lines()) == []
 
 
 @ISOLATED

@@ -20,7 +20,6 @@ from tests.graphs import custom_savers
 from tests.live import DEADLINE, GRAPHS, serving
 from tests.web.calls import detail, wait
 from tests.web.keeping import history, kept, state, thread
-from treadle.errors import GraphError
 
 SAVERS = GRAPHS.with_name("custom_savers.py")
 POINT = [custom_savers.__name__, "Point"]
@@ -122,12 +121,9 @@ def test_what_the_author_encrypts_stays_encrypted(tmp_path: Path, isolated: bool
         assert state(http, run)["values"] == {"value": REVIVED}
 
 
-def test_a_serializer_of_the_authors_own_stays_unless_it_is_to_be_limited(tmp_path: Path) -> None:
+def test_a_serializer_of_the_authors_own_stays(tmp_path: Path) -> None:
     with served(tmp_path, "authors", None, "own_serializer") as http:
         assert state(http, kept(http, "pointing", {}))["values"] == {"value": REVIVED}
-    said = r"its serde is a OwnSerializer, which checkpointer\.serde cannot limit"
-    with pytest.raises(GraphError, match=said), served(tmp_path, "authors", {}, "own_serializer"):
-        pass
 
 
 @contextmanager

@@ -18,13 +18,14 @@ from langgraph.pregel.remote import RemoteGraph
 
 simple = RemoteGraph("simple", url={url!r}, name="elsewhere")
 failing = RemoteGraph("failing", url={url!r})
+echo = RemoteGraph("echo", url={url!r})
 contextual = RemoteGraph("contextual", url={url!r})
 nobody = RemoteGraph("nobody", url={url!r})
 
 def made(config):
     return RemoteGraph(config["configurable"].get("which", "simple"), url={url!r})
 """
-NAMES = ("simple", "failing", "contextual", "nobody", "made")
+NAMES = ("echo", "simple", "failing", "contextual", "nobody", "made")
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,18 @@ def test_a_failure_there_is_one_here(http: httpx.Client) -> None:
 def test_config_and_context_reach_it(http: httpx.Client) -> None:
     assert wait(http, "made", {"foo": 2}, config={"configurable": {"which": "simple"}})["foo"] == 2
     assert wait(http, "contextual", {}, context={"user": "ana"})["foo"] == {"user": "ana", "limit": 3}
+
+
+def test_nothing_of_this_server_reaches_the_other(http: httpx.Client) -> None:
+    """Its ids, its user and its `user_id`, which would be context there."""
+    (shown,) = wait(http, "echo", {}, config={"configurable": {"mine": 1}, "tags": ["a"]})["items"]
+    configurable = shown["configurable"]
+    assert (configurable["mine"], configurable["user_id"], configurable["graph_id"]) == (1, "", "echo")
+    assert shown["tags"] == ["a"]
+    (shown,) = wait(http, "echo", {}, config={"configurable": {"user_id": "ana"}})["items"]
+    assert shown["configurable"]["user_id"] == "ana"
+    # A context of defaults stays one: a `user_id` that this server has made up is no context there.
+    assert wait(http, "contextual", {})["foo"] == {"user": "nobody", "limit": 3}
 
 
 def test_a_kept_run_keeps_what_came_back(http: httpx.Client) -> None:

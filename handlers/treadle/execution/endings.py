@@ -158,7 +158,8 @@ def cancelled(reason: str, outcome: Outcome | None = None) -> Outcome:
 
 def _report(run: RunRecord, outcome: Outcome, error: BaseException | None, seconds: float) -> None:
     """Log the end of a run."""
-    about = {"graph": run.graph_id, "run_id": run.run_id, "status": outcome.status, "ms": round(seconds * 1000, 1)}
+    ids = {"graph": run.graph_id, "run_id": run.run_id, "thread_id": run.thread_id}
+    about = {**ids, "status": outcome.status, "ms": round(seconds * 1000, 1)}
     if error is None:
         log.info("run ended", **about)
     else:

@@ -27,12 +27,6 @@ from treadle.graphs.checkpointers import Saver, Savers, serializer
 from treadle.graphs.event_loops import GraphLoop
 from treadle.graphs.opened import Opened, instance_of
 
-# What Treadle needs beside what every run does, and what it cannot do without it.
-_NEEDED = {
-    "adelete_thread": "threads cannot be deleted",
-    "adelete_for_runs": "a run cannot be rolled back in a thread that has checkpoints of another one",
-    "aprune": "threads with the ttl strategy keep_latest keep all of their checkpoints",
-}
 _NOBODYS_THREAD = str(UUID(int=0))
 log = structlog.get_logger("treadle.graphs")
 
@@ -51,8 +45,8 @@ class CustomSavers(Savers):
         self._saver = await self._opened.open()
         if self._serde is not None:
             self._saver.serde = self._limited(self._saver.serde, serializer(self._serde))
-        if lacking := {name: so for name, so in _NEEDED.items() if not _has(self._saver, name)}:
-            log.warning("the checkpointer has not all methods that the server uses", where=self._where, **lacking)
+        if not _has(self._saver, "adelete_thread"):
+            log.warning("the checkpointer has no method adelete_thread: threads cannot be deleted", where=self._where)
 
     def _limited(self, own: SerializerProtocol, configured: JsonPlusSerializer) -> SerializerProtocol:
         """The serializer that the configuration asks for; what is encrypted stays so."""
@@ -83,6 +77,9 @@ class CustomSavers(Savers):
     async def keep_latest(self, thread_id: str) -> None:
         if _has(self._saver, "aprune"):
             await (await self.here()).aprune([thread_id], strategy="keep_latest")
+        else:
+            reason = "the checkpointer has no method aprune: a thread that expired keeps all of its checkpoints"
+            log.warning(reason, where=self._where, thread_id=thread_id)
 
     async def close(self) -> None:
         await self._opened.close()

@@ -10,6 +10,8 @@ from langgraph.channels import EphemeralValue, LastValue
 from langgraph.pregel import NodeBuilder, Pregel
 from langgraph.runtime import get_runtime
 
+_IDS = ("run_id", "thread_id", "graph_id", "assistant_id")
+
 
 def is_remote(value: Any) -> bool:
     """Whether the value is a `RemoteGraph`. Its module takes time to import: without it there is none."""
@@ -21,8 +23,9 @@ def local(remote: Any) -> Pregel[Any, Any, Any, Any]:
     """A graph of one node, which calls the other server. It takes what that takes, and returns what that returns."""
 
     async def call(given: Any, config: RunnableConfig) -> Any:
-        # With the thread of this run, the other server would look for a thread of this name.
-        configurable = {key: value for key, value in config["configurable"].items() if key != "thread_id"}
+        configurable = {key: value for key, value in config["configurable"].items() if not _is_of_this_server(key)}
+        if configurable.get("user_id") == config["configurable"].get("langgraph_auth_user_id"):
+            configurable.pop("user_id", None)
         context = get_runtime().context
         return await remote.ainvoke(given, {**config, "configurable": configurable}, context=context)
 
@@ -35,3 +38,10 @@ def local(remote: Any) -> Pregel[Any, Any, Any, Any]:
         stream_channels="output",  # the state of a kept run is the output alone
         name=remote.name,
     )
+
+
+def _is_of_this_server(key: str) -> bool:
+    """Whether the server has put the key into `configurable`: the other server has its own, and none of this user."""
+    if key.startswith("__pregel_"):  # LangGraph's own: they stay on this side, and have the stream of the run
+        return False
+    return key in _IDS or key.startswith(("__", "langgraph_"))

@@ -30,12 +30,11 @@ _ABOUT_IMAGES = (
     "python_version",
     "source",
 )
+_PATTERNS: Known = dict.fromkeys(("includes", "excludes", "include", "exclude"))
 _HTTP = (
     "app",
-    "configurable_headers",
     "cors",
     "enable_custom_route_auth",
-    "logging_headers",
     "middleware_order",
     "mount_prefix",
 )
@@ -52,7 +51,10 @@ _CARRIED_OUT: Known = {
         "serde": dict.fromkeys(("allowed_json_modules", "allowed_msgpack_modules", "pickle_fallback")),
         "ttl": dict.fromkeys(("strategy", "default_ttl", "sweep_interval_minutes", "sweep_limit")),
     },
-    "http": dict.fromkeys((*_HTTP, *CLOSED_BY, *_CLOSED_TOO, *_CLOSED_ANYWAY)),
+    "http": {
+        **dict.fromkeys((*_HTTP, *CLOSED_BY, *_CLOSED_TOO, *_CLOSED_ANYWAY)),
+        **dict.fromkeys(("configurable_headers", "logging_headers"), _PATTERNS),
+    },
     "store": {
         "path": None,
         "index": dict.fromkeys(("dims", "embed", "fields")),

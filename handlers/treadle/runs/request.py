@@ -140,7 +140,7 @@ def _refuse(body: CreateRunBody, document: Json) -> None:
         if any("\0" in key for key in mapping or ()):
             raise InvalidRequest(f"{name}: a key must not contain NUL")
     if body.command is not None and body.command.resume:
-        raise ContradictoryRequest("command.resume: a stateless run has no thread to resume; run it on a thread")
+        raise ContradictoryRequest("command.resume: there is no thread to resume: Treadle serves no runs on threads")
 
 
 def _due(now: float, after_seconds: float) -> float:
