@@ -34,7 +34,8 @@ def tracers(configurable: dict[str, Any]) -> list[LangChainTracer]:
 def continued_trace(configurable: dict[str, Any]) -> Iterator[None]:
     """Run a graph within the trace that the request belongs to, if it belongs to one."""
     with ExitStack() as stack:
-        if (trace := configurable.get(CALLERS_TRACE)) and tracing_is_enabled():
+        trace = configurable.get(CALLERS_TRACE)
+        if isinstance(trace, str) and trace and tracing_is_enabled():
             project, tags, metadata = (
                 _typed(configurable.get(LANGSMITH[name]), kind)
                 for name, kind in (("project", str), ("tags", list), ("metadata", dict))
@@ -46,10 +47,10 @@ def continued_trace(configurable: dict[str, Any]) -> Iterator[None]:
         yield
 
 
-def _parent(trace: Any, project: str | None) -> RunTree | None:
+def _parent(trace: str, project: str | None) -> RunTree | None:
     try:
         return RunTree.from_headers({CALLERS_TRACE: trace}, **({"project_name": project} if project else {}))
-    except Exception as error:  # whatever LangSmith's parser makes of what a client has sent
+    except ValueError as error:
         log.info("the header langsmith-trace is not valid: the run begins a trace of its own", error=repr(error))
         return None
 

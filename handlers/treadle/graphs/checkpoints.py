@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -63,25 +63,25 @@ class Checkpoints:
 
     async def delete(self, thread_id: str, *, run_id: str | None = None) -> None:
         """Delete the checkpoints of a thread, or only those that one run wrote. Raises StorageUnavailable (503)."""
-        try:
+        with _changing(thread_id, "deleted"):
             if run_id is None:
                 await (await self.savers.here()).adelete_thread(thread_id)
             else:
                 await self.savers.delete_of_run(thread_id, run_id)
-        except Exception as error:  # whatever the checkpointer and its driver raise
-            raise _unavailable(thread_id, "deleted", error) from error
 
     async def keep_latest(self, thread_id: str) -> None:
         """Delete the older checkpoints of a thread. Raises StorageUnavailable (503)."""
-        try:
+        with _changing(thread_id, "pruned"):
             await self.savers.keep_latest(thread_id)
-        except Exception as error:  # whatever the checkpointer and its driver raise
-            raise _unavailable(thread_id, "pruned", error) from error
 
 
-def _unavailable(thread_id: str, what: str, error: Exception) -> StorageUnavailable:
-    reason = f"{type(error).__name__}: {error}".removesuffix(": ")
-    return StorageUnavailable(f"The checkpoints of thread {thread_id} cannot be {what}: {reason}")
+@contextmanager
+def _changing(thread_id: str, what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # whatever the checkpointer and its driver raise
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise StorageUnavailable(f"The checkpoints of thread {thread_id} cannot be {what}: {reason}") from error
 
 
 def checkpoint_address(config: RunnableConfig | None) -> dict[str, Any] | None:
