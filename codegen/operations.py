@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from codegen.generators import HEADER
+from codegen.spec import LeftOut
 from codegen.table import Operation
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -26,6 +27,8 @@ def render(template: str, operations: list[Operation], **more: Any) -> str:
     return environment.get_template(template).render(header=HEADER, operations=operations, **more)
 
 
-def emit_operations(operations: list[Operation], package: Path) -> None:
+def emit_operations(operations: list[Operation], left_out: LeftOut, package: Path) -> None:
     """Write operations.py."""
-    (package / "operations.py").write_text(render("operations.py.jinja", operations), encoding="utf-8")
+    unserved = sorted(place for by_id in left_out.values() for place in by_id.values())
+    text = render("operations.py.jinja", operations, unserved=unserved)
+    (package / "operations.py").write_text(text, encoding="utf-8")

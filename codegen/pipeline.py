@@ -79,7 +79,7 @@ def _emit(served: Served, views: list[View], operations: list[Operation], api: P
     (api / "__init__.py").write_text(f'"""{API}"""\n', "utf-8")
     (api / "py.typed").touch()
     (api / "openapi.json").write_text(json.dumps(served.document, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    emit_operations(operations, api)
+    emit_operations(operations, served.left_out, api)
     with tempfile.TemporaryDirectory(prefix="codegen-") as folder, ThreadPoolExecutor() as pool:
         scratch = Path(folder)
         jobs = [

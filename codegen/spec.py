@@ -24,6 +24,10 @@ Scope = dict[str, str]
 _TAKEN = frozenset({*keyword.kwlist, "models", "results", "field", "dataclass"})
 
 
+LeftOut = dict[str, dict[str, tuple[str, str]]]
+"""Operations that are not in scope, by tag and id: method and path."""
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """The served document, and the decisions that led to it."""
@@ -33,7 +37,7 @@ class Served:
     """All schemas of the contract, in scope or not."""
     scope: Scope
     actions: list[overlay.Action]
-    left_out: dict[str, list[str]]
+    left_out: LeftOut
     repairs: list[Firing]
 
 
@@ -97,16 +101,16 @@ def _operation_ids(document: Document, source: str) -> dict[str, str]:
     return found
 
 
-def select(document: Document, scope: Scope) -> dict[str, list[str]]:
-    """Keep only the operations in scope and the parts that they reach; returns the others' ids, by tag."""
+def select(document: Document, scope: Scope) -> LeftOut:
+    """Keep only the operations in scope and the parts that they reach; returns the others."""
     found = _operation_ids(document, "the contract with its overlay")
     if stale := [operation_id for operation_id in scope if operation_id not in found]:
         line = f'{stale[0]} = "{scope[stale[0]]}"'
         raise CodegenError(f"scope.toml: the contract has no operation {stale[0]}; correct or drop the line {line}")
-    left_out: dict[str, list[str]] = {}
+    left_out: LeftOut = {}
     for path, method, operation in list(operations(document)):
         if operation["operationId"] not in scope:
-            left_out.setdefault(tag_of(operation), []).append(operation["operationId"])
+            left_out.setdefault(tag_of(operation), {})[operation["operationId"]] = (method.upper(), path)
             del document["paths"][path][method]
     for path, item in list(document["paths"].items()):
         if not any(method in item for method in METHODS):

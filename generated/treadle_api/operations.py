@@ -2225,3 +2225,33 @@ ALL: Final[tuple[Operation[Any, Any, Any], ...]] = (
     get_thread_state_at,
 )
 """Every operation, literal path segments before parameters."""
+
+UNSERVED: Final[tuple[tuple[str, str], ...]] = (
+    ("DELETE", "/mcp/"),
+    ("DELETE", "/runs/crons/{cron_id}"),
+    ("GET", "/docs"),
+    ("GET", "/mcp/"),
+    ("GET", "/metrics"),
+    ("GET", "/runs/crons/{cron_id}"),
+    ("GET", "/threads/{thread_id}/storage"),
+    ("GET", "/threads/{thread_id}/stream"),
+    ("PATCH", "/runs/crons/{cron_id}"),
+    ("PATCH", "/threads/{thread_id}"),
+    ("POST", "/a2a/{assistant_id}"),
+    ("POST", "/mcp/"),
+    ("POST", "/runs/crons"),
+    ("POST", "/runs/crons/count"),
+    ("POST", "/runs/crons/search"),
+    ("POST", "/threads/count"),
+    ("POST", "/threads/prune"),
+    ("POST", "/threads/search"),
+    ("POST", "/threads/{thread_id}/commands"),
+    ("POST", "/threads/{thread_id}/copy"),
+    ("POST", "/threads/{thread_id}/runs"),
+    ("POST", "/threads/{thread_id}/runs/crons"),
+    ("POST", "/threads/{thread_id}/runs/stream"),
+    ("POST", "/threads/{thread_id}/runs/wait"),
+    ("POST", "/threads/{thread_id}/state"),
+    ("POST", "/threads/{thread_id}/stream/events"),
+)
+"""Operations of the contract that are not in the scope: method and path."""

@@ -34,6 +34,7 @@ from treadle.web.stateless import StatelessRunHandlers
 from treadle.web.store import StoreHandlers
 from treadle.web.system import SystemHandlers
 from treadle.web.threads import ThreadHandlers
+from treadle.web.unserved import unserved
 from treadle_api.operations import Operation
 
 # Headers of a reply that browsers may read, beside those that CORS always allows.
@@ -129,8 +130,9 @@ def _cors(settings: Settings, http: HttpConfig) -> dict[str, Any]:
 async def _http_error(request: Request, error: Exception) -> Response:
     """Starlette's own refusals (404, 405) in the contract's form."""
     assert isinstance(error, HTTPException)
-    note_refusal(request.scope, error.status_code, error.detail)
-    return _failure(error.status_code, error.detail, error.headers)
+    detail = unserved(request.scope) or error.detail
+    note_refusal(request.scope, error.status_code, detail)
+    return _failure(error.status_code, detail, error.headers)
 
 
 async def _server_error(request: Request, error: Exception) -> Response:

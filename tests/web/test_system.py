@@ -248,3 +248,12 @@ def test_closed_operations_are_not_there_and_not_in_the_document(tmp_path: Path,
             absent = answer.json() in ({"detail": "Not Found"}, {"detail": "Method Not Allowed"})
             assert absent == closed, (operation.name, answer.text)
         assert http.get("/info").json()["flags"]["assistants"] == (switch != "disable_assistants")
+
+
+@pytest.mark.parametrize(("method", "path"), op.UNSERVED)
+def test_an_operation_that_is_not_served_is_named(http: httpx.Client, method: str, path: str) -> None:
+    answer = http.request(method, re.sub(r"\{\w+\}", str(uuid4()), path), json={})
+    assert answer.status_code in (404, 405)
+    advice = "; send the run without a thread" if path.startswith("/threads/{thread_id}/runs") else ""
+    advice = "" if path.endswith("/crons") else advice
+    assert answer.json() == {"detail": f"Treadle does not serve {method} {path}{advice}"}
