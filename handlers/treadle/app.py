@@ -80,7 +80,8 @@ async def services(
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
     savers, stores = _savers(graphs, storage.checkpoints, loops), open_stores(graphs.store, storage.items, loops.home)
     opener, checkpoints = OpenGraphs(graphs, savers, stores), Checkpoints(savers)
-    execution = Execution(opener, checkpoints, deployment, links.of, settings.run_timeout, settings.attempts, clock)
+    limits = settings.run_timeout, settings.attempts
+    execution = Execution(opener, checkpoints, deployment, links.of, *limits, clock, not storage.durable)
     engine = _engine(storage, execution, loops, settings, clock)
     ttl = ThreadTtl(settings.thread_ttl, settings.thread_ttl_strategy)
     runs = Runs(storage, engine.worker, engine.attempts, engine.endings, thread_ttl=ttl)

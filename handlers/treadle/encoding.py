@@ -125,6 +125,13 @@ def odd(value: Any) -> Any:
     return None
 
 
+def json_copy(value: Any) -> Any:
+    """The JSON value with lists and objects of its own."""
+    if isinstance(value, dict):
+        return {key: json_copy(each) for key, each in value.items()}
+    return [json_copy(each) for each in value] if isinstance(value, list) else value
+
+
 def failure(error: BaseException) -> dict[str, str]:
     """How an exception of a graph is shown: its class, and its text unless the class may carry secrets."""
     while isinstance(error, BaseExceptionGroup):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -213,7 +214,7 @@ def test_keys_without_effect_are_named_with_their_paths(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("key", ["aut", "authentication", "encrypton"])
+@pytest.mark.parametrize("key", ["aut", "AUTH", "Auth", "authentication", "encrypton"])
 def test_a_key_that_is_most_like_one_that_closes_stops_the_start(tmp_path: Path, key: str) -> None:
     config = project(tmp_path, {"graphs": GRAPHS, key: {"path": "./x.py:y"}})
     check_refusal(invoke("run", "graph", "--config", config, *INPUT, given="{}"), f"{config}: {key} is unknown; write")
@@ -235,12 +236,27 @@ def test_packages_that_are_not_installed_are_one_line_for_pip(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["[project", "project = 5", "[project]\ndependencies = 'x'", "[project]\ndependencies = [5]"]
+    "text",
+    [
+        "[project",
+        "project = 5",
+        "[project]\ndependencies = 'x'",
+        "[project]\ndependencies = [5]",
+        "[project]\ndependencies = ['a; python_version ~= \"3\"', 'a; \"x\" in extras']",
+        "a = " + "[" * 5000,
+        "#" * 200_000,
+    ],
+    ids=str.__len__,
 )
 def test_a_project_file_that_cannot_be_read_is_left_to_pip(tmp_path: Path, text: str) -> None:
     (tmp_path / "pyproject.toml").write_text(text)
     (tmp_path / "requirements.txt").write_bytes(b"\xff")
-    assert said(project(tmp_path, {"graphs": GRAPHS, "dependencies": ["."]})) == "hello"
+    os.mkfifo(tmp_path / "fifo")
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "requirements.txt").symlink_to(tmp_path / "fifo")
+    (inner / "pyproject.toml").symlink_to(inner / "pyproject.toml")
+    assert said(project(tmp_path, {"graphs": GRAPHS, "dependencies": [".", "./inner"]})) == "hello"
 
 
 def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
@@ -248,3 +264,13 @@ def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     config = project(tmp_path, {"graphs": GRAPHS})
     config.write_text(config.read_text(), encoding="utf-8-sig")
     assert said(config) == "hello"
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "a" * 5000, "./loop"], ids=["NUL", "surrogate", "long", "loop"])
+def test_a_folder_that_cannot_be_is_a_warning(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    done = treadle(
+        "run", "graph", "--config", project(tmp_path, {"graphs": GRAPHS, "dependencies": [name]}), *INPUT, given="{}"
+    )
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"said": "hello"})
+    assert "there is no such folder" in done.stderr

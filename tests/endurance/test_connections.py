@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from contextlib import closing
 from http.client import HTTPConnection
@@ -136,3 +137,40 @@ def test_a_request_that_asks_for_another_protocol_keeps_its_body(
     assert answers.count(b"HTTP/1.1 200 OK") == 2
     assert b'"foo":1' in answers
     assert b'{"ok":true' in answers
+
+
+def upgrade(path: bytes, *headers: bytes) -> bytes:
+    """A request that asks for another protocol."""
+    asking = b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n" % path
+    return asking + b"".join(b"%s\r\n" % header for header in headers) + b"\r\n"
+
+
+LAST = b"GET /info HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+def statuses(server: LiveServer, *parts: bytes) -> list[bytes]:
+    """The statuses of the answers to what is sent, part by part."""
+    with closing(dial(server)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for part in parts:
+            connection.sendall(part)
+        return re.findall(rb"HTTP/1\.1 (\d+)", rest(connection))
+
+
+@pytest.mark.parametrize("number", [2, 500])
+def test_requests_for_another_protocol_may_follow_each_other(server: LiveServer, number: int) -> None:
+    assert statuses(server, upgrade(b"/ok") * number + LAST) == [b"200"] * (number + 1)
+
+
+@pytest.mark.parametrize("cut", [1, 30, 60, 90, 120])
+def test_requests_for_another_protocol_may_be_cut_anywhere(server: LiveServer, cut: int) -> None:
+    requests = upgrade(b"/ok") * 3 + LAST
+    assert statuses(server, requests[:cut], requests[cut:]) == [b"200"] * 4
+
+
+def test_no_request_hides_in_a_header(server: LiveServer) -> None:
+    """Whatever the lengths of the headers that are left out: only what every proxy sees as a request is one."""
+    hidden = b"X-Note: GET /no/such/path HTTP/1.1"
+    for length in range(150):
+        first = upgrade(b"/ok").replace(b"h2c", b"h" * (length + 1))
+        assert statuses(server, first + upgrade(b"/ok", hidden) + LAST) == [b"200"] * 3

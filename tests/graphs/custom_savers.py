@@ -103,6 +103,17 @@ class Full(Noting):
             self.delete_thread(thread_id)
 
 
+unprunable: set[str] = set()
+"""Threads that `Unpruning` fails to prune."""
+
+
+class Unpruning(Full):
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        if unprunable & set(thread_ids):
+            raise OSError("no room")
+        await super().aprune(thread_ids, strategy=strategy)
+
+
 class Minimal(BaseCheckpointSaver[str]):
     """A checkpointer with nothing but what every kept run needs, and asynchronous only."""
 

@@ -95,6 +95,17 @@ def test_a_trace_that_is_none_begins_a_new_one(traced: Serving, receiver: TraceR
     assert {(each["trace_id"], each["session_name"]) for each in runs.values()} == {(run["run_id"], "the servers")}
 
 
+@pytest.mark.parametrize(
+    "metadata",
+    ["[" * 30_000, "[" * 9000 + "]" * 9000, "%FF%FE", "NaN", "1e999"],
+    ids=["open", "deep", "no text", "NaN", "infinite"],
+)
+def test_baggage_that_cannot_be_read_is_ignored(traced: Serving, metadata: str) -> None:
+    headers = {"langsmith-trace": ORDER, "baggage": f"langsmith-metadata={metadata}"}
+    with httpx.Client(base_url=traced.url, timeout=DEADLINE, headers=headers) as http:
+        assert Creator(http, "wait_run").ended("simple", {"foo": 1})["status"] == "success"
+
+
 @pytest.mark.parametrize("wrong", [5, [1], {"a": 1}, "text"])
 def test_keys_of_a_client_with_other_values_fail_no_run(traced: Serving, wrong: Any) -> None:
     names = ("langsmith-trace", "langsmith-project", "langsmith-tags", "langsmith-metadata")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.live import serving
 from tests.web.calls import Json, create, ended, wait
 
 
@@ -111,3 +113,31 @@ def test_a_context_reaches_the_graph_as_it_came(http: httpx.Client, graph: str, 
 @pytest.mark.parametrize("graph", ["looking", "looking_typed", "looking_typed_by_extensions"])
 def test_no_context_is_none(http: httpx.Client, graph: str) -> None:
     assert wait(http, graph, {"foo": 1})["foo"]["context"] is None
+
+
+CHANGING = """
+from typing import Any, TypedDict
+from langgraph.graph import START, StateGraph
+
+class State(TypedDict, total=False):
+    items: list[Any]
+
+def node(state, runtime):
+    state["items"].append("changed")
+    runtime.context["items"].append("changed")
+    return {}
+
+graph = StateGraph(State, context_schema=dict).add_node(node).add_edge(START, "node").compile()
+"""
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_what_a_node_changes_is_not_what_the_client_sent(tmp_path: Path, store: str) -> None:
+    (tmp_path / "agent.py").write_text(CHANGING)
+    (tmp_path / "langgraph.json").write_text('{"graphs": {"agent": "./agent.py:graph"}}')
+    uri = "memory://" if store == "memory" else f"sqlite:///{tmp_path}/runs.db"
+    with serving(tmp_path / "langgraph.json", database_uri=uri) as live, live.client() as http:
+        run = create(http, "agent", {"items": [1]}, context={"items": []}, on_completion="keep")
+        ended(http, run["run_id"])
+        shown = http.get(f"/threads/{run['thread_id']}/runs/{run['run_id']}").json()["kwargs"]
+    assert (shown["input"], shown["context"]) == ({"items": [1]}, {"items": []})

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.live import LiveServer, serving, until
+from tests.graphs import custom_savers
+from tests.live import GRAPHS, LiveServer, serving, until
 from tests.web.calls import accepted, create, ended
 from tests.web.keeping import new_thread, stored, thread, thread_path
 
@@ -92,3 +95,58 @@ def test_a_new_thread_says_what_happens_to_it(http: httpx.Client) -> None:
     until_gone(http, gone)
     until(lambda: is_pruned(http, kept))
     assert history(http, kept) == before[:1]
+
+
+FORGETFUL = """
+from typing import Any, TypedDict
+from langgraph.graph import START, StateGraph
+
+class Changed:
+    def __setstate__(self, state):
+        raise RuntimeError("the class has changed")
+    def __reduce__(self):
+        return (Changed, (), {"a": 1})
+
+class State(TypedDict, total=False):
+    value: Any
+
+def old(state):
+    return {"value": Changed()}
+
+def new(state):
+    return {"value": 1}
+
+graph = StateGraph(State).add_sequence([old, new]).add_edge(START, "old").compile()
+"""
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_values_that_can_no_longer_be_read_are_pruned_as_well(tmp_path: Path, store: str) -> None:
+    (tmp_path / "agent.py").write_text(FORGETFUL)
+    (tmp_path / "langgraph.json").write_text('{"graphs": {"agent": "./agent.py:graph"}}')
+    uri = "memory://" if store == "memory" else f"sqlite:///{tmp_path}/runs.db"
+    settings: Json = {"database_uri": uri, "thread_ttl": SHORT, "thread_ttl_strategy": "keep_latest"}
+    with serving(tmp_path / "langgraph.json", **settings) as live, live.client() as http:
+        run = create(http, "agent", {}, on_completion="keep")
+        assert ended(http, run["run_id"])["status"] == "success"
+        assert http.get(f"{thread_path(run)}/history").status_code == 500
+        until(lambda: http.get(f"{thread_path(run)}/history").status_code == 200)
+        assert [state["values"] for state in history(http, run)] == [{"value": 1}]
+
+
+def test_a_thread_that_cannot_be_pruned_stands_in_nobodys_way(tmp_path: Path) -> None:
+    """New threads are made, those that can be pruned are, and the log says why the other one is not."""
+    savers = GRAPHS.with_name("custom_savers.py")
+    graphs = {"simple": f"{GRAPHS.with_name('graphs_under_test.py')}:simple"}
+    document = {"graphs": graphs, "checkpointer": {"path": f"{savers}:Unpruning"}}
+    (tmp_path / "langgraph.json").write_text(json.dumps(document))
+    settings: Json = {"thread_ttl": SHORT, "thread_ttl_strategy": "keep_latest"}
+    with serving(tmp_path / "langgraph.json", **settings) as live, live.client() as http:
+        failing, fine = (
+            ended(http, create(http, "simple", {"foo": foo}, on_completion="keep")["run_id"]) for foo in (1, 2)
+        )
+        custom_savers.unprunable.add(failing["thread_id"])
+        until(lambda: is_pruned(http, fine))
+        for _ in range(5):
+            new_thread(http)
+        assert len(history(http, failing)) > 1

@@ -56,3 +56,37 @@ def test_the_writer_is_the_user_of_a_factory(tmp_path: Path, http: httpx.Client)
     thread = {"metadata": {"graph_id": "agent"}, "supersteps": [superstep(update("tell", {"given": 1}))]}
     accepted(http.post("/threads", json=thread, headers=bearing("ben")))
     assert ("threads.update", "ben", "ben") in loaded(tmp_path / "factory.py").asked
+
+
+CHANGING = """
+from langgraph_sdk.runtime import ServerRuntime
+import telling
+
+def graph(config, runtime: ServerRuntime):
+    name = runtime.user.identity
+    config["tags"].append(name)
+    config["configurable"]["nested"]["who"] = name
+    config["configurable"]["mine"] = name
+    config["metadata"]["marks"].append(name)
+    return telling.graph
+"""
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_what_a_factory_changes_is_its_own(tmp_path: Path, store: str) -> None:
+    """Nothing of a reader, nor of the user who runs it, comes into the run."""
+    config = guarded_project(tmp_path, BEARER)
+    (tmp_path / "factory.py").write_text(CHANGING)
+    config.write_text(config.read_text().replace("./telling.py:graph", "./factory.py:graph"))
+    uri = "memory://" if store == "memory" else f"sqlite:///{tmp_path}/runs.db"
+    given = {"configurable": {"nested": {}, "mine": 1}, "tags": ["a"], "metadata": {"marks": []}}
+    body = {"assistant_id": "agent", "input": {}, "on_completion": "keep", "config": given}
+    with serving(config, database_uri=uri) as live, live.client() as http:
+        run = accepted(http.post("/runs", json=body, headers=bearing("ana"))).json()
+        accepted(http.get(f"/runs/{run['run_id']}/join", headers=bearing("ana")))
+        accepted(http.get(f"{thread_path(run)}/state", headers=bearing("ben")))
+        shown = accepted(http.get(f"{thread_path(run)}/runs/{run['run_id']}", headers=bearing("ana"))).json()
+    config_shown = shown["kwargs"]["config"]
+    assert (config_shown["tags"], config_shown["metadata"]["marks"]) == (["a"], [])
+    assert "ben" not in str(shown)
+    assert (config_shown["configurable"]["nested"], config_shown["configurable"]["mine"]) == ({}, 1)

@@ -10,7 +10,7 @@ import structlog
 from langchain_core.runnables import RunnableConfig
 
 from treadle.background import RETRY_PERIOD
-from treadle.encoding import encode
+from treadle.encoding import encode, json_copy
 from treadle.errors import AttemptsExhausted, StorageUnavailable
 from treadle.execution.backpressure import Wait
 from treadle.execution.config import Deployment, run_config
@@ -56,6 +56,8 @@ class Execution:
     attempts: int
     """Attempts per run at most."""
     clock: Callable[[], float]
+    shares_records: bool
+    """Whether the store has the same record as an attempt, whose graph may change what it is given."""
 
     async def __call__(self, run: RunRecord, emit: Emit) -> End:
         """Run the graph to its end. Never raises.
@@ -88,6 +90,10 @@ class _Attempt:
         self._emit_event = emit
         self._modes = StreamModes(run.kwargs.stream_mode)
         self._sends_values = "values" in run.kwargs.stream_mode
+        self._kwargs = run.kwargs
+        if execution.shares_records:
+            own = {name: json_copy(getattr(run.kwargs, name)) for name in ("input", "command", "context")}
+            self._kwargs = replace(run.kwargs, **own)
         self._kept: AnyPregel | None = None
         self.results = Results()
         self.left: ThreadState | None = None
@@ -102,7 +108,7 @@ class _Attempt:
             await wait()
         config = run_config(run, self._execution.deployment)
         opened = self._execution.graphs.open(
-            run.graph_id, config, access="threads.create_run", context=run.kwargs.context, keeping=not run.temporary
+            run.graph_id, config, access="threads.create_run", context=self._kwargs.context, keeping=not run.temporary
         )
         with continued_trace(config["configurable"]):
             async with opened as graph:
@@ -125,7 +131,7 @@ class _Attempt:
             raise AttemptsExhausted(f"{allowed} attempts were cut short by the end of their process")
 
     async def _follow(self, graph: AnyPregel, config: RunnableConfig) -> None:
-        run, kwargs = self._run, self._run.kwargs
+        run, kwargs = self._run, self._kwargs
         chunks = stream_chunks(
             graph,
             graph_input(kwargs),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
 
+from treadle.encoding import json_copy
 from treadle.execution.tracing import tracers
 from treadle.storage.contract.runs import RunRecord
 from treadle.users import User
@@ -47,7 +48,8 @@ def run_config(run: RunRecord, deployment: Deployment) -> RunnableConfig:
 
 def graph_config(stored: dict[str, Any], deployment: Deployment, *, attempt: int) -> RunnableConfig:
     """The config for a graph or its factory, made from the config that the run was stored with."""
-    config = {key: value for key, value in stored.items() if key not in NOT_FORWARDED}
+    # The author's code may change what it gets: a store in memory has the same objects.
+    config = {key: json_copy(value) for key, value in stored.items() if key not in NOT_FORWARDED}
     config = {**config, "metadata": {**config["metadata"], **deployment.metadata(attempt)}}
     config["configurable"] = {key: value for key, value in config["configurable"].items() if key != CONTEXT_PROVIDED}
     if isinstance(user := config["configurable"].get("langgraph_auth_user"), dict):

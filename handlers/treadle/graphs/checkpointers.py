@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from treadle.graphs.pruning import older
+
 Json = dict[str, Any]
 Saver = BaseCheckpointSaver[Any]
-Place = tuple[str, str]
-"""The namespace and the id of a checkpoint."""
 # LangGraph puts the run's id, which is in its config, into the metadata of each checkpoint.
 _OF_RUN = """
 thread_id = :thread_id AND CASE WHEN json_valid(CAST(metadata AS TEXT))
@@ -34,9 +34,17 @@ _DELETE_OF_RUN = (
     "DELETE FROM writes WHERE thread_id = :thread_id AND NOT EXISTS "
     "(SELECT 1 FROM checkpoints WHERE thread_id = :thread_id)",
 )
-_DELETE_OTHERS = tuple(
-    f"DELETE FROM {table} WHERE thread_id = :thread_id AND (checkpoint_ns, checkpoint_id) NOT IN "
-    "(SELECT value ->> 0, value ->> 1 FROM json_each(:kept))"
+# In the metadata of a checkpoint: by channel, how long ago it had its whole value.
+_COUNTERS = "counters_since_delta_snapshot"
+# Values are not read: an old one may be of a class that is no longer there.
+_ORIGINS = f"""
+SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id, CASE WHEN json_valid(CAST(metadata AS TEXT))
+    THEN json_extract(CAST(metadata AS TEXT), '$.{_COUNTERS}') END
+FROM checkpoints WHERE thread_id = :thread_id
+"""
+_DELETE_EACH = tuple(
+    f"DELETE FROM {table} WHERE thread_id = :thread_id AND (checkpoint_ns, checkpoint_id) IN "
+    "(SELECT value ->> 0, value ->> 1 FROM json_each(:gone))"
     for table in ("writes", "checkpoints")
 )
 
@@ -86,7 +94,7 @@ class MemorySavers(Savers):
         self.saver.delete_of_run(thread_id, run_id)
 
     async def keep_latest(self, thread_id: str) -> None:
-        self.saver.keep(thread_id, await _needed(self.saver, thread_id))
+        self.saver.keep_latest(thread_id)
 
     async def close(self) -> None:
         """Nothing was opened."""
@@ -115,19 +123,32 @@ class MemorySaver(InMemorySaver):
         if not any(namespaces.values()):
             self.delete_thread(thread_id)  # with the values that no checkpoint has any more
 
-    def keep(self, thread_id: str, needed: set[Place]) -> None:
-        """Delete all checkpoints of the thread but these, and the values that only the others had."""
-        for namespace, checkpoints in self.storage.get(thread_id, {}).items():
-            versions: set[tuple[str, Any]] = set()
-            for checkpoint_id, (checkpoint, _, _) in list(checkpoints.items()):
-                if (namespace, checkpoint_id) in needed:
-                    versions |= set(self.serde.loads_typed(checkpoint)["channel_versions"].items())
-                else:
-                    del checkpoints[checkpoint_id]
-                    self.writes.pop((thread_id, namespace, checkpoint_id), None)
-            for place in [place for place in self.blobs if place[:2] == (thread_id, namespace)]:
-                if place[2:] not in versions:
-                    del self.blobs[place]
+    def keep_latest(self, thread_id: str) -> None:
+        """Delete the older checkpoints of the thread, and the values that only they had."""
+        namespaces = self.storage.get(thread_id, {})
+        found = {
+            (namespace, checkpoint_id): (parent_id, _incomplete(self.serde.loads_typed(metadata)))
+            for namespace, checkpoints in namespaces.items()
+            for checkpoint_id, (_, metadata, parent_id) in checkpoints.items()
+        }
+        gone: set[tuple[str, str, Any]] = set()
+        for namespace, checkpoint_id in older(found):
+            checkpoint, _, _ = namespaces[namespace].pop(checkpoint_id)
+            self.writes.pop((thread_id, namespace, checkpoint_id), None)
+            gone |= self._values(namespace, checkpoint)
+        kept = {
+            each
+            for namespace in namespaces
+            for row in namespaces[namespace].values()
+            for each in self._values(namespace, row[0])
+        }
+        for namespace, channel, version in gone - kept:
+            self.blobs.pop((thread_id, namespace, channel, version), None)
+
+    def _values(self, namespace: str, checkpoint: Any) -> set[tuple[str, str, Any]]:
+        """The values that belong to a checkpoint: namespace, channel and version. They are kept elsewhere."""
+        versions = self.serde.loads_typed(checkpoint)["channel_versions"]
+        return {(namespace, channel, version) for channel, version in versions.items()}
 
     def _has(self, config: RunnableConfig) -> bool:
         configurable = config["configurable"]
@@ -161,10 +182,15 @@ class SqliteSavers(Savers):
 
     async def keep_latest(self, thread_id: str) -> None:
         saver = await self.here()
-        kept = json.dumps(sorted(await _needed(saver, thread_id)))
         async with saver.lock, saver.conn.cursor() as cursor:
-            for statement in _DELETE_OTHERS:
-                await cursor.execute(statement, {"thread_id": thread_id, "kept": kept})
+            await cursor.execute(_ORIGINS, {"thread_id": thread_id})
+            found = {
+                (namespace, checkpoint_id): (parent_id, _incomplete({_COUNTERS: json.loads(counters or "{}")}))
+                for namespace, checkpoint_id, parent_id, counters in await cursor.fetchall()
+            }
+            gone = json.dumps(sorted(older(found)))
+            for statement in _DELETE_EACH:
+                await cursor.execute(statement, {"thread_id": thread_id, "gone": gone})
             await saver.conn.commit()
 
     async def close(self) -> None:
@@ -193,22 +219,5 @@ def serializer(serde: Json | None = None) -> JsonPlusSerializer:
     return JsonPlusSerializer(**({"pickle_fallback": True} if serde is None else serde))
 
 
-async def _needed(saver: Saver, thread_id: str) -> set[Place]:
-    """The newest checkpoint of each namespace. Channels that store only what has changed need earlier ones too."""
-    newest: dict[str, CheckpointTuple] = {}
-    async for each in saver.alist({"configurable": {"thread_id": thread_id}}):
-        newest.setdefault(each.config["configurable"]["checkpoint_ns"], each)
-    needed = set()
-    for checkpoint in newest.values():
-        at: CheckpointTuple | None = checkpoint
-        incomplete = set(_changes(checkpoint))
-        while at is not None:
-            needed.add((at.config["configurable"]["checkpoint_ns"], at.config["configurable"]["checkpoint_id"]))
-            incomplete &= set(_changes(at))
-            at = await saver.aget_tuple(at.parent_config) if incomplete and at.parent_config else None
-    return needed
-
-
-def _changes(checkpoint: CheckpointTuple) -> Json:
-    """By channel that does not have its whole value in the checkpoint: how many steps ago it had."""
-    return dict(checkpoint.metadata.get("counters_since_delta_snapshot") or {})
+def _incomplete(metadata: Json) -> Collection[str]:
+    return dict(metadata.get(_COUNTERS) or {})

@@ -162,10 +162,15 @@ def _dependencies(path: Path, dependencies: Any, missing: list[str]) -> tuple[tu
         raise ConfigError(f'{path}: "dependencies" must be a list of folders and packages, such as ["."]')
     folders, packages = [], []
     for item in dependencies:
-        folder = (path.parent / item).resolve()
-        if folder.is_dir():
+        folder = path.parent / item
+        try:
+            folder = folder.resolve()
+            is_folder, is_file = folder.is_dir(), folder.is_file()
+        except (OSError, ValueError, RuntimeError):  # a loop of links, or a name that no file can have
+            is_folder, is_file = False, True
+        if is_folder:
             folders.append(folder)
-        elif item.startswith((".", "/")) or folder.is_file():
+        elif item.startswith((".", "/")) or is_file:
             missing.append(f"dependencies names {item}, and there is no such folder; going on without it")
         else:
             packages.append(item)

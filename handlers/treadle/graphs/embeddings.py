@@ -13,7 +13,7 @@ from langchain_core.embeddings import Embeddings
 from langgraph.store.base.embed import ensure_embeddings
 
 from treadle.errors import GraphError
-from treadle.graphs.event_loops import GraphLoop
+from treadle.graphs.event_loops import NODE_THREADS, GraphLoop
 from treadle.graphs.modules import authors_code, load_attribute
 from treadle.graphs.store_config import StoreConfig
 
@@ -43,8 +43,12 @@ class AsyncEmbeddings(Embeddings):
         return vectors
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        with ThreadPoolExecutor(1) as own:  # this thread's event loop may be running
+        # This thread's event loop may be running. By its name, a thread that never ends does not hold up the end.
+        own = ThreadPoolExecutor(1, thread_name_prefix=f"{NODE_THREADS}-embed")
+        try:
             return own.submit(asyncio.run, self.aembed_documents(texts)).result()
+        finally:
+            own.shutdown(wait=False)
 
     def embed_query(self, text: str) -> list[float]:
         return self.embed_documents([text])[0]

@@ -56,6 +56,10 @@ class GraphRequest:
         return cast(RunnableConfig, {**self.config, "configurable": configurable})
 
 
+def _no_header(key: str) -> bool:
+    return False
+
+
 class Factory:
     """A callable that makes a graph or a builder, plain, async or as a context manager.
 
@@ -63,11 +67,13 @@ class Factory:
     is no factory: at the start, and not at the first run.
     """
 
-    def __init__(self, value: Any, where: str) -> None:
+    def __init__(self, value: Any, where: str, is_header: Callable[[str], bool] = _no_header) -> None:
+        """`is_header`: whether a key of `configurable` is a header of the caller's."""
         if (reason := _no_factory(value)) is not None:
             raise GraphError(f"{where}: {reason}; name a graph, a builder or a function that makes one")
         self._function: Callable[..., Any] = value
         self._where = where
+        self._is_header = is_header
         self._takers = _takers(self._function, where)
         self._context_schema = _context_schema(self._function, self._takers)
 
@@ -78,7 +84,7 @@ class Factory:
             with _inside_a_run(request):
                 made = self._called(request)
                 made = await entered(made, stack)
-                made = local(made) if is_remote(made) else made
+                made = local(made, self._is_header) if is_remote(made) else made
             if not isinstance(made, (Pregel, StateGraph)):
                 advice = "; does it lack a return?" if made is None else ""
                 error = TypeError(f"the factory returned {type(made).__name__}, which is no graph{advice}")

@@ -78,8 +78,8 @@ def _load(config: GraphsConfig, graph_id: str, spec: GraphSpec) -> AnyPregel | F
         if isinstance(value, StateGraph):
             value = value.compile()
         elif is_remote(value):
-            value = local(value)
-    return value if isinstance(value, Pregel) else Factory(value, where)
+            value = local(value, config.http.configurable.match)
+    return value if isinstance(value, Pregel) else Factory(value, where, config.http.configurable.match)
 
 
 def _name(loaded: AnyPregel | Factory) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -19,11 +20,17 @@ def is_remote(value: Any) -> bool:
     return module is not None and isinstance(value, module.RemoteGraph)
 
 
-def local(remote: Any) -> Pregel[Any, Any, Any, Any]:
-    """A graph of one node, which calls the other server. It takes what that takes, and returns what that returns."""
+def local(remote: Any, is_header: Callable[[str], bool]) -> Pregel[Any, Any, Any, Any]:
+    """A graph of one node, which calls the other server. It takes what that takes, and returns what that returns.
+
+    Keys of `configurable` that are headers of the caller's stay here: they may be secrets between it and this server.
+    """
+
+    def is_of_this_server(key: str) -> bool:
+        return _is_of_this_server(key) or is_header(key)
 
     async def call(given: Any, config: RunnableConfig) -> Any:
-        configurable = {key: value for key, value in config["configurable"].items() if not _is_of_this_server(key)}
+        configurable = {key: value for key, value in config["configurable"].items() if not is_of_this_server(key)}
         if configurable.get("user_id") == config["configurable"].get("langgraph_auth_user_id"):
             configurable.pop("user_id", None)
         context = get_runtime().context

@@ -8,7 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+from packaging.requirements import Requirement
+
+MOST_BYTES = 100_000
+"""The largest file that is looked into."""
 
 
 def not_installed(packages: Iterable[str], folders: Iterable[Path]) -> tuple[str, ...]:
@@ -20,28 +24,34 @@ def not_installed(packages: Iterable[str], folders: Iterable[Path]) -> tuple[str
 def _of_project(folder: Path) -> Iterator[str]:
     """What `pip install` would install for a folder. A file that cannot be read is for pip to complain about."""
     try:
-        project: Any = tomllib.loads((folder / "pyproject.toml").read_text("utf-8")).get("project", {})
+        project: Any = tomllib.loads(_text(folder / "pyproject.toml")).get("project", {})
         dependencies = project.get("dependencies")
         yield from (each for each in dependencies if isinstance(each, str)) if isinstance(dependencies, list) else ()
-    except (OSError, ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         pass
-    try:
-        lines = (folder / "requirements.txt").read_text("utf-8").splitlines()
-    except (OSError, ValueError):
-        return
-    for line in lines:
+    for line in _text(folder / "requirements.txt").splitlines():
         requirement = line.partition(" #")[0].strip()
         if requirement and not requirement.startswith(("#", "-")):
             yield requirement
+
+
+def _text(file: Path) -> str:
+    """The text of a file; empty for what is no file, is too large for one of this kind, or cannot be read."""
+    try:
+        if file.is_file() and file.stat().st_size <= MOST_BYTES:
+            return file.read_text("utf-8-sig")
+    except (OSError, ValueError, RuntimeError):
+        pass
+    return ""
 
 
 def _is_met(text: str) -> bool:
     """True as well for what names no package of an index, such as an address of a repository."""
     try:
         requirement = Requirement(text)
-    except InvalidRequirement:
-        return True
-    if requirement.marker is not None and not requirement.marker.evaluate():
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            return True
+    except (ValueError, UndefinedComparison, UndefinedEnvironmentName, RecursionError):  # pip has the right words
         return True
     try:
         installed = version(requirement.name)

@@ -123,5 +123,6 @@ def _unknown(document: Json, known: Known, prefix: str = "") -> Iterator[str]:
 
 def _nearest(key: str, known: Iterable[str]) -> str | None:
     """The known key that a key is most like, if it is like one."""
+    key = key.lower()
     beginnings = [each for each in known if key.startswith(each)]
     return next(iter(beginnings or get_close_matches(key, known, n=1)), None)

@@ -38,7 +38,7 @@ def _baggage(header: str) -> Iterator[tuple[str, Any]]:
         elif name == LANGSMITH["metadata"]:
             try:
                 metadata = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(metadata, dict):
                 yield name, metadata

@@ -99,7 +99,7 @@ class Threads:
         self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps], user: User | None
     ) -> ThreadRecord:
         thread_id = record.thread_id
-        await self._sweep()  # an expired thread must not occupy the id
+        await self._free(thread_id)
         if await self.find(thread_id) is not None:
             raise ThreadConflict(f"thread_id: there is a thread {thread_id} already")
         try:
@@ -163,6 +163,13 @@ class Threads:
             return
         await self._loop.call(lambda: self._checkpoints.keep_latest(record.thread_id))
         await self._storage.threads.mark_pruned(record.thread_id)
+
+    async def _free(self, thread_id: str) -> None:
+        """Delete the thread if its time is over: it must not occupy the id. Others are left to the sweep."""
+        expired, _ = await self._storage.threads.expired()
+        for record in expired:
+            if record.thread_id == thread_id:
+                await self._expire(record)
 
     async def _sweep(self) -> float | None:
         """Delete or prune the threads whose time is over; when the next one's will be."""

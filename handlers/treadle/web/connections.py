@@ -43,14 +43,19 @@ class Connection(HttpToolsProtocol):
     _resumed = False
     _received = b""
     """The bytes that are being parsed."""
+    _again: bytes | None = None
+    """The bytes that are to be parsed next: the same, from a request on that asks for another protocol."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head_since = monotonic()
 
     def data_received(self, data: bytes) -> None:
-        self._received = data
-        super().data_received(data)
+        following: bytes | None = data
+        while following is not None:
+            self._received, self._again = following, None
+            super().data_received(following)
+            following = self._again
         self._received = b""
         if self._head_since is not None:
             self._head_bytes += len(data)
@@ -116,7 +121,7 @@ class Connection(HttpToolsProtocol):
         if not self.parser.should_keep_alive():
             headers.append(b"connection: close\r\n")
         self.parser = httptools.HttpRequestParser(self)
-        super().data_received(b"".join([line, *headers, b"\r\n", following]))
+        self._again = b"".join([line, *headers, b"\r\n", following])
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that is not valid HTTP with the JSON body of every failure."""
