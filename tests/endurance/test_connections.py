@@ -157,9 +157,12 @@ def statuses(server: LiveServer, *parts: bytes) -> list[bytes]:
         return re.findall(rb"HTTP/1\.1 (\d+)", rest(connection))
 
 
-@pytest.mark.parametrize("number", [2, 500])
-def test_requests_for_another_protocol_may_follow_each_other(server: LiveServer, number: int) -> None:
-    assert statuses(server, upgrade(b"/ok") * number + LAST) == [b"200"] * (number + 1)
+@pytest.mark.parametrize("number", [2, 500, 5000])
+@pytest.mark.parametrize("asking", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"])
+def test_many_requests_may_follow_each_other(server: LiveServer, asking: bytes, number: int) -> None:
+    """More bytes than a head may have, at once."""
+    request = b"GET /ok HTTP/1.1\r\nHost: x\r\n%s\r\n" % asking
+    assert statuses(server, request * number + LAST) == [b"200"] * (number + 1)
 
 
 @pytest.mark.parametrize("cut", [1, 30, 60, 90, 120])

@@ -35,6 +35,8 @@ class Connection(HttpToolsProtocol):
     _head_bytes = 0
     _head_since: float | None = None
     """Since when a request line and headers are awaited."""
+    _has_ended_one = False
+    """Whether a request has ended in the bytes that are being parsed."""
     _body_since: float | None = None
     """Since when more of a body is awaited."""
     _untaken = 0
@@ -51,6 +53,7 @@ class Connection(HttpToolsProtocol):
         self._head_since = monotonic()
 
     def data_received(self, data: bytes) -> None:
+        self._has_ended_one = False
         following: bytes | None = data
         while following is not None:
             self._received, self._again = following, None
@@ -58,7 +61,8 @@ class Connection(HttpToolsProtocol):
             following = self._again
         self._received = b""
         if self._head_since is not None:
-            self._head_bytes += len(data)
+            if not self._has_ended_one:  # otherwise most of the bytes are those of requests before
+                self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD:
                 fault = f"the request line and headers have more than {MOST_HEAD} bytes"
                 self._refuse(431, f"{fault}, which is the limit whatever the settings")
@@ -75,7 +79,7 @@ class Connection(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._body_since = None
+        self._body_since, self._has_ended_one = None, True
         if not self._asks_for_another_protocol():
             super().on_message_complete()
 
