@@ -60,7 +60,7 @@ types: $(INSTALLED) ## mypy --strict
 	@$(BIN)/mypy
 
 # Two suites: the tests of what is answered, and those that take long by their nature.
-ENDURANCE := tests/durability tests/endurance tests/codegen/test_editions.py
+ENDURANCE := tests/durability tests/endurance $(addprefix tests/codegen/,test_editions.py test_verdicts.py)
 
 test: $(INSTALLED) ## Run the tests; those of crowds, kills and slow networks are `make endurance`
 	@$(PYTEST) $(ENDURANCE:%=--ignore %)
@@ -101,9 +101,9 @@ wheel: $(INSTALLED) ## Build the wheel and try its client in a clean environment
 	@build/clean/bin/python -m pip install --disable-pip-version-check --quiet dist/*.whl
 	@build/clean/bin/python tests/wheel/try_client.py
 
-# What leaves a core idle runs two at a time; each target's output comes in one piece, if this make can do that.
+# What leaves a core idle runs beside others; each target's output comes in one piece, if this make can do that.
 ci: $(INSTALLED) ## Everything CI runs; the tests last
-	@$(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
+	@$(MAKE) --no-print-directory --jobs 3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
 		install-lowest contract endurance lint types generate-check wheel js
 	@$(MAKE) --no-print-directory lowest
 	@$(MAKE) --no-print-directory test
