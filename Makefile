@@ -44,9 +44,10 @@ generate: $(INSTALLED) ## Regenerate generated/ and its reports from the contrac
 	@$(BIN)/python -m codegen
 	@$(BIN)/python -m tests.coverage
 
-generate-check: $(INSTALLED) ## Fail if generated/ differs from what the contract gives
+generate-check: $(INSTALLED) ## Fail if generated/ differs from what the contract gives, and test the generator
 	@$(BIN)/python -m codegen --check
 	@$(BIN)/python -m tests.coverage --check
+	@$(PYTEST) tests/codegen
 
 format: $(INSTALLED) ## Format the code
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
@@ -59,11 +60,11 @@ lint: $(INSTALLED) ## Style, formatting and the direction of imports
 types: $(INSTALLED) ## mypy --strict
 	@$(BIN)/mypy
 
-# Two suites: the tests of what is answered, and those that take long by their nature.
-ENDURANCE := tests/durability tests/endurance $(addprefix tests/codegen/,test_editions.py test_verdicts.py)
+# Suites of their own: the tests that take long by their nature, and those of the generator.
+ENDURANCE := tests/durability tests/endurance
 
-test: $(INSTALLED) ## Run the tests; those of crowds, kills and slow networks are `make endurance`
-	@$(PYTEST) $(ENDURANCE:%=--ignore %)
+test: $(INSTALLED) ## Run the tests of the server and the clients
+	@$(PYTEST) $(patsubst %,--ignore %,$(ENDURANCE) tests/codegen)
 
 endurance: $(INSTALLED) ## Run the tests with many clients, large answers, killed processes and slow networks
 	@$(PYTEST) $(ENDURANCE)
