@@ -102,11 +102,12 @@ wheel: $(INSTALLED) ## Build the wheel and try its client in a clean environment
 	@build/clean/bin/python -m pip install --disable-pip-version-check --quiet dist/*.whl
 	@build/clean/bin/python tests/wheel/try_client.py
 
-# What leaves a core idle runs beside others; each target's output comes in one piece, if this make can do that.
+# What leaves a core idle runs two at a time; each target's output comes in one piece, if this make can do that.
+TOGETHER := $(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 ci: $(INSTALLED) ## Everything CI runs; the tests last
-	@$(MAKE) --no-print-directory --jobs 3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
-		install-lowest contract endurance lint types generate-check wheel js
-	@$(MAKE) --no-print-directory lowest
+	@$(TOGETHER) install-lowest contract lint types generate-check wheel js
+	@$(TOGETHER) lowest endurance
 	@$(MAKE) --no-print-directory test
 
 COMPILE := uv pip compile pyproject.toml --extra server --universal --python-version 3.11 \
