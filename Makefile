@@ -92,7 +92,7 @@ check: lint types generate-check test endurance ## What to run before a commit
 chaos: $(INSTALLED) ## Kill servers under load, 20 times, and see that nothing accepted is lost
 	@$(BIN)/python -m tests.durability.chaos
 
-bench: $(INSTALLED) ## Measure, and print what was measured (a few minutes; the machine should have nothing else to do)
+bench: $(INSTALLED) ## Measure, and print what was measured (minutes, on an idle machine; needs Node 20)
 	@$(BIN)/python -m benchmarks
 
 wheel: $(INSTALLED) ## Build the wheel and try its client in a clean environment

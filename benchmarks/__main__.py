@@ -9,9 +9,10 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from benchmarks import blocking, crowd, latencies, quiet, start, sweep
+from benchmarks import blocking, crowd, latencies, quiet, start, sweep, throughput
 
 BENCHMARKS: dict[str, Callable[[Path], Coroutine[Any, Any, list[str]]]] = {
+    "throughput": throughput.measure,
     "quiet": quiet.measure,
     "crowd": crowd.measure,
     "blocking": blocking.measure,

@@ -116,7 +116,7 @@ def serve_forever(
     settings = Settings.from_environment(os.environ, **overrides)
     os.environ.setdefault("LANGGRAPH_API_URL", listener.url)  # where modules and nodes find this server
     graphs = Graphs(graphs_config)
-    _tune_interpreter()
+    tune_interpreter()
     announce = ready or partial(_announce, graphs, settings, listener)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(graphs, settings, listener, announce))
@@ -185,7 +185,7 @@ async def _until_signalled(running: Services) -> None:
     await first.wait()
 
 
-def _tune_interpreter() -> None:
+def tune_interpreter() -> None:
     """Trade a little memory for latency.
 
     What start-up made stays: freezing it spares the collector from walking it, and it collects every 20,000 allocations

@@ -1,0 +1,59 @@
+"""`python -m benchmarks.floor`: a bare Starlette application around a graph, which Treadle is measured against.
+
+It has Treadle's settings of the garbage collector, its event loop and its HTTP parser. It knows no contract, and keeps
+no record of a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from tests.graphs.graphs_under_test import pouring, simple
+from treadle.graphs.event_loops import loop_factory
+from treadle.server import tune_interpreter
+
+GRAPHS = {"simple": simple, "pouring": pouring}
+
+
+async def wait(request: Request) -> Response:
+    """Run the graph, and answer with its values."""
+    body = await request.json()
+    return JSONResponse(await GRAPHS[body["assistant_id"]].ainvoke(body["input"]))
+
+
+async def stream(request: Request) -> Response:
+    """Run the graph, and send each of its chunks as an event."""
+    body: dict[str, Any] = await request.json()
+
+    async def events() -> AsyncIterator[str]:
+        mode = body["stream_mode"]
+        async for chunk in GRAPHS[body["assistant_id"]].astream(body["input"], stream_mode=mode):
+            yield f"event: {mode}\ndata: {json.dumps(chunk)}\n\n"
+
+    return StreamingResponse(events(), media_type="text/event-stream")
+
+
+def main() -> None:
+    """Serve on a free port, after printing the URL."""
+    routes = [Route("/runs/wait", wait, methods=["POST"]), Route("/runs/stream", stream, methods=["POST"])]
+    app = Starlette(routes=routes)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+        tune_interpreter()
+        config = uvicorn.Config(app, http="httptools", lifespan="off", access_log=False, log_level="error")
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(uvicorn.Server(config).serve([listener]))
+
+
+if __name__ == "__main__":
+    main()
