@@ -84,7 +84,7 @@ lowest: ## The same with the lowest versions of all that a user's project may ha
 js: $(INSTALLED) ## Run the JavaScript SDK against the server (needs Node 20)
 	@cd tests/js && npm ci --silent --no-audit --no-fund && npm test --silent
 
-contract: $(INSTALLED) ## Fuzz a running server against the contract (about a minute)
+contract: $(INSTALLED) ## Fuzz a running server against the contract (two to four minutes)
 	@$(BIN)/python -m tests.contract
 
 check: lint types generate-check test endurance ## What to run before a commit

@@ -10,7 +10,6 @@ from benchmarks.crowd import took
 from benchmarks.figures import figure
 from tests.cli.processes import serve
 from tests.durability.place import Place
-from tests.durability.test_idle import used
 from tests.live import GRAPHS
 
 SECONDS = 10.0
@@ -28,8 +27,8 @@ async def measure(folder: Path) -> list[str]:
     place = Place(folder)
     with place.serve() as one, place.serve() as other:
         await asyncio.sleep(1)  # what comes with the start
-        before, start = [used(one), used(other)], monotonic()
+        before, start = [one.cpu_time(), other.cpu_time()], monotonic()
         await asyncio.sleep(SECONDS)
         elapsed = monotonic() - start
-        shares = [(used(server) - was) / elapsed for server, was in zip((one, other), before, strict=True)]
+        shares = [(server.cpu_time() - was) / elapsed for server, was in zip((one, other), before, strict=True)]
     return [*lines, *(f"an idle server of two on one file: {100 * share:.2f} % of a core" for share in shares)]

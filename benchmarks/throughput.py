@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.cli.processes import serve
+from tests.cli.processes import cpu_time, serve
 from tests.live import GRAPHS
 
 LOAD = Path(__file__).parent / "load"
@@ -45,6 +45,8 @@ class Turn:
 
 async def measure(folder: Path) -> list[str]:
     """One line for each load: Treadle's throughput in that of the floor, and the floor's CPU time in Treadle's."""
+    if shutil.which("npm") is None:
+        return ["left out: the load generator needs Node 20; install it"]
     await asyncio.to_thread(_install)
     with ExitStack() as stack:
         servers = {"floor": stack.enter_context(_floor())}
@@ -77,7 +79,7 @@ def _turns(servers: dict[str, tuple[str, int]], load: str) -> dict[str, list[Tur
 
 
 def _turn(url: str, body: dict[str, Any], connections: int, pid: int) -> Turn:
-    before = _cpu(pid)
+    before = cpu_time(pid)
     request = ["-m", "POST", "-H", "content-type=application/json", "-b", json.dumps(body)]
     options = ["--json", "-c", str(connections), "-d", str(SECONDS)]
     command = ["node", "node_modules/autocannon/autocannon.js", *options, *request, url]
@@ -85,12 +87,7 @@ def _turn(url: str, body: dict[str, Any], connections: int, pid: int) -> Turn:
     found = json.loads(done.stdout)
     if found["non2xx"] or found["errors"] or not found["2xx"]:
         raise RuntimeError(f"{url}: {found['non2xx']} refusals and {found['errors']} errors")
-    return Turn(found["2xx"] / found["duration"], (_cpu(pid) - before) / found["2xx"])
-
-
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return Turn(found["2xx"] / found["duration"], (cpu_time(pid) - before) / found["2xx"])
 
 
 def _line(load: str, turns: dict[str, list[Turn]]) -> str:

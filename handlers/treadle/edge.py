@@ -18,7 +18,6 @@ from treadle.graphs.http_config import HttpConfig
 from treadle.keys import KeyRing
 from treadle.running import Services
 from treadle.settings import Settings
-from treadle.storage.contract.threads import ThreadTtl
 from treadle.web.access import Access
 from treadle.web.assistants import AssistantHandlers
 from treadle.web.binding import Binding, Contract
@@ -72,14 +71,13 @@ def application(services: Services) -> Starlette:
 def _bindings(services: Services, document: dict[str, object]) -> list[Binding]:
     settings, deployment, http = services.settings, services.deployment, services.graphs.config.http
     heartbeat, public_url = settings.heartbeat, settings.public_url
-    thread_ttl = ThreadTtl(settings.thread_ttl, settings.thread_ttl_strategy)
     return bindings(
         StatelessRunHandlers(
             services.runs, services.creation, deployment, http, public_url=public_url, heartbeat=heartbeat
         ),
         RunHandlers(services.runs, services.threads, services.feedback, deployment, heartbeat=heartbeat),
         CancelHandlers(services.runs, heartbeat=heartbeat),
-        ThreadHandlers(services.threads, services.states, services.graphs.ids, thread_ttl),
+        ThreadHandlers(services.threads, services.states, services.graphs.ids, services.runs.thread_ttl),
         AssistantHandlers(services.assistants, services.known_assistants, services.inspection, services.threads),
         StoreHandlers(services.items),
         FeedbackHandlers(services.feedback),

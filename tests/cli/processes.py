@@ -119,6 +119,12 @@ def invoke(*arguments: str | Path, given: str = "") -> Finished:
     return Finished(result.exit_code, result.stdout, result.stderr)
 
 
+def cpu_time(pid: int) -> float:
+    """Seconds of a core that a process has used so far, in all of its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Serving:
     """A `treadle serve` that has said where it listens."""
 
@@ -137,6 +143,10 @@ class Serving:
         text = self._log.read_text()
         complete = text[: text.rfind("\n") + 1].splitlines()
         return next((line for line in map(json.loads, complete) if line.get("event") == "serving"), None)
+
+    def cpu_time(self) -> float:
+        """Seconds of a core that the process has used so far, in all of its threads."""
+        return cpu_time(self.process.pid)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, and wait for the exit code."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
-from tests.cli.processes import Serving
 from tests.durability.place import Place
 
 SECONDS = 5.0
@@ -14,18 +12,12 @@ MOST = 0.05
 """Share of a core: several times the usual (see `benchmarks`), and a small part of that of a loop without a pause."""
 
 
-def used(server: Serving) -> float:
-    """Seconds of a core that a server has used so far."""
-    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_idle_servers_on_one_file_use_little_of_a_core(tmp_path: Path) -> None:
     place = Place(tmp_path)
     with place.serve() as one, place.serve() as other:
         time.sleep(1)  # the work of the start
-        before, start = [used(one), used(other)], time.monotonic()
+        before, start = [one.cpu_time(), other.cpu_time()], time.monotonic()
         time.sleep(SECONDS)
         elapsed = time.monotonic() - start
-        shares = [(used(server) - was) / elapsed for server, was in zip((one, other), before, strict=True)]
+        shares = [(server.cpu_time() - was) / elapsed for server, was in zip((one, other), before, strict=True)]
     assert max(shares) < MOST, shares

@@ -260,4 +260,6 @@ class Declared(TypedDict, total=False):
 pointing = of(Point(1, 2))
 declaring = StateGraph(Declared).add_node("node", lambda state: {"value": Order(3)}).add_edge(START, "node").compile()
 undeclared = of(Other(3))
+_inner = StateGraph(State).add_node("inner", lambda state: {"value": 3}).add_edge(START, "inner").compile()
+blocking = StateGraph(State).add_node("outer", lambda state: _inner.invoke(state)).add_edge(START, "outer").compile()
 opaque = of(Opaque(size=3))

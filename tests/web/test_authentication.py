@@ -15,6 +15,7 @@ import pytest
 from tests.live import serving, until
 from tests.web.calls import UNKNOWN, accepted
 from tests.web.guarding import BEARER, bearing, guarded, guarded_project, loaded, refusal, told
+from treadle.graphs.auth_config import OFFERED
 from treadle.keys import keys_in_list
 
 ASKING = """
@@ -62,6 +63,10 @@ def test_every_parameter_is_what_was_sent(tmp_path: Path, parameter: str) -> Non
         response = http.post("/runs/wait?a=1", content=json.dumps(BODY), headers=headers)
     status, text = refusal(response)
     assert (status, json.loads(text)) == (418, [SENT[name] for name in wanted])
+
+
+def test_every_parameter_that_is_offered_is_tested() -> None:
+    assert set(EACH) == set(OFFERED)
 
 
 def test_what_is_not_there_is_none(tmp_path: Path) -> None:

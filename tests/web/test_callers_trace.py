@@ -10,10 +10,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from tests.cli.processes import Serving, serve
+from tests.cli.processes import Serving
 from tests.live import DEADLINE, GRAPHS, LiveServer, serving, until
 from tests.web.creating import PATHS, Creator
-from tests.web.trace_receiver import TraceReceiver, receiving
+from tests.web.trace_receiver import TraceReceiver, receiving, serving_traced
 
 Json = dict[str, Any]
 CALLER, INNER = "01a21b0a-116e-4178-b2e2-303717cb1f11", "01a21b0a-116e-4178-b2e2-303717cb1f12"
@@ -60,8 +60,7 @@ def receiver() -> Iterator[TraceReceiver]:
 @pytest.fixture(scope="module")
 def traced(receiver: TraceReceiver) -> Iterator[Serving]:
     """A server that traces every run."""
-    variables: Any = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": receiver.url, "LANGSMITH_API_KEY": "x"}
-    with serve("--port", "0", LANGSMITH_PROJECT="the servers", **variables) as process:
+    with serving_traced(receiver, "the servers") as process:
         yield process
 
 

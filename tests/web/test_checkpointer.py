@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import pytest
 from tests.cli.processes import serve
 from tests.graphs import custom_savers
 from tests.graphs.custom_savers import Noting
-from tests.live import DEADLINE, GRAPHS, serving, until
-from tests.web.calls import accepted, create, stream, until_status, wait
+from tests.live import GRAPHS, serving, until
+from tests.web.calls import accepted, stream, wait
 from tests.web.keeping import (
     history,
     kept,
@@ -272,23 +271,13 @@ def test_one_that_cannot_delete_keeps_what_it_has(tmp_path: Path, isolated: bool
         assert thread(http, run)["values"] == RESULT
 
 
-@pytest.mark.parametrize("form", ["opened", "Minimal", "in_file", "unforgetting"])
-def test_a_run_that_begins_anew(tmp_path: Path, form: str) -> None:
-    """It fails where what its first attempt has left cannot be deleted, instead of waiting for ever."""
+@ISOLATED
+@pytest.mark.parametrize("form", ["opened", "in_file"])
+def test_a_plain_node_may_run_a_subgraph(tmp_path: Path, form: str, isolated: bool, monkeypatch: Any) -> None:
+    """LangGraph calls the synchronous methods of the checkpointer there, which savers of files have as well."""
+    monkeypatch.setenv("AUTHORS_CHECKPOINTS", f"{tmp_path}/authors.db")
     config = configured(tmp_path, form)
-    variables = {
-        "LEASE_SECONDS": "1",
-        "DATABASE_URI": f"sqlite:///{tmp_path}/runs.db",
-        "AUTHORS_CHECKPOINTS": f"{tmp_path}/authors.db",
-    }
-    with serve("--port", "0", config=config, **variables) as process, httpx.Client(base_url=process.url) as http:
-        run = create(http, "slow", {"seconds": 2}, on_completion="keep", durability="sync")
-        until_status(http, run["run_id"], "running")
-        until(lambda: history(http, run))
-        process.stop(signal.SIGKILL)
-    with serve("--port", "0", config=config, **variables) as process:
-        answer = httpx.get(f"{process.url}/runs/{run['run_id']}/join", timeout=DEADLINE).json()
-    if form == "unforgetting":
-        assert answer["__error__"]["error"] == "StorageUnavailable"
-    else:
-        assert "__error__" not in answer
+    document = json.loads(config.read_text())
+    config.write_text(json.dumps({**document, "graphs": {"blocking": f"{SAVERS}:blocking"}}))
+    with serving(config, isolated_loops=isolated) as live, live.client() as http:
+        assert state(http, kept(http, "blocking", {}))["values"] == {"value": 3}

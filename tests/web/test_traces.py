@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.cli.processes import Serving, serve
+from tests.cli.processes import Serving
 from tests.live import DEADLINE, until
 from tests.web.calls import Json
 from tests.web.creating import EVERY, PATHS, Creator
-from tests.web.trace_receiver import TraceReceiver, receiving
+from tests.web.trace_receiver import TraceReceiver, receiving, serving_traced
 
 shows = pytest.mark.shows
 USUAL = "usual-project"
@@ -28,15 +28,8 @@ def receiver() -> Iterator[TraceReceiver]:
 
 @pytest.fixture(scope="module")
 def traced(receiver: TraceReceiver) -> Iterator[Serving]:
-    """A server that traces every run, in a process of its own: LangSmith's client reads the environment once."""
-    with serve(
-        "--port",
-        "0",
-        LANGSMITH_TRACING="true",
-        LANGSMITH_ENDPOINT=receiver.url,
-        LANGSMITH_API_KEY="x",
-        LANGSMITH_PROJECT=USUAL,
-    ) as process:
+    """A server that traces every run."""
+    with serving_traced(receiver, USUAL) as process:
         yield process
 
 

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import uuid4
 
+from tests.cli.processes import Serving, serve
 from tests.live import DEADLINE
 
 INFO = {
@@ -53,6 +54,14 @@ class TraceReceiver(ThreadingHTTPServer):
     def traces(self, thread_id: str) -> list[Json]:
         """The posted runs of a thread."""
         return [run for run in list(self.posted) if thread_id in json.dumps(run)]
+
+
+@contextmanager
+def serving_traced(receiver: TraceReceiver, project: str) -> Iterator[Serving]:
+    """A server that traces every run, in a process of its own: LangSmith's client reads the environment once."""
+    variables: Any = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": receiver.url, "LANGSMITH_API_KEY": "x"}
+    with serve("--port", "0", LANGSMITH_PROJECT=project, **variables) as process:
+        yield process
 
 
 class _Handler(BaseHTTPRequestHandler):

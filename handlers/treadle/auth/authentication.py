@@ -40,7 +40,7 @@ class Authentication:
         """Whether the handler looks into the body."""
 
     async def user(self, offered: Mapping[str, Callable[[], Any]]) -> User:
-        """Return the user of a request. `offered` has a value for each parameter that the handler may have.
+        """Return the user of a request. `offered` gives the value of each parameter in OFFERED.
 
         Raises Refused with the status that the handler chose, and 401 if it finds nobody.
         """

@@ -17,7 +17,7 @@ def everything(metadata: Mapping[str, Any]) -> bool:
 
 
 def admitting(wanted: Any) -> Admits:
-    """Make a filter of what a handler returned. It admits metadata that meets all conditions.
+    """Return the filter for a handler's result. It admits metadata that meets every condition.
 
     A condition is a value, `{"$eq": value}` or `{"$contains": value or list of values}`. Raises ValueError for anything
     else: what is not understood must not open anything.

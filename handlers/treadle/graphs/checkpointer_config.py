@@ -39,7 +39,7 @@ def read_checkpointer(path: Path, section: Json) -> CheckpointerConfig:
 
 
 def _serde(where: str, serde: Any) -> Json:
-    """What is not said stays as it is without the section: values may be pickled, and no module is excluded."""
+    """Return the arguments of the serializer. A missing key keeps the default, which allows pickles and all modules."""
     if not isinstance(serde, dict):
         raise ConfigError(f"{where} must be an object")
     pickle = serde.get("pickle_fallback", True)

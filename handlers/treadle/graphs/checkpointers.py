@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class Savers(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """Open what is opened at the start. Raises GraphError if the author's own checkpointer cannot be opened."""
+        """Open the author's own checkpointer. Raises GraphError if that fails. Treadle's opens at first use."""
 
     @abstractmethod
     async def here(self) -> Saver:
@@ -127,7 +127,7 @@ class MemorySaver(InMemorySaver):
         """Delete the older checkpoints of the thread, and the values that only they had."""
         namespaces = self.storage.get(thread_id, {})
         found = {
-            (namespace, checkpoint_id): (parent_id, _incomplete(self.serde.loads_typed(metadata)))
+            (namespace, checkpoint_id): (parent_id, self.serde.loads_typed(metadata).get(_COUNTERS) or ())
             for namespace, checkpoints in namespaces.items()
             for checkpoint_id, (_, metadata, parent_id) in checkpoints.items()
         }
@@ -185,7 +185,7 @@ class SqliteSavers(Savers):
         async with saver.lock, saver.conn.cursor() as cursor:
             await cursor.execute(_ORIGINS, {"thread_id": thread_id})
             found = {
-                (namespace, checkpoint_id): (parent_id, _incomplete({_COUNTERS: json.loads(counters or "{}")}))
+                (namespace, checkpoint_id): (parent_id, json.loads(counters or "[]"))
                 for namespace, checkpoint_id, parent_id, counters in await cursor.fetchall()
             }
             gone = json.dumps(sorted(older(found)))
@@ -217,7 +217,3 @@ def serializer(serde: Json | None = None) -> JsonPlusSerializer:
     `serde`: arguments of LangGraph's serializer, from the configuration.
     """
     return JsonPlusSerializer(**({"pickle_fallback": True} if serde is None else serde))
-
-
-def _incomplete(metadata: Json) -> Collection[str]:
-    return dict(metadata.get(_COUNTERS) or {})

@@ -56,10 +56,6 @@ class GraphRequest:
         return cast(RunnableConfig, {**self.config, "configurable": configurable})
 
 
-def _no_header(key: str) -> bool:
-    return False
-
-
 class Factory:
     """A callable that makes a graph or a builder, plain, async or as a context manager.
 
@@ -67,7 +63,7 @@ class Factory:
     is no factory: at the start, and not at the first run.
     """
 
-    def __init__(self, value: Any, where: str, is_header: Callable[[str], bool] = _no_header) -> None:
+    def __init__(self, value: Any, where: str, is_header: Callable[[str], bool]) -> None:
         """`is_header`: whether a key of `configurable` is a header of the caller's."""
         if (reason := _no_factory(value)) is not None:
             raise GraphError(f"{where}: {reason}; name a graph, a builder or a function that makes one")
@@ -143,10 +139,10 @@ def _no_factory(value: Any) -> str | None:
     """Why `value` makes no graphs, as far as can be seen without calling it."""
     if inspect.isclass(value) or get_origin(value) is not None:
         return f"{getattr(value, '__name__', value)} is a class"
-    # Tasks and tools of LangGraph and LangChain can be called, and make no graphs.
     if inspect.iscoroutine(value):
         value.close()  # or Python warns that nobody has awaited it
         return "a coroutine is no graph: name the async function itself, without calling it"
+    # Tasks and tools of LangGraph and LangChain can be called, and make no graphs.
     library = type(value).__module__.partition(".")[0] in ("langgraph", "langchain", "langchain_core")
     if library or not callable(value):
         return f"an object of type {type(value).__name__} is no graph"

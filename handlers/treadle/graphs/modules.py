@@ -38,17 +38,12 @@ def authors_code(where: str, **logged: str) -> Iterator[None]:
         raise GraphError(f"{where}: {in_one_line(error)}") from error
 
 
-def is_spec(value: Any) -> bool:
-    """Whether the value has the form of what `load_attribute` takes."""
-    return isinstance(value, str) and all(value.rpartition(":")[::2])
-
-
 def read_spec(where: str, value: Any) -> str | None:
-    """The value of a key that names something of the author's. Raises ConfigError for what has not that form."""
-    if value is not None and not is_spec(value):
-        form = '"./file.py:attribute" or "module:attribute"'
-        raise ConfigError(f"{where} must be {form}, and not {json.dumps(value)}")
-    return value  # type: ignore[no-any-return]
+    """Return the value of a key that names something of the author's. Raises ConfigError if its form is wrong."""
+    if value is None or (isinstance(value, str) and all(value.rpartition(":")[::2])):
+        return value
+    form = '"./file.py:attribute" or "module:attribute"'
+    raise ConfigError(f"{where} must be {form}, and not {json.dumps(value)}")
 
 
 def load_attribute(folder: Path, spec: str) -> Any:

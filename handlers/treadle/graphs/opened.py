@@ -36,7 +36,7 @@ class Opened(Generic[T]):
         return await self._home.call(self._open)
 
     async def close(self) -> None:
-        """Close what was opened."""
+        """Leave the context managers on the stack. Waits at most CLOSING seconds."""
         if self._holding is not None:
             with suppress(TimeoutError):  # a graph may block the loop
                 await asyncio.wait_for(self._home.call(partial(_let_go, self._holding)), timeout=CLOSING)
@@ -63,7 +63,7 @@ class Opened(Generic[T]):
 
 
 async def instance_of(kind: type[Any], source: Any, stack: AsyncExitStack) -> Any:
-    """The object that `source` is, or gives: a context manager, or a callable, plain or async, of either.
+    """Return `source`, or the object that it gives. A source may be a context manager, or a plain or async callable.
 
     Raises TypeError for what is no `kind`.
     """

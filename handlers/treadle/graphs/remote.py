@@ -26,15 +26,13 @@ def local(remote: Any, is_header: Callable[[str], bool]) -> Pregel[Any, Any, Any
     Keys of `configurable` that are headers of the caller's stay here: they may be secrets between it and this server.
     """
 
-    def is_of_this_server(key: str) -> bool:
-        return _is_of_this_server(key) or is_header(key)
-
     async def call(given: Any, config: RunnableConfig) -> Any:
-        configurable = {key: value for key, value in config["configurable"].items() if not is_of_this_server(key)}
-        if configurable.get("user_id") == config["configurable"].get("langgraph_auth_user_id"):
-            configurable.pop("user_id", None)
-        context = get_runtime().context
-        return await remote.ainvoke(given, {**config, "configurable": configurable}, context=context)
+        own = config["configurable"]
+        stays = {key for key in own if _is_of_this_server(key) or is_header(key)}
+        if own.get("user_id") == own.get("langgraph_auth_user_id"):  # the caller has given none
+            stays.add("user_id")
+        sent = {key: value for key, value in own.items() if key not in stays}
+        return await remote.ainvoke(given, {**config, "configurable": sent}, context=get_runtime().context)
 
     node = NodeBuilder().subscribe_only("input").do(call).write_to("output")
     return Pregel(

@@ -36,7 +36,7 @@ def _of_project(folder: Path) -> Iterator[str]:
 
 
 def _text(file: Path) -> str:
-    """The text of a file; empty for what is no file, is too large for one of this kind, or cannot be read."""
+    """Return the text of a file. Returns an empty text if the file is missing, unreadable or above MOST_BYTES."""
     try:
         if file.is_file() and file.stat().st_size <= MOST_BYTES:
             return file.read_text("utf-8-sig")

@@ -28,7 +28,7 @@ class Stores(ABC):
 
     @abstractmethod
     async def start(self) -> None:
-        """Open what is opened at the start. Raises GraphError if the author's own store cannot be opened."""
+        """Open the author's own store. Raises GraphError if that fails. Treadle's opens at first use."""
 
     @abstractmethod
     async def here(self) -> BaseStore:

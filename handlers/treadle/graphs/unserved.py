@@ -74,8 +74,8 @@ def section(path: Path, document: Json, key: str) -> Json:
 
 def refuse_restrictions(path: Path, document: Json) -> None:
     """Raises ConfigError, which names the key, if the document restricts something that would be open here."""
+    known = {*_CARRIED_OUT, *_WITHOUT_EFFECT, *_RESTRICTING, "graphs"}
     for key in document:
-        known = {*_CARRIED_OUT, *_WITHOUT_EFFECT, *_RESTRICTING, "graphs"}
         if key not in known and document[key] and (meant := _nearest(key, known)) in _RESTRICTING:
             raise ConfigError(
                 f"{path}: {key} is unknown; write {meant}, or remove it: to serve without it would open all"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote
@@ -20,10 +21,15 @@ def callers_trace(header: Callable[[bytes], str | None]) -> dict[str, Any]:
     if trace := header(b"langsmith-trace"):
         found = {CALLERS_TRACE: trace, **dict(_baggage(header(b"baggage") or ""))}
     traceparent = header(b"traceparent")
-    if traceparent and _TRACEPARENT.fullmatch(traceparent) and find_spec("opentelemetry") is not None:
+    if traceparent and _TRACEPARENT.fullmatch(traceparent) and _has_opentelemetry():
         headers = {name: header(name.encode()) for name in OPENTELEMETRY}
         found |= {key: value for name, key in OPENTELEMETRY.items() if (value := headers[name])}
     return found
+
+
+@cache
+def _has_opentelemetry() -> bool:
+    return find_spec("opentelemetry") is not None
 
 
 def _baggage(header: str) -> Iterator[tuple[str, Any]]:

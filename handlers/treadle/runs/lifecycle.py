@@ -40,7 +40,8 @@ class Runs:
         self._worker = worker
         self._attempts = attempts
         self._endings = endings
-        self._thread_ttl = thread_ttl
+        self.thread_ttl = thread_ttl
+        """How long a kept thread stays, if it does not say."""
         self._closing = False
 
     @property
@@ -70,7 +71,7 @@ class Runs:
         if len(runs) == 1:
             runs = [self._worker.admit(runs[0])]
         with self._adding(runs):
-            await self._storage.runs.add(runs, kept_threads(runs, self._thread_ttl), once)
+            await self._storage.runs.add(runs, kept_threads(runs, self.thread_ttl), once)
 
     async def create_and_follow(self, run: RunRecord, after: int, once: IdempotentRequest | None = None) -> Follower:
         """Create one run and follow it from the event after `after`: 0 for all of them, END for none.
@@ -85,7 +86,7 @@ class Runs:
             # Before the run is added: then nothing can fail any more that its client would take for a refusal.
             follower = await self._storage.events.follow(run.run_id, after)
             undo.callback(follower.close)
-            await self._storage.runs.add([run], kept_threads([run], self._thread_ttl), once)
+            await self._storage.runs.add([run], kept_threads([run], self.thread_ttl), once)
             undo.pop_all()
         return follower
 

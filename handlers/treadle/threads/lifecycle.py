@@ -168,8 +168,8 @@ class Threads:
         """Delete the thread if its time is over: it must not occupy the id. Others are left to the sweep."""
         expired, _ = await self._storage.threads.expired()
         for record in expired:
-            if record.thread_id == thread_id:
-                await self._expire(record)
+            if record.thread_id == thread_id and record.ttl.strategy == "delete":
+                await self._delete(thread_id)
 
     async def _sweep(self) -> float | None:
         """Delete or prune the threads whose time is over; when the next one's will be."""

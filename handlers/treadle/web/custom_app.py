@@ -6,7 +6,6 @@ All of it runs on the graphs' home loop, as its resources, such as a pool of con
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, Final
@@ -70,19 +69,15 @@ class CustomApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, rest: ASGIApp) -> None:
         """Answer a request; `rest` answers those that no route takes, on the loop of the caller."""
-        here = asyncio.get_running_loop()
-
-        def elsewhere(loop: asyncio.AbstractEventLoop, call: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
-            return partial(on_loop, loop, call)
+        here, home = asyncio.get_running_loop(), self._home.loop
 
         async def onwards(scope: Scope, receive: Receive, send: Send) -> None:
-            """What middleware calls: it awaits, and wakes, objects of its own loop in `receive` and `send`."""
-            home = self._home.loop
-            await on_loop(here, rest, scope, elsewhere(home, receive), elsewhere(home, send))
+            """What middleware calls. Its own `receive` and `send` wake objects of its loop, so they run there."""
+            await on_loop(here, rest, scope, partial(on_loop, home, receive), partial(on_loop, home, send))
 
         state = {**self._state, **scope.get("state", {})}
         passed = {**scope, "state": state, REST: onwards}
-        await on_loop(self._home.loop, self._app, passed, elsewhere(here, receive), elsewhere(here, send))
+        await on_loop(home, self._app, passed, partial(on_loop, here, receive), partial(on_loop, here, send))
 
 
 class WithCustomApp:

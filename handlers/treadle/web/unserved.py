@@ -1,4 +1,4 @@
-"""Operations of the contract that this server does not have: whoever asks for one learns that from the answer."""
+"""The answer to a request for an operation of the contract that this server does not have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OF_RUNS = re.compile(r"/threads/\{\w+\}/runs(/stream|/wait)?")
 
 
 def unserved(scope: Scope) -> str | None:
-    """What to say about a request that no route takes, if it is for such an operation."""
+    """Return the detail of that answer; None if the request is for no such operation."""
     path = route_path(scope)
     for method, template, pattern in _patterns():
         if method == scope["method"] and pattern.fullmatch(path):

@@ -75,7 +75,7 @@ class AssistantStore(ABC):
 
     @abstractmethod
     async def add(self, record: AssistantRecord) -> bool:
-        """Commit the assistant with its first version. Returns False if its id is taken.
+        """Commit the assistant with its first version. Return False if another one has its id.
 
         Raises AssistantsFull (409) if as many as may be are kept.
         """
