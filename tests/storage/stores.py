@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +76,7 @@ async def processes(
 def record(run_id: str, due: float = 1000.0, **changes: Any) -> RunRecord:
     """A pending temporary run."""
     run = RunRecord(run_id, "thread", "assistant", "graph", {}, TEMPORARY, "enqueue", due, due, size=10)
-    return replace(run, **changes)
+    return run._replace(**changes)
 
 
 def claimed(run_id: str, **changes: Any) -> RunRecord:

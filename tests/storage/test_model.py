@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -116,9 +116,9 @@ class RunStoreMachine(RuleBasedStateMachine):
     def add(self, process: int, number: int, delay: float, kept: bool, at_once: bool) -> None:
         now = self.clock.now
         run = record("", now + delay, kwargs=KEPT if kept else TEMPORARY)
-        new = [replace(run, run_id=f"run {next(self.ids)}") for _ in range(number)]
+        new = [run._replace(run_id=f"run {next(self.ids)}") for _ in range(number)]
         if at_once:
-            new = [replace(each, status="running", claim=f"own {each.run_id}", attempt=1) for each in new]
+            new = [each._replace(status="running", claim=f"own {each.run_id}", attempt=1) for each in new]
         self.do(self.runs(process).add(new))
         for each in new:
             self.models[each.run_id] = model = Model(each)
@@ -197,7 +197,7 @@ class RunStoreMachine(RuleBasedStateMachine):
         claim = model.run.claim if right and model.run.claim else "wrong"
         self.do(self.runs(process).give_back(model.run.run_id, claim))
         if model.run.status == "running" and right:
-            model.run = replace(model.run, status="pending", claim=None, attempt=model.run.attempt - 1)
+            model.run = model.run._replace(status="pending", claim=None, attempt=model.run.attempt - 1)
             model.lease = None
 
     @precondition(lambda self: self.models)

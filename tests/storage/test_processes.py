@@ -50,12 +50,12 @@ async def test_a_run_is_settled_once_by_whoever_holds_it_last(shared: str, clock
         await one.runs.add([claimed("a")])
         clock.now += 15
         run = await claim_one(other)
-        late, right = await asyncio.gather(
+        settled = await asyncio.gather(
             one.runs.settle("a", "token", ending(Outcome("error"))),
             other.runs.settle("a", run.claim or "", ending()),
             return_exceptions=True,
         )
-        assert isinstance(late, LeaseLost) and not isinstance(right, BaseException)
+        assert isinstance(settled[0], LeaseLost) and not isinstance(settled[1], BaseException)
         found = await one.runs.get("a")
         assert found is not None and (found.status, found.attempt) == ("success", 2)
 

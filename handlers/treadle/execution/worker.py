@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -54,7 +53,7 @@ class Worker:
         if not self._slots.reserve(run.due):
             return run
         now = self._clock()
-        return replace(run, status="running", claim=str(uuid4()), attempt=1, started_at=now, updated_at=now)
+        return run._replace(status="running", claim=str(uuid4()), attempt=1, started_at=now, updated_at=now)
 
     def withdraw(self, runs: Sequence[RunRecord]) -> None:
         """The runs were not committed: give up the slots that are reserved for them."""

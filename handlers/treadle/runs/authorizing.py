@@ -45,4 +45,4 @@ def with_value(run: RunRecord, value: Json) -> RunRecord:
         "configurable": {**(kwargs.config.get("configurable") or {}), **fixed},
         "metadata": {**(kwargs.config.get("metadata") or {}), **metadata, "assistant_id": run.assistant_id},
     }
-    return replace(run, metadata={**metadata, "assistant_id": run.assistant_id}, kwargs=replace(kwargs, config=config))
+    return run._replace(metadata={**metadata, "assistant_id": run.assistant_id}, kwargs=replace(kwargs, config=config))

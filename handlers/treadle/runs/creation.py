@@ -101,7 +101,7 @@ class Creation:
         if earlier is None:
             (run,) = await self._new(request)
             if once is not None and after != END:  # the request may be repeated, and then needs the events again
-                run = replace(run, kwargs=replace(run.kwargs, resumable=True))
+                run = run._replace(kwargs=replace(run.kwargs, resumable=True))
             try:
                 return Followed(run, await self.runs.create_and_follow(run, after, once), repeated=False)
             except KeyTaken as taken:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import replace
 from uuid import UUID
 
 from treadle.errors import RunNotFound, ShuttingDown
@@ -81,7 +80,7 @@ class Runs:
         self._check_open()
         run = self._worker.admit(run)
         if run.claim is None:  # the process that will run it has to write its events to the store
-            run = replace(run, shared=after != END)
+            run = run._replace(shared=after != END)
         with self._adding([run]), ExitStack() as undo:
             # Before the run is added: then nothing can fail any more that its client would take for a refusal.
             follower = await self._storage.events.follow(run.run_id, after)
@@ -168,7 +167,7 @@ class Runs:
     async def ended(self, run: RunRecord, follower: Follower) -> RunRecord:
         """The ended run, for a caller that followed it to its end, even if it was deleted at once."""
         known = follower.final or await self._storage.runs.get(run.run_id)
-        return known or replace(run, status="interrupted", outcome=cancelled("the run is no longer kept"))
+        return known or run._replace(status="interrupted", outcome=cancelled("the run is no longer kept"))
 
     async def follow(self, run: RunRecord, after: int | None) -> Follower:
         """Follow the run's events after a sequence number, or FROM_NOW. Replay needs a resumable run."""

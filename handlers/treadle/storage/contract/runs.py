@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
 
 from treadle.errors import TreadleError
 from treadle.storage.contract.deliveries import Delivery
@@ -66,9 +66,8 @@ class RunKwargs:
         return cls(**{name: stored[name] for name in cls.__dataclass_fields__ if name in stored})
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class RunRecord:
-    """A run as it is stored."""
+class RunRecord(NamedTuple):
+    """A run as it is stored. A named tuple: changed copies of it are made several times a run."""
 
     run_id: str
     thread_id: str
@@ -114,7 +113,7 @@ class RunRecord:
 
     def ended_with(self, outcome: Outcome, at: float) -> RunRecord:
         """This run after it ended at that time."""
-        return replace(self, status=outcome.status, outcome=outcome, updated_at=at, ended_at=at)
+        return self._replace(status=outcome.status, outcome=outcome, updated_at=at, ended_at=at)
 
 
 @dataclass(frozen=True, slots=True)

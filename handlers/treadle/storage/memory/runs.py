@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from itertools import count
 
 from uuid_utils import uuid4
@@ -115,8 +114,7 @@ class MemoryRunStore(RunStore):
             if record.run_id in held:
                 passed.append(entry)
                 continue
-            record = replace(
-                record,
+            record = record._replace(
                 status="running",
                 claim=str(uuid4()),
                 attempt=record.attempt + 1,
@@ -154,7 +152,7 @@ class MemoryRunStore(RunStore):
     async def give_back(self, run_id: str, claim: str) -> None:
         if self._holds(run_id, claim):
             record = self._records[run_id]
-            self._records[run_id] = replace(record, status="pending", claim=None, attempt=record.attempt - 1)
+            self._records[run_id] = record._replace(status="pending", claim=None, attempt=record.attempt - 1)
             heapq.heappush(self._due, (record.due, next(self._order), run_id))
 
     async def request_cancel(self, run_id: str, request: CancelRequest) -> bool:
@@ -224,7 +222,7 @@ class MemoryRunStore(RunStore):
         record = self._records.get(run_id)
         if record is None or (record.expires_at is not None and record.expires_at <= self._clock()):
             return False
-        self._records[run_id] = replace(record, size=record.size + size)
+        self._records[run_id] = record._replace(size=record.size + size)
         self._retention.grow(run_id, size)
         self._evict()
         return True
@@ -241,7 +239,7 @@ class MemoryRunStore(RunStore):
 
     def _end(self, record: RunRecord, ending: Ending) -> RunRecord:
         self._threads.leave(record.thread_id, ending.left, ending.at)
-        ended = replace(record.ended_with(ending.outcome, ending.at), claim=None)
+        ended = record.ended_with(ending.outcome, ending.at)._replace(claim=None)
         self._records[record.run_id] = ended
         if ending.webhook is None:
             return self._retain(ended, ending.at)
@@ -263,7 +261,7 @@ class MemoryRunStore(RunStore):
         expires_at = max(now + self._ttl, self._keys.kept_until(ended.run_id))
         if outcome.feedback is not None:
             expires_at = max(expires_at, now + self._feedback_ttl)
-        expiring = replace(ended, expires_at=expires_at)
+        expiring = ended._replace(expires_at=expires_at)
         self._records[ended.run_id] = expiring
         size = RECORD_BYTES + ended.size + sum(len(part) for part in parts if part)
         self._retention.keep(ended.run_id, size, expires_at)

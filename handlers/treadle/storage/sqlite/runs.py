@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 
 import orjson
 
@@ -264,7 +263,7 @@ class SqliteRunStore(RunStore):
             if ending.webhook is None:
                 return ended
             add_delivery(connection, ending.webhook)
-            return replace(ended, expires_at=None)
+            return ended._replace(expires_at=None)
 
         ended = await self._database.write(work)
         if ended is not None and ending.webhook is not None:
