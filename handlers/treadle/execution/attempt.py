@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 from langchain_core.runnables import RunnableConfig
@@ -24,8 +26,6 @@ from treadle.graphs.loading import AnyPregel
 from treadle.storage.contract.runs import Outcome, RunRecord, Status
 from treadle.storage.contract.threads import ThreadState
 
-Emit = Callable[[str, bytes], Wait | None]
-"""Sends an event, given its name and JSON. If it returns a wait, the graph waits: so slow followers slow it down."""
 FeedbackLinks = Callable[[RunRecord], Awaitable[dict[str, str]]]
 """The URL for feedback under each key of a run that has keys."""
 # Seconds in which the state that a run left in its thread has to be read; otherwise the values of its events count.
@@ -44,6 +44,21 @@ class End:
     """The state that a kept run left in its thread, as far as it could be read."""
 
 
+class Outlet(ABC):
+    """Where the events of an attempt go."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def listened(self) -> bool:
+        """Whether anybody reads the events. If not, they need not be sent, or even encoded."""
+
+    @abstractmethod
+    def send(self, name: str, data: bytes) -> Wait | None:
+        """Send an event, given its name and JSON. The graph awaits what is returned: so slow followers slow it down."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """Runs the graphs of runs. Used on the graphs' event loops only."""
@@ -59,13 +74,13 @@ class Execution:
     shares_records: bool
     """Whether the store has the same record as an attempt, whose graph may change what it is given."""
 
-    async def __call__(self, run: RunRecord, emit: Emit) -> End:
+    async def __call__(self, run: RunRecord, outlet: Outlet) -> End:
         """Run the graph to its end. Never raises.
 
         A cancelled attempt ends as `interrupted`, one whose graph takes longer than the timeout as `timeout`.
         """
         bind_run(run)
-        attempt = _Attempt(self, run, emit)
+        attempt = _Attempt(self, run, outlet)
         limit = asyncio.timeout(self.timeout)
         try:
             try:
@@ -84,10 +99,10 @@ class Execution:
 class _Attempt:
     """One attempt: it runs the graph, and sends an event for each of its chunks."""
 
-    def __init__(self, execution: Execution, run: RunRecord, emit: Emit) -> None:
+    def __init__(self, execution: Execution, run: RunRecord, outlet: Outlet) -> None:
         self._execution = execution
         self._run = run
-        self._emit_event = emit
+        self._outlet = outlet
         self._modes = StreamModes(run.kwargs.stream_mode)
         self._sends_values = "values" in run.kwargs.stream_mode
         self._kwargs = run.kwargs
@@ -103,9 +118,8 @@ class _Attempt:
         run = self._run
         if run.attempt > 1:
             await self._forget_earlier()
-        wait = self._emit_event("metadata", encode({"run_id": run.run_id, "attempt": run.attempt}))
-        if wait is not None:
-            await wait()
+        if self._outlet.listened:
+            await self._send("metadata", encode({"run_id": run.run_id, "attempt": run.attempt}))
         config = run_config(run, self._execution.deployment)
         opened = self._execution.graphs.open(
             run.graph_id, config, access="threads.create_run", context=self._kwargs.context, keeping=not run.temporary
@@ -149,13 +163,14 @@ class _Attempt:
         )
         async for namespace, mode, value in chunks:
             if mode == "values" and not namespace:
-                json = encode(value) if self._sends_values else None
+                json = self._event(value) if self._sends_values else None
                 self.results.take(value, json)
                 if json is not None:
-                    await self._emit("values", json)
+                    await self._send("values", json)
             else:
                 for name, payload in self._modes.events(namespace, mode, value):
-                    await self._emit(name, encode(payload))
+                    if (json := self._event(payload)) is not None:
+                        await self._send(name, json)
 
     async def look_back(self) -> None:
         """Read the state that a kept run left in its thread, after any kind of end."""
@@ -168,10 +183,14 @@ class _Attempt:
         except Exception as error:  # the author's own reducers and values are at work here
             log.warning("the state of a thread cannot be read", run_id=self._run.run_id, error=repr(error))
 
-    async def _emit(self, name: str, data: bytes) -> None:
+    def _event(self, value: Any) -> bytes | None:
+        """The JSON of an event; None if nobody reads it."""
         if self.results.first_event_at is None:
             self.results.first_event_at = self._execution.clock()
-        wait = self._emit_event(name, data)
+        return encode(value) if self._outlet.listened else None
+
+    async def _send(self, name: str, data: bytes) -> None:
+        wait = self._outlet.send(name, data)
         if wait is not None:
             await wait()
 
@@ -181,7 +200,7 @@ class _Attempt:
         if not self._run.kwargs.feedback_keys:
             return outcome
         feedback = encode(await self._execution.feedback_links(self._run))
-        self._emit_event("feedback", feedback)
+        self._outlet.send("feedback", feedback)
         return replace(outcome, feedback=feedback)
 
     def fail(self, status: Status, error: BaseException) -> Outcome:
@@ -190,5 +209,5 @@ class _Attempt:
         It does not wait for them: one that has stopped reading must not keep the run from ending.
         """
         outcome = self.results.failed(status, error)
-        self._emit_event("error", outcome.error or b"{}")
+        self._outlet.send("error", outcome.error or b"{}")
         return outcome

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from treadle.storage.contract.events import EventLog
+from treadle.storage.contract.events import Audience, EventLog
 
 IN_FLIGHT = 1024 * 1024
 """Bytes of events that a graph may be ahead of the event log before it has to wait."""
@@ -23,10 +23,11 @@ class Credit:
     Two threads use it: the graph's loop spends, the server's loop grants. Each counter is written by one of them only.
     """
 
-    __slots__ = ("_accepted", "_appended", "_gate", "_loop", "_sent", "run_id")
+    __slots__ = ("_accepted", "_appended", "_gate", "_loop", "_sent", "audience", "run_id")
 
-    def __init__(self, run_id: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, run_id: str, audience: Audience, loop: asyncio.AbstractEventLoop) -> None:
         self.run_id = run_id
+        self.audience = audience
         self._loop = loop
         self._gate: asyncio.Future[None] | None = None
         self._sent = 0
@@ -69,6 +70,10 @@ class Backpressure:
     def __init__(self, events: EventLog) -> None:
         self._events = events
         self._waiting: dict[Credit, asyncio.Task[None]] = {}
+
+    def credit(self, run_id: str, loop: asyncio.AbstractEventLoop) -> Credit:
+        """The credit of an attempt that begins, whose graph runs on `loop`."""
+        return Credit(run_id, self._events.audience(run_id), loop)
 
     def append(self, credit: Credit, events: Sequence[tuple[str, bytes]]) -> None:
         """Append events of the attempt with this credit, as (name, JSON) pairs."""

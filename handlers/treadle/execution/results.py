@@ -14,8 +14,8 @@ class Results:
     def __init__(self) -> None:
         self._output: Any = None
         self._interrupts: list[Any] = []
-        self.values: bytes | None = None
-        """The last output as JSON, if it has been encoded."""
+        self._json: bytes | None = None
+        """The last output, if it has been encoded."""
         self.first_event_at: float | None = None
 
     def take(self, value: Any, json: bytes | None) -> None:
@@ -24,20 +24,25 @@ class Results:
             self._interrupts.extend(value["__interrupt__"])
             state = {key: item for key, item in value.items() if key != "__interrupt__"}
             if state:
-                self._output, self.values = state, None
+                self._output, self._json = state, None
         else:
-            self._output, self.values = value, json
+            self._output, self._json = value, json
+
+    @property
+    def values(self) -> bytes | None:
+        """The last output as JSON; None if there is none, or if it cannot be encoded."""
+        if self._json is None and self._output is not None:
+            self._json = _encoded(self._output)
+        return self._json
 
     def outcome(self, status: Status) -> Outcome:
         """The outcome, with `status`. Raises what encoding the author's values raises."""
-        if self.values is None and self._output is not None:
-            self.values = encode(self._output)
+        if self._json is None and self._output is not None:
+            self._json = encode(self._output)
         return self._so_far(status)
 
     def interrupted(self) -> Outcome:
         """The outcome of a cancelled attempt, even if its values cannot be encoded."""
-        if self.values is None and self._output is not None:
-            self.values = _encoded(self._output)
         return self._so_far("interrupted")
 
     def failed(self, status: Status, error: BaseException) -> Outcome:

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Literal
 
 from treadle.encoding import encode, failure
-from treadle.execution.attempt import End, Execution
+from treadle.execution.attempt import End, Execution, Outlet
 from treadle.execution.backpressure import Backpressure, Credit, Wait
 from treadle.graphs.event_loops import GraphLoop, GraphLoops, Handoff
 from treadle.storage.contract.runs import CancelAction, Outcome, RunRecord
@@ -44,6 +44,25 @@ class Attempt:
 _Item = tuple[Attempt, str, bytes] | tuple[Attempt, None, End]
 
 
+class _Outlet(Outlet):
+    """Hands the events of an attempt over to the server's loop."""
+
+    __slots__ = ("_attempt", "_audience", "_handoff")
+
+    def __init__(self, attempt: Attempt, handoff: Handoff[_Item]) -> None:
+        self._attempt = attempt
+        self._audience = attempt.credit.audience
+        self._handoff = handoff
+
+    @property
+    def listened(self) -> bool:
+        return self._audience.listens
+
+    def send(self, name: str, data: bytes) -> Wait | None:
+        self._handoff.put((self._attempt, name, data))
+        return self._attempt.credit.spend(len(data))
+
+
 class Runner:
     """Executes attempts on the graphs' loops, and brings their events and ends back to the loop that made the runner.
 
@@ -67,7 +86,7 @@ class Runner:
     def run(self, record: RunRecord) -> Attempt:
         """Begin an attempt at a claimed run."""
         graph_loop = self._loops.take()
-        attempt = Attempt(record, graph_loop, Credit(record.run_id, graph_loop.loop))
+        attempt = Attempt(record, graph_loop, self._backpressure.credit(record.run_id, graph_loop.loop))
         handoff = self._to_graphs.get(attempt.graph_loop)
         if handoff is None:
             handoff = self._to_graphs[attempt.graph_loop] = Handoff(attempt.graph_loop.loop, self._begin)
@@ -89,11 +108,7 @@ class Runner:
                 attempt.task.add_done_callback(partial(self._finish, attempt))
 
     async def _execute(self, attempt: Attempt) -> End:
-        def emit(name: str, data: bytes) -> Wait | None:
-            self._from_graphs.put((attempt, name, data))
-            return attempt.credit.spend(len(data))
-
-        return await self._execution(attempt.run, emit)
+        return await self._execution(attempt.run, _Outlet(attempt, self._from_graphs))
 
     def _finish(self, attempt: Attempt, task: asyncio.Task[End]) -> None:
         """Hand the outcome over however the task ended: one that is cancelled before its first step runs no code."""

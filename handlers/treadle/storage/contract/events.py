@@ -25,6 +25,18 @@ class Event:
     data: bytes
 
 
+class Audience:
+    """Whether anybody reads the events of a run, or will. If not, they need not be made.
+
+    The server's loop writes it; the graph's loop, in another thread, looks at it before each event.
+    """
+
+    __slots__ = ("listens",)
+
+    def __init__(self, listens: bool = False) -> None:
+        self.listens = listens
+
+
 class Follower(ABC):
     """Reads the events of one run, at its own pace."""
 
@@ -68,6 +80,10 @@ class EventLog(ABC):
 
         Only events of a resumable run can be replayed.
         """
+
+    @abstractmethod
+    def audience(self, run_id: str) -> Audience:
+        """Who reads the events of a run whose attempt begins here."""
 
     @abstractmethod
     def append(self, run_id: str, events: Sequence[tuple[str, bytes]]) -> None:

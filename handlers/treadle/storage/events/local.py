@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from treadle.storage.contract.events import END, Event, EventLog, Follower
+from treadle.storage.contract.events import END, Audience, Event, EventLog, Follower
 from treadle.storage.contract.runs import RunRecord
 
 EVENT_BYTES = 160
@@ -45,6 +45,14 @@ class MemoryEventLog(EventLog):
     def has_all_after(self, run_id: str, cursor: int) -> bool:
         """Whether no event after `cursor` has come before the first one that is here."""
         return cursor >= self._runs[run_id].first - 1
+
+    def audience(self, run_id: str) -> Audience:
+        run = self._runs.get(run_id)
+        return Audience() if run is None else run.audience
+
+    def want_all(self, run_id: str) -> None:
+        """Other processes read the run as well."""
+        self._runs[run_id].want_all()
 
     def append(self, run_id: str, events: Sequence[tuple[str, bytes]]) -> None:
         run = self._runs.get(run_id)
@@ -117,10 +125,26 @@ class Budget:
 class _RunEvents:
     """The events of one run from number `first` on, and their followers."""
 
-    __slots__ = ("broken", "budget", "closed", "events", "final", "first", "followers", "resumable", "size", "writer")
+    __slots__ = (
+        "audience",
+        "broken",
+        "budget",
+        "closed",
+        "events",
+        "final",
+        "first",
+        "followers",
+        "resumable",
+        "size",
+        "wanted",
+        "writer",
+    )
 
     def __init__(self, resumable: bool, budget: Budget) -> None:
         self.resumable = resumable
+        self.wanted = resumable
+        """Whether its events are wanted without a follower here."""
+        self.audience = Audience(resumable)
         self.budget = budget
         self.events: list[Event] = []
         self.first = 1
@@ -140,6 +164,23 @@ class _RunEvents:
     @property
     def last(self) -> int:
         return self.first + len(self.events) - 1
+
+    def want_all(self) -> None:
+        """Have every event made from now on."""
+        self.wanted = self.audience.listens = True
+
+    def enter(self, follower: _MemoryFollower) -> None:
+        """Note a follower."""
+        self.followers.append(follower)
+        if follower.cursor != END:
+            self.audience.listens = True
+
+    def leave(self, follower: _MemoryFollower) -> None:
+        """Forget a follower, and free what only it had yet to read."""
+        if follower in self.followers:
+            self.followers.remove(follower)
+            self.audience.listens = self.wanted or any(each.cursor != END for each in self.followers)
+            self.trim()
 
     def append(self, events: Sequence[tuple[str, bytes]]) -> None:
         seq = self.last
@@ -219,7 +260,7 @@ class _MemoryFollower(Follower):
         self.ended = False
         self.marked = -1
         """Its cursor when it was last asked whether it reads at all."""
-        run.followers.append(self)
+        run.enter(self)
 
     async def next(self) -> Sequence[Event]:
         while True:
@@ -259,9 +300,7 @@ class _MemoryFollower(Follower):
 
     def close(self) -> None:
         self._left = True
-        if self in self._run.followers:
-            self._run.followers.remove(self)
-            self._run.trim()
+        self._run.leave(self)
         self.wake()
 
     def wake(self) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 
 from treadle.errors import StorageUnavailable
-from treadle.storage.contract.events import END, EventLog, Follower
+from treadle.storage.contract.events import END, Audience, EventLog, Follower
 from treadle.storage.contract.runs import RunRecord
 from treadle.storage.events.local import EVENT_BYTES, Budget, MemoryEventLog
 from treadle.storage.events.remote import RemoteFollowers
@@ -58,6 +58,9 @@ class SharedEventLog(EventLog):
         self._begin(run, shared, last)
         if not shared:
             await self.share_what_is_wanted()  # a follower may have come during the read
+
+    def audience(self, run_id: str) -> Audience:
+        return self._here.audience(run_id)
 
     def append(self, run_id: str, events: Events) -> None:
         writer = self._writers.get(run_id)
@@ -143,6 +146,7 @@ class SharedEventLog(EventLog):
             self._share(run, last)
 
     def _share(self, run: RunRecord, last: int) -> None:
+        self._here.want_all(run.run_id)
         deliver = partial(self._deliver, run.run_id)
         self._writers[run.run_id] = _Writer(self._rows, run, last, self._unwritten, deliver)
 
