@@ -10,8 +10,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from treadle.encoding import encode
 from treadle.graphs.http_config import HttpConfig
@@ -28,7 +31,7 @@ from treadle.web.joining import RunHandlers
 from treadle.web.logged_headers import LoggedHeaders
 from treadle.web.proxies import Proxies, fixed_prefix
 from treadle.web.refusals import note_refusal
-from treadle.web.routes import KEYLESS, META, bindings, routes
+from treadle.web.routes import KEYLESS, META, Dispatch, bindings, paths
 from treadle.web.stateless import StatelessRunHandlers
 from treadle.web.store import StoreHandlers
 from treadle.web.system import SystemHandlers
@@ -48,7 +51,7 @@ EXPOSED_HEADERS = (
 )
 
 
-def application(services: Services) -> Starlette:
+def application(services: Services) -> ASGIApp:
     """The ASGI application over running services.
 
     Raises ConfigError if the file with the API keys cannot be read, or the root path is none.
@@ -58,13 +61,16 @@ def application(services: Services) -> Starlette:
     is_closed = _closed(config.http)
     document = contract.published(needs_key=settings.needs_key, is_closed=is_closed, auth=config.auth.openapi)
     bound = [binding for binding in _bindings(services, document) if not is_closed(binding.operation)]
-    app = Starlette(
-        routes=list(routes(bound, contract, max_body_bytes=settings.max_body_bytes, guard=services.guard)),
-        middleware=list(_middleware(services, config.http)),
+    table = list(paths(bound, contract, max_body_bytes=settings.max_body_bytes, guard=services.guard))
+    others = Starlette(
+        routes=[Route(each.path, each) for each in table],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
     )
     # A path with one more slash is another path: a client that follows a redirect would send body and key again.
-    app.router.redirect_slashes = False
+    others.router.redirect_slashes = False
+    app: ASGIApp = Dispatch(table, others)
+    for cls, arguments, options in reversed(list(_middleware(services, config.http))):
+        app = cls(app, *arguments, **options)
     return app
 
 
@@ -105,6 +111,7 @@ def _middleware(services: Services, http: HttpConfig) -> Iterator[Middleware]:
         is_open = custom.takes if custom is not None and http.custom_auth is False else None
         yield Middleware(Access, keys=KeyRing(settings.api_keys, path), keyless=KEYLESS, is_open=is_open)
     if custom is not None:
+        yield Middleware(ServerErrorMiddleware, handler=_server_error)
         yield Middleware(
             WithCustomApp,
             custom=custom,

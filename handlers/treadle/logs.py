@@ -6,8 +6,9 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import MutableMapping, Sequence
+from contextlib import nullcontext, suppress
+from typing import Any, TextIO
 
 import structlog
 
@@ -32,17 +33,13 @@ def configure_logs(level: str, *, pretty: bool | None = None) -> None:
         final = [structlog.dev.ConsoleRenderer(colors=coloured, exception_formatter=structlog.dev.plain_traceback)]
     else:
         final = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
+    handler = logging.StreamHandler(sys.stderr)
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=[structlog.stdlib.filter_by_level, *shared, _Shortcut(handler, final)],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_add_extra, *shared],
@@ -56,6 +53,30 @@ def configure_logs(level: str, *, pretty: bool | None = None) -> None:
     uvicorn = logging.getLogger("uvicorn.error")
     uvicorn.setLevel("WARNING")
     uvicorn.addFilter(_is_defect)
+
+
+class _Shortcut:
+    """The last processor: writes Treadle's own lines itself, which takes a quarter of the time that `logging` takes.
+
+    If the author's code has added a handler to the root logger, it gets them all the same, by way of `logging`.
+    """
+
+    def __init__(self, handler: logging.StreamHandler[TextIO], final: Sequence[structlog.types.Processor]) -> None:
+        self._handler = handler
+        self._only = [handler]
+        self._final = final
+
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
+        if logging.root.handlers != self._only:
+            return structlog.stdlib.ProcessorFormatter.wrap_for_formatter(logger, method, event)
+        line: Any = event
+        for processor in self._final:
+            line = processor(logger, method, line)
+        # A run must not end otherwise because nobody takes the log any more.
+        with self._handler.lock or nullcontext(), suppress(OSError, ValueError):
+            self._handler.stream.write(f"{line}\n")
+            self._handler.flush()
+        raise structlog.DropEvent
 
 
 def _is_defect(record: logging.LogRecord) -> bool:

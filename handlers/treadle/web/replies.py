@@ -18,6 +18,8 @@ R_co = TypeVar("R_co", covariant=True)
 JSON = b"application/json"
 MOST_IGNORED = 1000
 """Characters of the header `Treadle-Ignored`: many proxies refuse long ones."""
+AT_ONCE = 0.1
+"""Seconds for which the headers of an answer wait for its first bytes. An answer that takes longer is watched."""
 RawHeaders = list[tuple[bytes, bytes]]
 
 
@@ -113,10 +115,11 @@ class Failure(Json[dict[str, str]]):
 
 
 class Following(Reply[R_co]):
-    """An answer that lasts as long as a run. It sends its headers at once, then heartbeats, and watches the connection.
+    """An answer that lasts as long as a run. It sends heartbeats, and watches the connection.
 
     Heartbeats have a fixed period from the start of the response (recorded): proxies and clients see a sign of life
-    even if the run sends nothing. Subclasses define the content.
+    even if the run sends nothing. Subclasses define the content. The headers leave with the first bytes, or after
+    AT_ONCE: most runs are short, and their answer is then one write, without a task that listens to the client.
     """
 
     start_headers: ClassVar[RawHeaders]
@@ -134,7 +137,6 @@ class Following(Reply[R_co]):
         self._period = period
         self._headers = raw_headers(headers)
         self._on_disconnect = on_disconnect
-        self._beat_is_due = False
         self._client_left = False
 
     @abstractmethod
@@ -153,31 +155,32 @@ class Following(Reply[R_co]):
         await super().head(send)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        loop = asyncio.get_running_loop()
-        timer = _Timer(loop, self._period, self._beat)
-        listener = loop.create_task(self._listen(receive))
+        loop, follower, started = asyncio.get_running_loop(), self._follower, False
+        listener: asyncio.Task[None] | None = None
+        timer = _Timer(loop, self._period, follower.nudge)
         try:
-            await send(self.start())
-            while not self._follower.ended:
-                body = self.render(await self._follower.next())
-                if self._beat_is_due:
-                    self._beat_is_due = False
-                    body += self.heartbeat
+            while not follower.ended:
+                body = self.render(await follower.next())
+                if timer.is_late and listener is None:
+                    listener = loop.create_task(self._listen(receive))
+                body += timer.take_beats() * self.heartbeat
+                if not started and (body or timer.is_late):
+                    started = True
+                    await send(self.start())
                 if body:
                     await send({"type": "http.response.body", "body": body, "more_body": True})
+            if not started:
+                await send(self.start())
             # A stream that is broken off gets no proper end: so its client knows that there is more.
-            if not self._client_left and not self._follower.broken:
+            if not self._client_left and not follower.broken:
                 await send({"type": "http.response.body", "body": await self.last()})
         finally:
             timer.cancel()
-            listener.cancel()
-            self._follower.close()
+            if listener is not None:
+                listener.cancel()
+            follower.close()
         if self._client_left and self._on_disconnect is not None:
             await self._on_disconnect()
-
-    def _beat(self) -> None:
-        self._beat_is_due = True
-        self._follower.nudge()
 
     async def _listen(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -212,17 +215,29 @@ class Later(Following[R_co]):
 
 
 class _Timer:
-    """Calls back every `period` seconds, without drift, until cancelled."""
+    """Calls back after AT_ONCE, and then every `period` seconds from the start, without drift, until cancelled."""
 
-    __slots__ = ("_callback", "_handle", "_loop", "_next", "_period")
+    __slots__ = ("_beats", "_callback", "_handle", "_loop", "_next", "_period", "is_late")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, period: float, callback: Callable[[], None]) -> None:
         self._loop, self._period, self._callback = loop, period, callback
-        self._next = loop.time() + period
-        self._handle = loop.call_at(self._next, self._fire)
+        self._beats = 0
+        self.is_late = False
+        """Whether AT_ONCE has passed."""
+        now = loop.time()
+        self._next = now + period
+        self._handle = loop.call_at(min(now + AT_ONCE, self._next), self._fire)
+
+    def take_beats(self) -> int:
+        """1 if a heartbeat is due, which is then taken; else 0."""
+        due, self._beats = self._beats, 0
+        return due
 
     def _fire(self) -> None:
-        self._next += self._period
+        if self.is_late or self._period <= AT_ONCE:
+            self._beats = 1
+            self._next += self._period
+        self.is_late = True
         self._handle = self._loop.call_at(self._next, self._fire)
         self._callback()
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import treadle_api.operations as op
+from treadle.web.addresses import route_path
 from treadle.web.assistants import MOST_ASSISTANT_BYTES, AssistantHandlers
 from treadle.web.binding import Binding, Contract, Endpoint, bind
 from treadle.web.cancelling import CancelHandlers
@@ -109,10 +109,10 @@ def _about_threads(threads: ThreadHandlers, joining: RunHandlers, control: Cance
     ]
 
 
-def routes(
+def paths(
     bound: Iterable[Binding], contract: Contract, *, max_body_bytes: int, guard: Guard | None = None
-) -> Iterator[Route]:
-    """One Starlette route per path, in the contract's order: literal segments before parameters.
+) -> Iterator[Path]:
+    """Every path with its operations, in the contract's order: literal segments before parameters.
 
     `guard` finds the users of requests, except those to operations that have none.
     """
@@ -128,20 +128,43 @@ def routes(
             )
             for binding in group
         }
-        yield Route(path, _Path(endpoints))
+        yield Path(path, endpoints)
 
 
-class _Path:
+class Dispatch:
+    """ASGI application: finds a path without parameters by one look-up, and leaves all others to Starlette."""
+
+    def __init__(self, table: Sequence[Path], others: ASGIApp) -> None:
+        self._others = others
+        self._exact = {
+            (method, each.path): endpoint
+            for each in table
+            if "{" not in each.path
+            for method, endpoint in each.endpoints.items()
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._exact.get((scope["method"], route_path(scope))) if scope["type"] == "http" else None
+        if found is None:
+            await self._others(scope, receive, send)
+        else:
+            scope["path_params"] = {}
+            await found(scope, receive, send)
+
+
+class Path:
     """The operations of one path, HEAD wherever there is a GET, and the 405 for any other method.
 
     The route itself takes every method: Starlette would try `GET /runs/wait` as `/runs/{run_id}` otherwise.
     """
 
-    def __init__(self, endpoints: dict[str, Endpoint]) -> None:
-        self._endpoints = {**endpoints, "HEAD": endpoints["GET"]} if "GET" in endpoints else endpoints
+    def __init__(self, path: str, endpoints: dict[str, Endpoint]) -> None:
+        self.path = path
+        self.endpoints = {**endpoints, "HEAD": endpoints["GET"]} if "GET" in endpoints else endpoints
+        """By method."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._endpoints.get(scope["method"])
+        endpoint = self.endpoints.get(scope["method"])
         if endpoint is None:
-            raise HTTPException(405, headers={"allow": ", ".join(self._endpoints)})
+            raise HTTPException(405, headers={"allow": ", ".join(self.endpoints)})
         await endpoint(scope, receive, send)
