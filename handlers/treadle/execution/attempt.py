@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from langchain_core.runnables import RunnableConfig
@@ -26,6 +27,7 @@ from treadle.graphs.loading import AnyPregel
 from treadle.storage.contract.runs import Outcome, RunRecord, Status
 from treadle.storage.contract.threads import ThreadState
 
+T = TypeVar("T")
 FeedbackLinks = Callable[[RunRecord], Awaitable[dict[str, str]]]
 """The URL for feedback under each key of a run that has keys."""
 # Seconds in which the state that a run left in its thread has to be read; otherwise the values of its events count.
@@ -105,13 +107,14 @@ class _Attempt:
         self._outlet = outlet
         self._modes = StreamModes(run.kwargs.stream_mode)
         self._sends_values = "values" in run.kwargs.stream_mode
-        self._kwargs = run.kwargs
-        if execution.shares_records:
-            own = {name: json_copy(getattr(run.kwargs, name)) for name in ("input", "command", "context")}
-            self._kwargs = replace(run.kwargs, **own)
+        self._context = self._own(run.kwargs.context)
         self._kept: AnyPregel | None = None
         self.results = Results()
         self.left: ThreadState | None = None
+
+    def _own(self, value: T) -> T:
+        """A value of the record, for a graph that may change it."""
+        return json_copy(value) if self._execution.shares_records else value
 
     async def run_graph(self) -> None:
         """Run the graph to its end, and send its events."""
@@ -122,7 +125,7 @@ class _Attempt:
             await self._send("metadata", encode({"run_id": run.run_id, "attempt": run.attempt}))
         config = run_config(run, self._execution.deployment)
         opened = self._execution.graphs.open(
-            run.graph_id, config, access="threads.create_run", context=self._kwargs.context, keeping=not run.temporary
+            run.graph_id, config, access="threads.create_run", context=self._context, keeping=not run.temporary
         )
         with continued_trace(config["configurable"]):
             async with opened as graph:
@@ -145,32 +148,34 @@ class _Attempt:
             raise AttemptsExhausted(f"{allowed} attempts were cut short by the end of their process")
 
     async def _follow(self, graph: AnyPregel, config: RunnableConfig) -> None:
-        run, kwargs = self._run, self._kwargs
+        run, kwargs = self._run, self._run.kwargs
         chunks = stream_chunks(
             graph,
-            graph_input(kwargs),
+            graph_input(self._own(kwargs.input), self._own(kwargs.command)),
             config,
             events="events" in kwargs.stream_mode,
             subgraphs=kwargs.subgraphs,
             stream_mode=langgraph_modes(kwargs.stream_mode),
             # As `invoke` has it: by default LangGraph streams all channels, those of the graph's private state too.
             output_keys=graph.output_channels,
-            context=graph_context(graph, kwargs.context),
+            context=graph_context(graph, self._context),
             interrupt_before=kwargs.interrupt_before,
             interrupt_after=kwargs.interrupt_after,
             # Without a checkpointer there is nothing to make durable, and LangGraph warns or fails.
             durability=None if run.temporary else kwargs.durability,
         )
-        async for namespace, mode, value in chunks:
-            if mode == "values" and not namespace:
-                json = self._event(value) if self._sends_values else None
-                self.results.take(value, json)
-                if json is not None:
-                    await self._send("values", json)
-            else:
-                for name, payload in self._modes.events(namespace, mode, value):
-                    if (json := self._event(payload)) is not None:
-                        await self._send(name, json)
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                namespace, mode, value = chunk if kwargs.subgraphs else ((), *chunk)
+                if mode == "values" and not namespace:
+                    json = self._event(value) if self._sends_values else None
+                    self.results.take(value, json)
+                    if json is not None:
+                        await self._send("values", json)
+                else:
+                    for name, payload in self._modes.events(namespace, mode, value):
+                        if (json := self._event(payload)) is not None:
+                            await self._send(name, json)
 
     async def look_back(self) -> None:
         """Read the state that a kept run left in its thread, after any kind of end."""

@@ -9,12 +9,11 @@ from langgraph.types import Command, Send
 from typing_extensions import is_typeddict
 
 from treadle.graphs.loading import AnyPregel
-from treadle.storage.contract.runs import RunKwargs
 
 
-def graph_input(kwargs: RunKwargs) -> Any:
-    """The input of the graph: a command takes precedence over an input (recorded)."""
-    return graph_command(kwargs.command) if kwargs.command else kwargs.input
+def graph_input(given: Any, command: dict[str, Any] | None) -> Any:
+    """What the graph is called with: a command takes precedence over an input (recorded)."""
+    return graph_command(command) if command else given
 
 
 def graph_command(command: dict[str, Any]) -> Command[Any]:

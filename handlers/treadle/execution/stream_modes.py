@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -15,8 +15,6 @@ from treadle.graphs.loading import AnyPregel
 
 Payload = tuple[str, Any]
 """An event's name and its value, not yet encoded."""
-Chunk = tuple[tuple[str, ...], str, Any]
-"""Namespace of the subgraph (empty: the graph itself), LangGraph's stream mode, value."""
 
 
 def langgraph_modes(requested: Sequence[str]) -> list[str]:
@@ -25,16 +23,21 @@ def langgraph_modes(requested: Sequence[str]) -> list[str]:
     return sorted(modes | {"values"})
 
 
-async def stream_chunks(
+def stream_chunks(
     graph: AnyPregel, given: Any, config: RunnableConfig, *, events: bool, subgraphs: bool, **options: Any
-) -> AsyncIterator[Chunk]:
-    """The graph's chunks; with `events`, LangChain's events come in between as mode `events`."""
-    if not events:
-        stream = graph.astream(given, config, subgraphs=subgraphs, **options)
-        async with aclosing(cast(AsyncGenerator[Any, None], stream)) as chunks:
-            async for chunk in chunks:
-                yield chunk if subgraphs else ((), *chunk)
-        return
+) -> AsyncGenerator[Any, None]:
+    """The graph's chunks: LangGraph's stream mode and the value, and before them the namespace with `subgraphs`.
+
+    With `events`, LangChain's events come in between as mode `events`.
+    """
+    if events:
+        return _with_events(graph, given, config, subgraphs=subgraphs, **options)
+    return cast(AsyncGenerator[Any, None], graph.astream(given, config, subgraphs=subgraphs, **options))
+
+
+async def _with_events(
+    graph: AnyPregel, given: Any, config: RunnableConfig, *, subgraphs: bool, **options: Any
+) -> AsyncGenerator[Any, None]:
     # Only astream_events sees inside. The root's `on_chain_stream` carries the chunks that the server asked for: they
     # are sent under their own modes, and are no events of the author's graph.
     root = str(config["run_id"])
@@ -42,10 +45,9 @@ async def stream_chunks(
     async with aclosing(cast(AsyncGenerator[Any, None], inside)) as seen:
         async for event in seen:
             if event["event"] == "on_chain_stream" and event["run_id"] == root:
-                chunk = event["data"]["chunk"]
-                yield chunk if subgraphs else ((), *chunk)
+                yield event["data"]["chunk"]
             elif TAG_HIDDEN not in event.get("tags", ()):
-                yield (), "events", event
+                yield ((), "events", event) if subgraphs else ("events", event)
 
 
 class StreamModes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import structlog
@@ -30,9 +30,14 @@ def tracers(configurable: dict[str, Any]) -> list[LangChainTracer]:
     return [LangChainTracer(project_name=project, example_id=example)]
 
 
-@contextmanager
-def continued_trace(configurable: dict[str, Any]) -> Iterator[None]:
+def continued_trace(configurable: dict[str, Any]) -> AbstractContextManager[None]:
     """Run a graph within the trace that the request belongs to, if it belongs to one."""
+    traced = CALLERS_TRACE in configurable or OPENTELEMETRY["traceparent"] in configurable
+    return _continued(configurable) if traced else nullcontext()
+
+
+@contextmanager
+def _continued(configurable: dict[str, Any]) -> Iterator[None]:
     with ExitStack() as stack:
         trace = configurable.get(CALLERS_TRACE)
         if isinstance(trace, str) and trace and tracing_is_enabled():

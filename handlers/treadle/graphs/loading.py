@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 from langgraph.graph import StateGraph
@@ -46,8 +46,7 @@ class Graphs:
         """Graph ids in the order of the configuration."""
         return tuple(self._sources)
 
-    @asynccontextmanager
-    async def open(self, graph_id: str, request: GraphRequest) -> AsyncIterator[AnyPregel]:
+    def open(self, graph_id: str, request: GraphRequest) -> AbstractAsyncContextManager[AnyPregel]:
         """The graph without a checkpointer of its own, and with the request's store if it has no store of its own.
 
         A factory is called anew each time.
@@ -58,10 +57,14 @@ class Graphs:
             # Once for each store: a copy takes a good part of the time that a small run does.
             if (graph_id, id(store)) not in self._with_store:
                 self._with_store[graph_id, id(store)] = _with_store(source, store)
-            yield self._with_store[graph_id, id(store)]
-            return
-        async with source.make(request) as made:
-            yield _with_store(_runnable(graph_id, made), store)
+            return nullcontext(self._with_store[graph_id, id(store)])
+        return _made(graph_id, source, request)
+
+
+@asynccontextmanager
+async def _made(graph_id: str, factory: Factory, request: GraphRequest) -> AsyncIterator[AnyPregel]:
+    async with factory.make(request) as made:
+        yield _with_store(_runnable(graph_id, made), request.store)
 
 
 def _load_own(config: GraphsConfig, where: str, spec: str | None) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from uuid import UUID
 
 from treadle.errors import RunNotFound, ShuttingDown
@@ -81,12 +81,14 @@ class Runs:
         run = self._worker.admit(run)
         if run.claim is None:  # the process that will run it has to write its events to the store
             run = run._replace(shared=after != END)
-        with self._adding([run]), ExitStack() as undo:
+        with self._adding([run]):
             # Before the run is added: then nothing can fail any more that its client would take for a refusal.
             follower = await self._storage.events.follow(run.run_id, after)
-            undo.callback(follower.close)
-            await self._storage.runs.add([run], kept_threads([run], self.thread_ttl), once)
-            undo.pop_all()
+            try:
+                await self._storage.runs.add([run], kept_threads([run], self.thread_ttl), once)
+            except BaseException:
+                follower.close()
+                raise
         return follower
 
     def _check_open(self) -> None:
@@ -96,13 +98,15 @@ class Runs:
     @contextmanager
     def _adding(self, runs: Sequence[RunRecord]) -> Iterator[None]:
         """While new runs are committed: start them afterwards, or leave nothing of them if that fails."""
-        with ExitStack() as undo:  # whatever ends it, a cut connection too: a slot must not be lost
-            undo.callback(self._worker.withdraw, runs)
+        try:
             for run in runs:
                 self._storage.events.expect(run)
-                undo.callback(self._storage.events.drop, run.run_id)
             yield
-            undo.pop_all()
+        except BaseException:  # a cut connection too: a slot must not be lost
+            for run in runs:
+                self._storage.events.drop(run.run_id)
+            self._worker.withdraw(runs)
+            raise
         self._worker.start_runs(runs)
 
     async def get(self, run_id: str) -> RunRecord:

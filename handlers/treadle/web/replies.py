@@ -255,10 +255,13 @@ def ignored_header(names: Iterable[str]) -> dict[str, str]:
 
 def raw_headers(headers: Mapping[str, str] | None) -> RawHeaders:
     """Headers as ASGI carries them; a value may hold any text, and what a header cannot carry is percent-encoded."""
-    return [
-        (name.encode("ascii"), quote(value, safe=_HEADER_SAFE).encode("ascii"))
-        for name, value in (headers or {}).items()
-    ]
+    return [(name.encode("ascii"), _header_value(value)) for name, value in (headers or {}).items()]
+
+
+def _header_value(value: str) -> bytes:
+    if value.isascii() and value.isprintable() and "%" not in value:
+        return value.encode("ascii")
+    return quote(value, safe=_HEADER_SAFE).encode("ascii")
 
 
 _HEADER_SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
