@@ -17,7 +17,7 @@ from tests.storage.stores import Clock, claim_one, ending, opened, record, store
 from tests.storage.test_threads import thread
 from treadle.errors import ConfigError
 from treadle.storage.contract.store import Storage
-from treadle.storage.sqlite import database
+from treadle.storage.sqlite import database, migrations
 
 pytestmark = pytest.mark.anyio
 OLD_RUN = """
@@ -64,11 +64,11 @@ async def made(path: Path) -> Path:
 
 async def test_a_file_of_the_first_schema_is_brought_up_to_date_with_its_runs(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
-    first, *later = database.migrations()
+    first, *later = migrations.migrations()
     assert later
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(first)
-        connection.execute(f"PRAGMA application_id = {database.APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
         connection.execute("PRAGMA user_version = 1")
         connection.execute(OLD_RUN, ("waiting", REQUEST, "pending", 0, None, None))
         connection.execute(OLD_RUN, ("running", REQUEST, "running", 1, "token", 2000.0))

@@ -121,8 +121,6 @@ class _Attempt:
         run = self._run
         if run.attempt > 1:
             await self._forget_earlier()
-        if self._outlet.listened:
-            await self._send("metadata", encode({"run_id": run.run_id, "attempt": run.attempt}))
         config = run_config(run, self._execution.deployment)
         opened = self._execution.graphs.open(
             run.graph_id, config, access="threads.create_run", context=self._context, keeping=not run.temporary

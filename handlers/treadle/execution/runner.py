@@ -25,7 +25,7 @@ class Attempt:
     run: RunRecord
     graph_loop: GraphLoop
     credit: Credit
-    task: asyncio.Task[End] | None = None
+    task: asyncio.Task[None] | None = None
     cancelled: bool = False
     action: CancelAction = "interrupt"
     reason: str = ""
@@ -42,6 +42,14 @@ class Attempt:
 
 
 _Item = tuple[Attempt, str, bytes] | tuple[Attempt, None, End]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """The ways to the loop of a graph, and back."""
+
+    there: Handoff[Attempt]
+    back: Handoff[_Item]
 
 
 class _Outlet(Outlet):
@@ -80,45 +88,55 @@ class Runner:
         self._loops = loops
         self._backpressure = backpressure
         self._on_end = on_end
-        self._to_graphs: dict[GraphLoop, Handoff[Attempt]] = {}
-        self._from_graphs: Handoff[_Item] = Handoff(asyncio.get_running_loop(), self._take)
+        self._home = asyncio.get_running_loop()
+        self._lines: dict[GraphLoop, _Lines] = {}
 
     def run(self, record: RunRecord) -> Attempt:
         """Begin an attempt at a claimed run."""
         graph_loop = self._loops.take()
         attempt = Attempt(record, graph_loop, self._backpressure.credit(record.run_id, graph_loop.loop))
-        handoff = self._to_graphs.get(attempt.graph_loop)
-        if handoff is None:
-            handoff = self._to_graphs[attempt.graph_loop] = Handoff(attempt.graph_loop.loop, self._begin)
-        handoff.put(attempt)
+        if attempt.credit.audience.listens:
+            begun = encode({"run_id": record.run_id, "attempt": record.attempt})
+            self._backpressure.append(attempt.credit, [("metadata", begun)])
+        self._lines_of(graph_loop).there.put(attempt)
         return attempt
 
     def cancel(self, attempt: Attempt) -> None:
         """Cancel an attempt: its awaiting node gets the cancellation."""
         attempt.graph_loop.loop.call_soon_threadsafe(_cancel, attempt)
 
+    def _lines_of(self, graph_loop: GraphLoop) -> _Lines:
+        lines = self._lines.get(graph_loop)
+        if lines is None:
+            loop = graph_loop.loop
+            lines = self._lines[graph_loop] = _Lines(
+                Handoff(self._home, loop, self._begin), Handoff(loop, self._home, self._take)
+            )
+        return lines
+
     # On the loop of the attempt's graph.
 
     def _begin(self, attempts: list[Attempt]) -> None:
         for attempt in attempts:
             if attempt.cancelled:
-                self._from_graphs.put((attempt, None, End(Outcome("interrupted"))))
+                self._hand_over(attempt, End(Outcome("interrupted")))
             else:
                 attempt.task = attempt.graph_loop.loop.create_task(self._execute(attempt))
                 attempt.task.add_done_callback(partial(self._finish, attempt))
 
-    async def _execute(self, attempt: Attempt) -> End:
-        return await self._execution(attempt.run, _Outlet(attempt, self._from_graphs))
+    async def _execute(self, attempt: Attempt) -> None:
+        end = await self._execution(attempt.run, _Outlet(attempt, self._lines[attempt.graph_loop].back))
+        self._hand_over(attempt, end)  # together with the last events
 
-    def _finish(self, attempt: Attempt, task: asyncio.Task[End]) -> None:
-        """Hand the outcome over however the task ended: one that is cancelled before its first step runs no code."""
+    def _finish(self, attempt: Attempt, task: asyncio.Task[None]) -> None:
+        """Hand an outcome over however the task ended: one that is cancelled before its first step runs no code."""
         if task.cancelled():
-            end = End(Outcome("interrupted"))
+            self._hand_over(attempt, End(Outcome("interrupted")))
         elif (error := task.exception()) is not None:
-            end = End(Outcome("error", error=encode(failure(error))), error)
-        else:
-            end = task.result()
-        self._from_graphs.put((attempt, None, end))
+            self._hand_over(attempt, End(Outcome("error", error=encode(failure(error))), error))
+
+    def _hand_over(self, attempt: Attempt, end: End) -> None:
+        self._lines[attempt.graph_loop].back.put((attempt, None, end))
 
     # On the loop that made the runner.
 

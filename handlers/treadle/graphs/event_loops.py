@@ -6,7 +6,6 @@ import asyncio
 import gc
 import sys
 import threading
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import AsyncGeneratorType, CoroutineType, FrameType
@@ -35,29 +34,30 @@ async def on_loop(loop: asyncio.AbstractEventLoop, call: Callable[..., Awaitable
 
 
 class Handoff(Generic[T]):
-    """Items on their way to another thread's event loop: in order, with one wake-up for all that is ready."""
+    """Items on their way from one thread's event loop to another's: in order, and all that one turn of the loop makes
+    at once. Each wake-up of another thread costs both of them more than most items are worth.
+    """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[T]], None]) -> None:
-        self._loop = loop
+    def __init__(
+        self,
+        source: asyncio.AbstractEventLoop,
+        target: asyncio.AbstractEventLoop,
+        deliver: Callable[[list[T]], object],
+    ) -> None:
+        self._source = source
+        self._target = target
         self._deliver = deliver
-        self._items: deque[T] = deque()
-        self._scheduled = False
+        self._items: list[T] = []
 
     def put(self, item: T) -> None:
-        """Hand over one item; from any thread."""
+        """Hand over one item; on the source's thread."""
         self._items.append(item)
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon_threadsafe(self._drain)
+        if len(self._items) == 1:
+            self._source.call_soon(self._cross)
 
-    def _drain(self) -> None:
-        # Cleared before the items are taken: an item that comes later than the last one taken wakes the loop again.
-        self._scheduled = False
-        items: list[T] = []
-        while self._items:
-            items.append(self._items.popleft())
-        if items:
-            self._deliver(items)
+    def _cross(self) -> None:
+        items, self._items = self._items, []
+        self._target.call_soon_threadsafe(self._deliver, items)
 
 
 class GraphLoops:

@@ -8,14 +8,15 @@ import random
 import sqlite3
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeGuard, TypeVar
 
 from treadle.errors import ConfigError, StorageUnavailable
+from treadle.storage.sqlite.migrations import migrate
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -24,8 +25,6 @@ Row = tuple[Any, ...]
 BUSY = 5.0
 # How long a read waits for a file that another process recovers, in milliseconds: the event loop waits with it.
 READ_BUSY_MS = 100
-# Marks a file as Treadle's, in its header: "Trdl".
-APPLICATION_ID = 0x5472646C
 # Seconds between two checks for commits of other processes.
 PERIOD = 0.01
 # The same when they have committed nothing for a second.
@@ -58,7 +57,7 @@ class Database:
         with contextlib.ExitStack() as opened:
             try:
                 self._reader = opened.enter_context(contextlib.closing(_connect(path, synchronous)))
-                _migrate(self._reader, path)
+                _retry(partial(migrate, self._reader, path))
                 # Reads wait only while another process recovers the file.
                 self._reader.execute(f"PRAGMA busy_timeout = {READ_BUSY_MS}")
                 writer = _connect(path, synchronous)
@@ -127,8 +126,8 @@ class _Writer:
     def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection
         self._loop = loop
-        self._work: deque[_Work[Any]] = deque()
-        self._ready = threading.Event()
+        self._waiting: SimpleQueue[_Work[Any] | None] = SimpleQueue()
+        """None: look whether there is something else to do."""
         self._stopping = False
         self._heard: Callable[[], None] | None = None
         self._version = 0
@@ -141,28 +140,35 @@ class _Writer:
         if self._stopping:
             item.future.set_exception(StorageUnavailable("The run store is closed"))
         else:
-            self._work.append(item)
-            self._ready.set()
+            self._waiting.put(item)
         return item.future
 
     def listen(self, heard: Callable[[], None]) -> None:
         self._heard = heard
-        self._ready.set()
+        self._waiting.put(None)
 
     def stop(self) -> None:
         self._stopping = True
-        self._ready.set()
+        self._waiting.put(None)
         self._thread.join(timeout=30)
 
     def _run(self) -> None:
         with contextlib.closing(self._connection) as connection:
-            while not (self._stopping and not self._work):
-                self._ready.wait(None if self._heard is None else self._look_at - time.monotonic())
-                self._ready.clear()
+            while not (self._stopping and self._waiting.empty()):
+                if group := self._next_group():
+                    self._commit(connection, group)
                 self._look(connection)
-                while self._work:
-                    self._commit(connection, [self._work.popleft() for _ in range(min(len(self._work), GROUP))])
-                    self._look(connection)
+
+    def _next_group(self) -> list[_Work[Any]]:
+        """Wait for work, and return what there is of it: nothing if it is time to look around."""
+        patience = None if self._heard is None else max(self._look_at - time.monotonic(), 0)
+        group: list[_Work[Any]] = []
+        with contextlib.suppress(Empty):
+            item = self._waiting.get(timeout=patience)
+            while item is not None:
+                group.append(item)
+                item = self._waiting.get_nowait() if len(group) < GROUP else None
+        return group
 
     def _look(self, connection: sqlite3.Connection) -> None:
         """Check now and then whether another process has committed. This connection's own commits do not count."""
@@ -270,30 +276,3 @@ def _connect(path: Path, synchronous: str) -> sqlite3.Connection:
             _retry(partial(connection.execute, f"PRAGMA {pragma}"))
         opened.pop_all()
     return connection
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    scripts = list(migrations())
-    _retry(lambda: connection.execute("BEGIN IMMEDIATE"))
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application != APPLICATION_ID and (application or tables):
-        raise ConfigError(f"{path}: belongs to another program; name another file in DATABASE_URI")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(scripts):
-        raise ConfigError(
-            f"{path}: written by a newer Treadle (schema {version}); upgrade, or name another file in DATABASE_URI"
-        )
-    for number, script in list(enumerate(scripts, 1))[version:]:
-        for statement in script.rstrip(";\n").split(";\n\n"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {number}")
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute("COMMIT")
-
-
-def migrations() -> Iterator[str]:
-    """The scripts that make the schema, in order: script N makes version N from N - 1."""
-    folder = files(__package__).joinpath("schema")
-    for script in sorted(folder.iterdir(), key=lambda item: item.name):
-        yield script.read_text("utf-8")
