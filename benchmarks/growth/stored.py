@@ -1,0 +1,60 @@
+"""The SQLite store alone, with many runs: a claim, and a write beside a sweep of one run in a hundred."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks.bench import Bench
+from benchmarks.subjects import CLAIM, SWEEP
+from tests.storage.stores import Clock, claim_one, database, ending, opened, record
+from tests.storage.test_sqlite_speed import END_ALL, EXPIRE_SOME, FILL, REQUEST
+from treadle.storage.contract.store import Storage
+
+PLACES = (1_000, 10_000, 100_000)
+COUNT = 200
+
+
+def measure(bench: Bench) -> None:
+    """A new file for each number of runs."""
+    for at in PLACES:
+        for number in range(bench.rounds):
+            bench.say(f"{CLAIM}, {SWEEP}: {at:,}, round {number + 1} of {bench.rounds}")
+            folder = bench.folder / f"stored-{at}-{number}"
+            folder.mkdir()
+            asyncio.run(_measure(bench, at, folder))
+
+
+async def _measure(bench: Bench, at: int, folder: Path) -> None:
+    async with opened(f"sqlite:///{folder}/claims.db", Clock()) as storage:
+        await storage.runs.add([record("first", due=100.0)])
+        await database(storage).write(lambda connection: connection.execute(FILL, (at, REQUEST)))
+        bench.durations(CLAIM, "SQLite", [await _claim(storage) for _ in range(COUNT)], at)
+    async with opened(f"sqlite:///{folder}/sweep.db", Clock()) as storage:
+        await database(storage).write(partial(_expiring, count=at))
+        sweeping = asyncio.ensure_future(storage.runs.sweep())
+        bench.durations(SWEEP, "SQLite", [await _write(storage) for _ in range(COUNT)], at)
+        await sweeping
+
+
+def _expiring(connection: sqlite3.Connection, count: int) -> None:
+    connection.execute(FILL, (count, REQUEST))
+    connection.execute(END_ALL, (b"x" * 1000, 5000.0))
+    connection.execute(EXPIRE_SOME)
+
+
+async def _write(storage: Storage) -> float:
+    started = perf_counter()
+    await storage.runs.renew({}, extend=True)
+    return perf_counter() - started
+
+
+async def _claim(storage: Storage) -> float:
+    started = perf_counter()
+    run = await claim_one(storage)
+    took = perf_counter() - started
+    await storage.runs.settle(run.run_id, run.claim or "", ending())
+    return took
