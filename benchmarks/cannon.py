@@ -71,13 +71,18 @@ def version() -> str:
     return found
 
 
-@contextmanager
-def cannon() -> Iterator[Cannon]:
-    """Start the load generator; its packages are installed at the first use. Raises SystemExit without Node."""
-    if not is_available():
-        raise SystemExit("the load generator needs Node 20 with npm: install it")
+def install() -> None:
+    """Install its packages, once. Raises CalledProcessError if npm cannot."""
     if not (FOLDER / "node_modules").is_dir():
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=FOLDER, check=True)
+
+
+@contextmanager
+def cannon() -> Iterator[Cannon]:
+    """Start the load generator. Raises SystemExit without Node."""
+    if not is_available():
+        raise SystemExit("the load generator needs Node 20 with npm: install it")
+    install()
     process = subprocess.Popen(
         ["node", "load.mjs"], cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

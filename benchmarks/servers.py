@@ -13,11 +13,12 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from tests.cli.processes import Serving, command, cpu_time, environment
 from tests.durability.place import free_port
-from tests.live import DEADLINE, until
+from tests.live import until
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "benchmarks" / "langgraph.json"
@@ -133,14 +134,13 @@ def _process(
     *,
     cwd: Path = ROOT,
     env: dict[str, str] | None = None,
-    stdout: int | object = subprocess.DEVNULL,
-    stderr: object = None,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: IO[bytes] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(line, cwd=cwd, env=env, stdout=stdout, stderr=stderr)  # type: ignore[call-overload]
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            for pid in _tree(process.pid):  # at once: what a server does at its end is not measured
-                os.kill(pid, signal.SIGKILL)
-        process.wait(DEADLINE)
+    with subprocess.Popen(line, cwd=cwd, env=env, stdout=stdout, stderr=stderr) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                for pid in _tree(process.pid):  # at once: what a server does at its end is not measured
+                    os.kill(pid, signal.SIGKILL)

@@ -37,11 +37,11 @@ def text(measured: dict[str, Figures]) -> str:
         conditions_measured=bool(measured["conditions"].values),
         conditions=tables.conditions(measured["conditions"]),
         idle=measured["conditions"].spread(Key("one of two servers on a file", "SQLite", IDLE)),
-        processes=_processes(measured["growth"]),
+        processes=processes(measured["growth"]),
     )
 
 
-def _processes(growth: Figures) -> dict[str, float] | None:
+def processes(growth: Figures) -> dict[str, float] | None:
     """The paper model of several processes: what one carries, what the file takes, and where these meet."""
     runs = growth.curve(PROCESSES_WAIT, "SQLite", RATE)
     stored = growth.curve(PROCESSES_STORE, "SQLite", RATE)
