@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -50,7 +49,8 @@ GROUPS: dict[str, dict[str, Measure]] = {
     "peers": {"official": official.measure},
 }
 """What can be measured."""
-ROUNDS = {"speed": 7, "growth": 3, "conditions": 1, "peers": 3}
+EFFORT = {"speed": (7, 1.0), "growth": (3, 1.0), "conditions": (1, 1.0), "peers": (3, 5.0)}
+"""Rounds, and seconds of a turn: the official server takes a second for one run."""
 
 
 def main() -> None:
@@ -74,13 +74,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for group, parts in GROUPS.items():
+        rounds, seconds = EFFORT[group]
         command = commands.add_parser(group, help=f"measure {', '.join(parts)}")
-        command.add_argument("parts", nargs="*", metavar="PART", help=f"some of them, only printed: {', '.join(parts)}")
-        command.add_argument("--into", type=Path, metavar="FILE", help="where the figures are kept")
-        command.add_argument(
-            "--rounds", type=int, default=ROUNDS[group], help="how often each server has its turn (%(default)s)"
-        )
-        command.add_argument("--seconds", type=float, default=1.0, help="how long a turn takes, about (%(default)s)")
+        command.add_argument("parts", nargs="*", metavar="PART", help="only these; printed, or renewed in FILE")
+        where = f"where the figures are kept (benchmarks/measured/{group}.json)"
+        command.add_argument("--into", type=Path, metavar="FILE", help=where)
+        often = "how often each server has its turn (%(default)s)"
+        command.add_argument("--rounds", type=int, default=rounds, help=often)
+        long = "how long a turn takes, about (%(default)s)"
+        command.add_argument("--seconds", type=float, default=seconds, help=long)
     command = commands.add_parser("document", help="make docs/performance.md from the figures that are kept")
     command.add_argument("--measured", type=Path, default=MEASURED, metavar="FOLDER", help="where they are")
     command = commands.add_parser("compare", help="print the medians of several measurements, and whether they agree")
@@ -89,20 +91,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure(group: str, parts: list[str], into: Path | None, rounds: int, seconds: float) -> None:
+    """Keep the figures after each part: what follows may fail. Those of other parts stay in the file."""
     if unknown := set(parts) - set(GROUPS[group]):
         raise SystemExit(f"{group} has no {', '.join(sorted(unknown))}; it has {', '.join(GROUPS[group])}")
     began = monotonic()
+    into = into or (None if parts else MEASURED / f"{group}.json")
+    kept = Figures.read(into).values if parts and into and into.exists() else {}
     with cannon() as started, tempfile.TemporaryDirectory(prefix="treadle-bench-") as folder:
         bench = Bench(started, Path(folder), rounds, seconds, Figures(machine.describe()))
         for part in parts or GROUPS[group]:
             GROUPS[group][part](bench)
+            if into is not None:
+                Figures(bench.figures.machine, kept | bench.figures.values).write(into)
     bench.say(f"{group}: {monotonic() - began:.0f} seconds\n")
-    if into is None and not parts:
-        into = MEASURED / f"{group}.json"
-    if into is not None:
-        bench.figures.write(into)
-        print(f"figures: {into}", file=sys.stderr)
-    else:
+    if into is None:
         for key, values in bench.figures.values.items():
             print(f"{' '.join(str(each) for each in key if each is not None):60} {values}")
 

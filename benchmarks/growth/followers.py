@@ -13,8 +13,8 @@ from tests.endurance.speaking import speaking
 
 PLACES = (1, 10, 100, 1_000)
 EVENTS, PAUSE = 100, 0.02
-JOINING = 2
-"""Seconds before the run begins, in which all clients join it."""
+JOINING = 1.0
+"""Seconds before the run begins, in which a hundred clients join it."""
 
 
 def measure(bench: Bench) -> None:
@@ -31,7 +31,7 @@ async def _follow(bench: Bench, server: Server, at: int) -> None:
     body = pour(EVENTS)
     body["input"] = {"count": EVENTS, "size": 20, "pause": PAUSE}
     async with speaking(server.url) as speaker:
-        run = await speaker.json("POST", "/runs", {**body, "after_seconds": JOINING})
+        run = await speaker.json("POST", "/runs", {**body, "after_seconds": JOINING * (1 + at // 100)})
         joined = [asyncio.Event() for _ in range(at)]
         reading = [asyncio.create_task(_read(server.url, run["run_id"], each)) for each in joined]
         await asyncio.gather(*(each.wait() for each in joined))

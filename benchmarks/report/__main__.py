@@ -20,10 +20,12 @@ def main() -> None:
     parser.add_argument("--into", type=Path, default=ROOT / "docs", metavar="FOLDER")
     given = parser.parse_args()
     measured = document.read(given.measured)
-    (given.into / "performance.md").write_text(document.text(measured), "utf-8")
+    written = given.into / "performance.md"
+    written.write_text(document.text(measured), "utf-8")
     charts.draw_floor(measured["speed"], given.into / "performance.svg")
     if measured["growth"].values:
         charts.draw_growth(measured["growth"], given.into / "performance-growth.svg")
+    print(f"wrote {written.relative_to(ROOT) if written.is_relative_to(ROOT) else written}")
 
 
 if __name__ == "__main__":

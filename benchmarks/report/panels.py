@@ -61,7 +61,7 @@ PANELS = (
     Panel("event, one by one", "µs an event", "events of the run", _servers(EVENTS_ONE_BY_ONE, P50, each=1000)),
     Panel("event, all at once", "µs an event", "events of the run", _servers(EVENTS_AT_ONCE, P50, each=1000)),
     Panel("state", "ms a run", "bytes of the state", _servers(STATE, P50)),
-    Panel("followers", "µs of CPU an event", "followers of the run", _servers(FOLLOWERS, CPU_PER_EVENT)[1:]),
+    Panel("followers", "µs of CPU a delivery", "followers of the run", _servers(FOLLOWERS, CPU_PER_EVENT)[1:]),
     Panel(
         "finished runs",
         "ms",
