@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from benchmarks.bench import Bench
 from benchmarks.cannon import Request
 from benchmarks.graphs import SMALL, pour
-from benchmarks.speed.throughput import ONE
+from benchmarks.speed.throughput import ONE, WAIT
 from benchmarks.subjects import CPU, EVENTS_AT_ONCE, EVENTS_ONE_BY_ONE, P50, STATE
 
 COUNTS = (1, 10, 100, 1_000, 10_000)
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 PROBE = 2
+WARM_UP = 200
 
 
 def measure_events(bench: Bench) -> None:
@@ -30,6 +31,8 @@ def measure_state(bench: Bench) -> None:
 def _grow(bench: Bench, what: str, places: Sequence[int], request: Callable[[int], Request]) -> None:
     with ExitStack() as stack:
         running = [stack.enter_context(start()) for start in ONE]
+        for server in running:
+            bench.amount(server, WAIT, 1, probe=WARM_UP)
         for at in places:
             bench.say(f"{what}: {at:,}")
             amounts = [bench.amount(server, request(at), 1, probe=PROBE) for server in running]

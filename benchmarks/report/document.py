@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from benchmarks.figures import Figures, Key
 from benchmarks.report import tables
 from benchmarks.spread import Spread
-from benchmarks.subjects import IDLE, PROCESSES_STORE, PROCESSES_WAIT, RATE
+from benchmarks.subjects import APART, FOLLOWERS, IDLE, PROCESSES_STORE, PROCESSES_WAIT, RATE
 
 GROUPS = ("speed", "growth", "conditions", "peers")
 
@@ -37,6 +37,7 @@ def text(measured: dict[str, Figures]) -> str:
         conditions_measured=bool(measured["conditions"].values),
         conditions=tables.conditions(measured["conditions"]),
         idle=measured["conditions"].spread(Key("one of two servers on a file", "SQLite", IDLE)),
+        apart=measured["growth"].curve(FOLLOWERS, "memory", APART),
         processes=processes(measured["growth"]),
     )
 
