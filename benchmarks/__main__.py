@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +58,7 @@ EFFORT = {"speed": (7, 1.0), "growth": (3, 1.0), "conditions": (1, 1.0), "peers"
 def main() -> None:
     """Do what the command line says."""
     given = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end as well
     if given.command == "compare":
         print("\n".join(comparing.lines([Figures.read(file) for file in given.files])))
     elif given.command == "document":
