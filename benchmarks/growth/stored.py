@@ -16,6 +16,7 @@ from tests.storage.test_sqlite_speed import END_ALL, EXPIRE_SOME, FILL, REQUEST
 from treadle.storage.contract.store import Storage
 
 PLACES = (1_000, 10_000, 100_000)
+"""A sweep of the smallest one is over after one or two writes."""
 COUNT = 200
 
 
@@ -39,8 +40,11 @@ async def _measure(bench: Bench, at: int, folder: Path) -> None:
         await database(storage).write(partial(_expiring, count=at))
         _settle(sweep)
         sweeping = asyncio.ensure_future(storage.runs.sweep())
-        bench.durations(SWEEP, "SQLite", [await _write(storage) for _ in range(COUNT)], at)
+        beside = []
+        while not sweeping.done():  # a write after the end of the sweep would not be beside it
+            beside.append(await _write(storage))
         await sweeping
+        bench.durations(SWEEP, "SQLite", beside, at)
 
 
 def _expiring(connection: sqlite3.Connection, count: int) -> None:
