@@ -7,8 +7,8 @@ INSTALLED := $(VENV)/.installed
 CONFIG ?= examples/langgraph.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock serve demo generate generate-check format lint types test endurance memory lowest install-lowest js contract chaos bench \
-	check ci wheel clean
+.PHONY: help install lock serve demo generate generate-check format lint types test endurance memory lowest install-lowest js contract chaos \
+	bench bench-growth bench-peers charts check ci wheel clean
 # What is imported is compiled once, and not by each of the many processes that tests start.
 export PYTHONDONTWRITEBYTECODE :=
 # Tests wait a good deal, for servers and for what these promise: more processes than cores.
@@ -92,8 +92,36 @@ check: lint types generate-check test endurance ## What to run before a commit
 chaos: $(INSTALLED) ## Kill servers under load, 20 times, and see that nothing accepted is lost
 	@$(BIN)/python -m tests.durability.chaos
 
-bench: $(INSTALLED) ## Measure, and print what was measured (minutes, on an idle machine; needs Node 20)
-	@$(BIN)/python -m benchmarks
+# What draws the charts, and the official server, each have an environment of their own: what is measured has neither.
+CHARTS := .venv-charts
+PEERS := .venv-peers
+BENCHMARKS := $(BIN)/python -m benchmarks
+
+charts: $(CHARTS)/.installed
+
+$(CHARTS)/.installed: benchmarks/charts.lock
+	@$(PYTHON) -m venv $(CHARTS)
+	@$(CHARTS)/bin/python -m pip install --disable-pip-version-check --quiet -r $<
+	@touch $@
+
+# Where it cannot be installed, the document says so.
+$(PEERS)/.installed: benchmarks/peers.lock
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --disable-pip-version-check --quiet -r $< && touch $@ || rm -rf $(PEERS)
+
+bench: $(INSTALLED) charts ## Measure beside a bare application, and write docs/performance.md (five minutes; needs Node 20)
+	@$(BENCHMARKS) speed $(ARGS)
+	@$(BENCHMARKS) document
+
+bench-growth: $(INSTALLED) charts ## Measure how cost grows, and what holds under other conditions (a quarter of an hour)
+	@$(BENCHMARKS) growth
+	@$(BENCHMARKS) conditions
+	@$(BENCHMARKS) document
+
+bench-peers: $(INSTALLED) charts ## Measure the official development server beside Treadle (some minutes)
+	@$(MAKE) --no-print-directory $(PEERS)/.installed
+	@$(BENCHMARKS) peers
+	@$(BENCHMARKS) document
 
 wheel: $(INSTALLED) ## Build the wheel and try its client in a clean environment
 	@rm -rf dist build
@@ -110,13 +138,15 @@ ci: $(INSTALLED) ## Everything CI runs; the tests last
 	@$(TOGETHER) lowest endurance
 	@$(MAKE) --no-print-directory test
 
-COMPILE := uv pip compile pyproject.toml --extra server --universal --python-version 3.11 \
+BARE := uv pip compile --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
+COMPILE := $(BARE) pyproject.toml --extra server
 
-lock: ## Resolve both locks anew, for every Python from 3.11 on (needs uv)
+lock: ## Resolve all locks anew, for every Python from 3.11 on (needs uv)
 	$(COMPILE) --group dev -o requirements.lock
 	$(COMPILE) --group test --resolution lowest-direct -o requirements-lowest.lock
+	for group in charts peers; do $(BARE) --group pyproject.toml:$$group -o benchmarks/$$group.lock || exit 1; done
 
 clean: ## Remove what was built
-	@rm -rf $(VENV) .venv-lowest dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .venv-lowest $(CHARTS) $(PEERS) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

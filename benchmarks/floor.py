@@ -18,11 +18,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tests.graphs.graphs_under_test import pouring, simple
+from benchmarks.graphs import GRAPHS
 from treadle.graphs.event_loops import loop_factory
 from treadle.server import tune_interpreter
-
-GRAPHS = {"simple": simple, "pouring": pouring}
 
 
 async def wait(request: Request) -> Response:
@@ -43,11 +41,22 @@ async def stream(request: Request) -> Response:
     return StreamingResponse(events(), media_type="text/event-stream")
 
 
+async def ok(request: Request) -> Response:
+    """Show that the event loop is free."""
+    return JSONResponse({"ok": True})
+
+
+ROUTES = [
+    Route("/runs/wait", wait, methods=["POST"]),
+    Route("/runs/stream", stream, methods=["POST"]),
+    Route("/ok", ok),
+]
+
+
 def main() -> None:
     """Serve on a free port, after printing the URL."""
-    routes = [Route("/runs/wait", wait, methods=["POST"]), Route("/runs/stream", stream, methods=["POST"])]
-    app = Starlette(routes=routes)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    app = Starlette(routes=ROUTES)
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
         tune_interpreter()
         config = uvicorn.Config(app, http="httptools", lifespan="off", access_log=False, log_level="error")

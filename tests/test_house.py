@@ -14,6 +14,7 @@ from treadle.settings import _VARIABLES, Settings
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("handlers", "codegen", "examples", "tests", "benchmarks")
+LOCKS = ("requirements.lock", "requirements-lowest.lock", "benchmarks/charts.lock", "benchmarks/peers.lock")
 WRITTEN = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
@@ -62,7 +63,7 @@ def test_every_operation_is_in_the_readme() -> None:
         assert operation.path in readme or f"`{last}`" in readme, operation.path
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-lowest.lock"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_no_lock_names_a_registry_or_a_machine(name: str) -> None:
     lock = (ROOT / name).read_text("utf-8")
     assert re.findall(r"https?://|file:|--index|--find-links", lock) == []

@@ -251,15 +251,17 @@ writing = _line(write).compile()
 class Volume(TypedDict, total=False):
     count: int
     size: int
+    burst: int
     pause: float
     text: str
 
 
 async def pour(state: Volume) -> dict[str, Any]:
-    """Write `count` events of `size` characters, `pause` seconds apart."""
-    for _ in range(state["count"]):
+    """Write `count` events of `size` characters, and pause for `pause` seconds after each `burst` (1) of them."""
+    for number in range(1, state["count"] + 1):
         get_stream_writer()("x" * state["size"])
-        await asyncio.sleep(state.get("pause", 0))
+        if number % state.get("burst", 1) == 0:
+            await asyncio.sleep(state.get("pause", 0))
     return {}
 
 

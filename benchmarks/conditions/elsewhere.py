@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from pathlib import Path
 
-from benchmarks.figures import figure
+from benchmarks.bench import Bench
 from tests.durability.place import Place
 from tests.endurance.speaking import speaking
 
@@ -17,20 +16,24 @@ GAP = 0.02
 """Seconds between two events, so that each is seen on its own."""
 
 
-async def measure(folder: Path) -> list[str]:
+def measure(bench: Bench) -> None:
     """One server runs everything; the other one is asked to make and cancel runs, and to stream events."""
+    folder = bench.folder / "elsewhere"
+    folder.mkdir()
     place = Place(folder)
     with place.serve() as one, place.serve(ROLE="api") as other:
-        events = [late for _ in range(4) for late in await _events(place, one.url, other.url, COUNT // 4)]
-        created = [await _create(place, other.url) for _ in range(COUNT)]
-        cancelled = [await _cancel(place, one.url, other.url) for _ in range(COUNT)]
-        delayed = await _delayed(place, other.url)
-    return [
-        figure("an event of another process", events),
-        figure("a new run of another process", created),
-        figure("a cancel from another process", cancelled),
-        figure("the start of a delayed run after its time", delayed),
-    ]
+        asyncio.run(_measure(bench, place, one.url, other.url))
+
+
+async def _measure(bench: Bench, place: Place, one: str, other: str) -> None:
+    bench.say("events of another process")
+    events = [late for _ in range(4) for late in await _events(place, one, other, COUNT // 4)]
+    bench.durations("an event of another process", "SQLite", events)
+    bench.say("runs that another process creates, cancels and delays")
+    bench.durations("a new run of another process", "SQLite", [await _create(place, other) for _ in range(COUNT)])
+    cancelled = [await _cancel(place, one, other) for _ in range(COUNT)]
+    bench.durations("a cancel from another process", "SQLite", cancelled)
+    bench.durations("the start of a delayed run, after its time", "SQLite", await _delayed(place, other))
 
 
 async def _events(place: Place, executing: str, other: str, count: int) -> list[float]:
