@@ -28,7 +28,8 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS
 _LISTS = (set, frozenset, deque, tuple)
 _STRINGS = (PurePath, IPv4Address, IPv6Address, IPv4Network, IPv6Network, IPv4Interface, IPv6Interface)
 # 19 digits in a row may be an integer beyond 64 bits, which orjson would read as a float.
-_LONG_DIGITS = re.compile(rb"\d{19}")
+_LONG, _STRIDE = b"0" * 19, 9
+_DIGITS_AS_ZEROS = bytes(ord("0") if chr(code).isdigit() and code < 128 else ord(" ") for code in range(256))
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 # Classes whose text is shown to clients; any other may quote secrets, so only its name is (recorded behaviour).
@@ -54,7 +55,14 @@ def decode(body: bytes) -> Any:
 
 def parse(document: bytes) -> Any:
     """The JSON in `document`, integers exact at any length. Raises ValueError or RecursionError."""
-    return _exact(document) if _LONG_DIGITS.search(document) else orjson.loads(document)
+    return _exact(document) if _has_long_digits(document) else orjson.loads(document)
+
+
+def _has_long_digits(document: bytes) -> bool:
+    # So many digits in a row have two of the bytes that are looked at first: a regular expression would take longer
+    # for a large document than all else that is done with it.
+    looked_at = document[::_STRIDE].translate(_DIGITS_AS_ZEROS)
+    return b"00" in looked_at and _LONG in document.translate(_DIGITS_AS_ZEROS)
 
 
 def read_uuid(name: str, value: Any) -> UUID:
