@@ -59,7 +59,15 @@ def application(services: Services) -> Starlette:
     document = contract.published(needs_key=settings.needs_key, is_closed=is_closed, auth=config.auth.openapi)
     bound = [binding for binding in _bindings(services, document) if not is_closed(binding.operation)]
     app = Starlette(
-        routes=list(routes(bound, contract, max_body_bytes=settings.max_body_bytes, guard=services.guard)),
+        routes=list(
+            routes(
+                bound,
+                contract,
+                max_body_bytes=settings.max_body_bytes,
+                guard=services.guard,
+                contexts=services.contexts,
+            )
+        ),
         middleware=list(_middleware(services, config.http)),
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
     )

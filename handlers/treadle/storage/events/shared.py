@@ -167,6 +167,7 @@ class _Writer:
         self, rows: EventRows, run: RunRecord, last: int, budget: Budget, deliver: Callable[[Events], None]
     ) -> None:
         self._rows = rows
+        self._run = run
         self._run_id = run.run_id
         self._claim = run.claim or ""
         self._last = last
@@ -230,7 +231,7 @@ class _Writer:
     def _submit(self) -> tuple[Events, asyncio.Future[bool]]:
         """Begin to write what waits."""
         events, self._waiting = self._waiting, []
-        return events, self._rows.add(self._run_id, self._claim, self._last, events)
+        return events, self._rows.add(self._run, self._last, events)
 
     async def _write_all(self, events: Events, added: asyncio.Future[bool]) -> None:
         """Write one batch at a time, so that a repeated write is not overtaken."""
@@ -264,7 +265,7 @@ class _Writer:
             except StorageUnavailable as error:
                 log.error("events cannot be written; trying again", run_id=self._run_id, error=str(error))
                 await asyncio.sleep(RETRY_PERIOD)
-                added = self._rows.add(self._run_id, self._claim, self._last, events)
+                added = self._rows.add(self._run, self._last, events)
             except Exception:  # nothing that another try would mend: the run must end all the same
                 log.exception("events are lost", run_id=self._run_id)
                 return False

@@ -12,6 +12,7 @@ from treadle.settings import Settings
 from treadle.storage.contract.events import EventLog
 from treadle.storage.contract.queue_limit import QueueLimit
 from treadle.storage.contract.store import Storage
+from treadle.storage.events.rows import EventRows, WithRows
 from treadle.storage.events.shared import SharedEventLog
 from treadle.storage.sqlite.assistants import SqliteAssistantStore
 from treadle.storage.sqlite.changes import SqliteChanges
@@ -33,7 +34,9 @@ DELIVERY_MARGIN = 15.0
 """Seconds by which the claim of a delivery outlasts the time that an attempt may take."""
 
 
-async def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
+async def open_sqlite(
+    settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float], with_rows: WithRows | None = None
+) -> Storage:
     """The storage in the file of `sqlite:///PATH`, made if it is not there. Raises ConfigError."""
     path = sqlite_path(settings.database_uri)
     database, ownership, secret = _open(path, settings.sqlite_sync)
@@ -52,9 +55,8 @@ async def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Calla
         queue_limit=QueueLimit(settings.max_queued),
         retention_bytes=FILE_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes,
     )
-    events = SharedEventLog(
-        SqliteEventRows(database, clock, settings.lease), settings.event_buffer_bytes, settings.lease
-    )
+    rows: EventRows = SqliteEventRows(database, clock, settings.lease)
+    events = SharedEventLog(with_rows(rows) if with_rows else rows, settings.event_buffer_bytes, settings.lease)
     changes.watch(deliveries.look)
     changes.watch(events.look)
     return Storage(
