@@ -15,12 +15,12 @@ from tests.live import serving
 from tests.web.calls import Json, accepted, create, detail, ended, stream, wait
 from tests.web.hook_receiver import HookReceiver, until_delivery
 from tests.web.keeping import new_thread
-from tests.web.storing import put
+from tests.web.storing import get, put
 
 VAULT = Path(__file__).parent.parent / "projects" / "vault" / "langgraph.json"
 """A project with a key for each tenant."""
 SECRET = "plover-secret-of-ana"
-PARTS = {f"{SECRET}-{number}" for number in range(1, 22)}
+PARTS = {f"{SECRET}-{number}" for number in range(1, 17)}
 """Texts that the server is told by `everything`, each in another place."""
 
 
@@ -38,10 +38,11 @@ def vault(folder: Path, **settings: Any) -> Iterator[httpx.Client]:
 
 
 def places(folder: Path, text: str) -> list[str]:
-    """The files in the folder that have the text: as it is, or in base64."""
+    """The databases in the folder that have the text: as it is, or in base64; in what is written ahead as well."""
     forms = [text.encode(), *(base64.b64encode(b"." * shift + text.encode())[4:-4] for shift in range(3))]
     contents = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
-    return [name for name, content in contents.items() if any(form in content for form in forms)]
+    found = {name for name, content in contents.items() if any(form in content for form in forms)}
+    return sorted({name.removesuffix("-wal") for name in found})
 
 
 def everything(http: httpx.Client, hooks: HookReceiver) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -68,7 +69,7 @@ def everything(http: httpx.Client, hooks: HookReceiver) -> Iterator[tuple[str, C
     yield from _of_threads(http, given)
     key, value = "item", {"text": next(given), "topic": "items"}
     put(http, ["things"], key, value)
-    yield value["text"], lambda: _found(http, topic="items")["text"]
+    yield value["text"], lambda: get(http, ["things"], key)["value"]["text"]
 
 
 def _of_a_run(http: httpx.Client, hooks: HookReceiver, given: Iterator[str]) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -119,8 +120,12 @@ def _of_threads(http: httpx.Client, given: Iterator[str]) -> Iterator[tuple[str,
     yield asked, lambda: accepted(http.get(one)).json()["values"]["text"]
     yield failed, lambda: detail(http, failing["run_id"])["error"]["message"].rpartition(" ")[2]
     yield failed, lambda: accepted(http.get(other)).json()["error"]["message"].rpartition(" ")[2]
-    yield streamed, lambda: stream(http, "agent", {"text": streamed}, stream_mode="custom")[1][1]["custom"]
-    yield temporary, lambda: wait(http, "agent", {"text": temporary})["text"]
+    events, waited = (
+        stream(http, "agent", {"text": streamed}, stream_mode="custom"),
+        wait(http, "agent", {"text": temporary}),
+    )
+    yield streamed, lambda: events[1][1]["custom"]
+    yield temporary, lambda: waited["text"]
     noted, stepped = next(given), next(given)
     steps = [{"updates": [{"values": {"text": stepped}, "as_node": "keep"}]}]
     thread: Json = new_thread(http, metadata={"note": noted, "graph_id": "agent"}, supersteps=steps)
@@ -128,7 +133,61 @@ def _of_threads(http: httpx.Client, given: Iterator[str]) -> Iterator[tuple[str,
     yield stepped, lambda: accepted(http.get(f"/threads/{thread['thread_id']}/state")).json()["values"]["text"]
 
 
-def _found(http: httpx.Client, **fields: Any) -> Any:
-    body = {"namespace_prefix": ["things"], "filter": fields}
-    [item] = accepted(http.post("/store/items/search", json=body)).json()["items"]
-    return item["value"]
+ENCRYPTION = """
+import json
+from langgraph_sdk import Encryption
+from langgraph_sdk.encryption.types import DecryptResult
+
+vault = Encryption()
+calls, contexts = [], []
+
+@vault.encrypt.blob
+async def encrypt_blob(ctx, blob):
+    calls.append(("encrypt.blob", ctx.model, ctx.field, ctx.metadata))
+    return bytes(byte ^ 0x5A for byte in blob)
+
+@vault.decrypt.blob
+async def decrypt_blob(ctx, blob):
+    calls.append(("decrypt.blob", ctx.model, ctx.field, ctx.metadata))
+    return bytes(byte ^ 0x5A for byte in blob)
+
+@vault.encrypt.json
+async def encrypt_json(ctx, data):
+    calls.append(("encrypt.json", ctx.model, ctx.field, ctx.metadata))
+    return {key: "hex:" + json.dumps(data[key]).encode().hex() for key in data}
+
+@vault.decrypt.json
+async def decrypt_json(ctx, data):
+    calls.append(("decrypt.json", ctx.model, ctx.field, ctx.metadata))
+    return {key: json.loads(bytes.fromhex(data[key][4:])) for key in data}
+"""
+"""An `encryption.py` that encrypts every value, and notes its calls."""
+
+
+def encrypted_project(folder: Path, encryption: str | None = ENCRYPTION, auth: str | None = None) -> Path:
+    """Write a project with the vault's graph, this `encryption.py` and this `auth.py`; the path of its file."""
+    document: Json = {
+        "graphs": {"agent": f"{VAULT.parent}/agent.py:agent"},
+        "store": {"index": {"embed": f"{VAULT.parent}/agent.py:embed", "dims": 2, "fields": ["text"]}},
+        "webhooks": {"url": {"disable_loopback": False, "require_https": False}},
+    }
+    for key, text, name in (("encryption", encryption, "vault"), ("auth", auth, "auth")):
+        if text is not None:
+            folder.joinpath(f"{key}.py").write_text(text)
+            document[key] = {"path": f"./{key}.py:{name}"}
+    config = folder / "langgraph.json"
+    config.write_text(json.dumps(document))
+    return config
+
+
+def without(handler: str, text: str = ENCRYPTION) -> str:
+    """An `encryption.py` without a handler, such as `encrypt.json`."""
+    before, _, after = text.partition(f"@vault.{handler}\n")
+    return before + after.partition("\n\n")[2]
+
+
+def instead(handler: str, body: str, text: str = ENCRYPTION) -> str:
+    """An `encryption.py` in which one handler does something else."""
+    before, _, after = text.partition(f"@vault.{handler}\n")
+    rest = after.partition("\n\n")[2]
+    return f"{before}@vault.{handler}\nasync def other(ctx, data):\n    {body}\n\n{rest}"

@@ -53,13 +53,14 @@ class Handlers:
     def from_thread(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do `work` on the home loop, for synchronous code on another thread."""
         try:
-            if asyncio.get_running_loop() is self._home.loop:
-                raise asyncio.InvalidStateError(
-                    "a synchronous call in an async node would wait for itself, as the handlers of encryption are "
-                    "async: await the async method instead"
-                )
+            here: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
-            pass
+            here = None
+        if here is self._home.loop:
+            raise EncryptionFailed(
+                "A synchronous call in an async node would wait for itself, as the handlers of encryption are async: "
+                "await the async method instead"
+            )
         return asyncio.run_coroutine_threadsafe(work(), self._home.loop).result()
 
     async def context(self, user: Any, given: Json) -> Json:

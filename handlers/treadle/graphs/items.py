@@ -250,7 +250,7 @@ class _Store(SqliteStore):
 
     def _prepare_batch_PUT_queries(self, put_ops: Sequence[tuple[int, PutOp]]) -> Any:  # noqa: N802
         queries, texts = super()._prepare_batch_PUT_queries(put_ops)
-        if texts is not None:  # vectors are made of what encrypted values were
+        if self.index_config:  # vectors are made of what encrypted values were
             plain = [(number, with_plain_value(op)) for number, op in put_ops]
             _, texts = super()._prepare_batch_PUT_queries(plain)
         return queries, texts

@@ -33,15 +33,15 @@ async def keep(state: State, runtime: Runtime[Any]) -> dict[str, Any]:
     text = state["text"]
     get_stream_writer()({"custom": text})
     assert runtime.store is not None
-    await runtime.store.aput(("notes",), text[-8:], {"text": text, "topic": "notes"})
-    [found] = [item.value["text"] for item in await runtime.store.asearch(("notes",), filter={"topic": "notes"})][:1]
-    return {"seen": [f"kept {text}", found]}
+    await runtime.store.aput(("notes", text[-8:]), "note", {"text": text, "topic": "notes"})
+    [found] = await runtime.store.asearch(("notes", text[-8:]))
+    return {"seen": [f"kept {text}", found.value["text"]]}
 
 
 def think(state: State, runtime: Runtime[Any]) -> dict[str, Any]:
     """As a plain function, on a thread of its own."""
     assert runtime.store is not None
-    item = runtime.store.get(("notes",), state["text"][-8:])
+    item = runtime.store.get(("notes", state["text"][-8:]), "note")
     assert item is not None
     return {"seen": [f"thought {item.value['text']}"]}
 
