@@ -19,12 +19,11 @@ from treadle.auth.authentication import Authentication
 from treadle.auth.authorization import Authorization
 from treadle.edge import application
 from treadle.encryption.contexts import RequestContexts
-from treadle.encryption.event_rows import EncryptedEventRows
 from treadle.encryption.handlers import Handlers
 from treadle.encryption.items import encrypted
 from treadle.encryption.savers import EncryptedSavers
 from treadle.encryption.sealing import Sealing
-from treadle.encryption.storage import encrypted_storage
+from treadle.encryption.storage import open_encrypted
 from treadle.execution.attempt import Execution
 from treadle.execution.attempts import Attempts
 from treadle.execution.backpressure import Backpressure
@@ -189,8 +188,7 @@ def _custom_app(graphs: Graphs, loops: GraphLoops) -> CustomApp | None:
 async def _storage(settings: Settings, graphs: Graphs, clock: Callable[[], float], sealing: Sealing | None) -> Storage:
     if sealing is None:
         return await open_storage(settings, graphs.ids, clock)
-    storage = await open_storage(settings, graphs.ids, clock, lambda rows: EncryptedEventRows(rows, sealing))
-    return encrypted_storage(storage, sealing, attempts=settings.attempts)
+    return await open_encrypted(settings, graphs.ids, clock, sealing)
 
 
 def _kept(graphs: Graphs, storage: Storage, loops: GraphLoops, sealing: Sealing | None) -> tuple[Savers, Stores]:

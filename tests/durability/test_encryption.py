@@ -15,9 +15,9 @@ import httpx
 import pytest
 from langgraph_sdk import get_client, get_sync_client
 
-from tests.cli.processes import Serving
+from tests.cli.processes import Serving, check_refusal, treadle
 from tests.durability.clients import client, create, ended, get, joining, running, streaming
-from tests.durability.place import Place, spread
+from tests.durability.place import GRAPHS, Place, spread
 from tests.live import until
 from tests.web.vaults import SECRET, VAULT, of_tenant, places
 
@@ -106,7 +106,7 @@ def test_a_run_under_another_key_fails_and_the_others_run(tmp_path: Path) -> Non
         assert XYZZY not in str(server.lines())
         assert SECRET not in str(server.lines())
     with serving(place, **leases) as (_, http):  # with the right key again
-        assert get(http, bad[0])["error"]["message"] == "The run cannot be decrypted"
+        assert get(http, bad[0])["error"]["message"].startswith("Data cannot be decrypted: the handler decrypt.json")
         assert get(http, bad[0])["kwargs"]["input"]["text"] == SECRET
 
 
@@ -136,6 +136,27 @@ def test_a_slow_vault_holds_up_neither_the_server_nor_other_runs(tmp_path: Path)
         assert took < 20
         assert spread(times)[1] < 0.5
         assert places(tmp_path, SECRET) == []
+
+
+def test_a_thread_whose_runs_cannot_be_decrypted_goes_when_its_time_is_over(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    with serving(place, THREAD_TTL_MINUTES="0.02") as (server, http):
+        run_id = create(http, body(on_completion="keep"))
+        ended(http, run_id)
+        server.stop(signal.SIGKILL)
+    with serving(place, VAULT_MASTER="another key") as (server, http):
+        until(lambda: place.rows("SELECT 1 FROM threads") == place.rows("SELECT 1 FROM runs") == [])
+        assert not [line for line in server.lines() if "threads whose time is over" in line["event"]]
+
+
+def test_a_server_without_encryption_does_not_open_an_encrypted_file(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    with serving(place) as (_, http):
+        create(http, body(after_seconds=60))
+    refused = treadle("serve", GRAPHS, "--port", "0", env=place.settings())
+    check_refusal(refused, "has encrypted data, and the configuration has no encryption; add it, or name another file")
+    with serving(place) as (_, http):
+        assert create(http, body())
 
 
 def test_both_sdks_send_the_context_as_a_header(tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ class _Current:
 _CURRENT: ContextVar[_Current | None] = ContextVar("treadle_encryption", default=None)
 
 
-def enter(context: Json) -> None:
+def enter(context: Json | None) -> None:
     """Encrypt with this context what the running task, its tasks and the threads of their nodes store from now on."""
-    _CURRENT.set(_Current(context))
+    _CURRENT.set(None if context is None else _Current(context))
 
 
 def current_context() -> Json | None:

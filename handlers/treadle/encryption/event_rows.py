@@ -34,7 +34,14 @@ class EncryptedEventRows(EventRows):
         self._sealing = sealing
         self._latest: dict[str, asyncio.Task[Any]] = {}  # by run: encrypting takes time, and verbs keep their order
 
+    async def until_written(self, run_id: str | None = None, within: float | None = None) -> None:
+        """Wait until the store has been asked for all that was asked here before: of one run, or of all."""
+        asked = [task for of, task in self._latest.items() if run_id in (None, of)]
+        if asked:
+            await asyncio.wait(asked, timeout=within)
+
     async def begun(self, run_id: str) -> tuple[bool, int] | None:
+        await self.until_written(run_id)
         return await self._inner.begun(run_id)
 
     async def shared(self) -> Sequence[str]:
@@ -87,6 +94,7 @@ class EncryptedEventRows(EventRows):
         return await self._sealing.here(lambda: each(opened, found)) if found else []
 
     async def last(self, run_id: str) -> int:
+        await self.until_written(run_id)
         return await self._inner.last(run_id)
 
     async def has_ended(self, run_id: str) -> bool:

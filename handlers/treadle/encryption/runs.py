@@ -9,6 +9,7 @@ from dataclasses import replace
 import structlog
 
 from treadle.encryption.current import current_context
+from treadle.encryption.event_rows import EncryptedEventRows
 from treadle.encryption.records import Records, context_of
 from treadle.encryption.sealing import Sealing, each
 from treadle.errors import EncryptionFailed
@@ -26,19 +27,21 @@ from treadle.storage.contract.threads import ThreadRecord
 
 # Runs of one request that are encrypted at once.
 PART = 50
-UNREADABLE = "The run cannot be decrypted"
 log = structlog.get_logger("treadle.encryption")
 
 
 class EncryptedRunStore(RunStore):
     """Seals what comes in with the context of its request, and opens what goes out. Raises EncryptionFailed (500)."""
 
-    def __init__(self, inner: RunStore, sealing: Sealing, *, attempts: int, leased: bool) -> None:
-        """`leased`: a run whose claim is not renewed can be claimed again, up to `attempts` times."""
+    def __init__(self, inner: RunStore, sealing: Sealing, rows: EncryptedEventRows | None, *, attempts: int) -> None:
+        """`rows`, of a store that processes share: there a claim that is not renewed ends, and a run that cannot be
+        decrypted is claimed up to `attempts` times.
+        """
         self.inner = inner
         self._here = sealing.here
         self._records = Records(sealing)
-        self._attempts = attempts if leased else 0
+        self._rows = rows
+        self._attempts = attempts if rows is not None else 0
 
     async def add(
         self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = (), once: IdempotentRequest | None = None
@@ -71,8 +74,17 @@ class EncryptedRunStore(RunStore):
         return None if found is None else await self._here(lambda: self._records.open_run(found))
 
     async def find(self, *, thread_id: str | None = None, status: Status | None = None) -> list[RunRecord]:
+        """As promised. An ended run that cannot be decrypted is `unreadable`: it can go with its thread."""
         found = await self.inner.find(thread_id=thread_id, status=status)
-        return await self._here(lambda: each(self._records.open_run, found)) if found else []
+        return await self._here(lambda: each(self._found, found)) if found else []
+
+    async def _found(self, run: RunRecord) -> RunRecord:
+        try:
+            return await self._records.open_run(run)
+        except EncryptionFailed as error:
+            if run.ended_at is None:
+                raise
+            return _unreadable(run, error)
 
     async def claim(self, limit: int, held: Collection[str] = ()) -> list[RunRecord]:
         """As promised, and a run that cannot be decrypted costs the others nothing.
@@ -95,10 +107,7 @@ class EncryptedRunStore(RunStore):
             return await self._records.open_run(run)
         except EncryptionFailed as error:
             log.error("a run cannot be decrypted", run_id=run.run_id, attempt=run.attempt, error=str(error))
-        if run.attempt < self._attempts:
-            return None
-        known = RunKwargs(temporary=run.temporary, resumable=run.resumable)
-        return replace(run, metadata={}, kwargs=known, encryption=context_of(run), unreadable=UNREADABLE)
+            return None if run.attempt < self._attempts else _unreadable(run, error)
 
     async def next_due(self, held: Collection[str] = ()) -> float | None:
         return await self.inner.next_due(held)
@@ -107,6 +116,8 @@ class EncryptedRunStore(RunStore):
         return await self.inner.renew(claims, extend=extend)
 
     async def give_back(self, run_id: str, claim: str) -> None:
+        if self._rows is not None:  # events that are being encrypted are written under this claim
+            await self._rows.until_written(run_id)
         await self.inner.give_back(run_id, claim)
 
     async def request_cancel(self, run_id: str, request: CancelRequest) -> bool:
@@ -135,6 +146,11 @@ class EncryptedRunStore(RunStore):
             return await self._here(lambda: self._records.open_run(ended))
         known = replace(ended, metadata=run.metadata, kwargs=run.kwargs, encryption=run.encryption)
         return replace(known, outcome=ending.outcome)
+
+
+def _unreadable(run: RunRecord, error: EncryptionFailed) -> RunRecord:
+    known = RunKwargs(temporary=run.temporary, resumable=run.resumable)
+    return replace(run, metadata={}, kwargs=known, outcome=None, encryption=context_of(run), unreadable=str(error))
 
 
 def _with(context: dict[str, object], run: RunRecord) -> RunRecord:

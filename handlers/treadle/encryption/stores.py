@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from functools import partial
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -68,6 +69,7 @@ class EncryptedAssistantStore(AssistantStore):
         self.inner = inner
         self._here = sealing.here
         self._records = Records(sealing)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def add(self, record: AssistantRecord) -> bool:
         return await self.inner.add(await self._sealed(record))
@@ -86,6 +88,12 @@ class EncryptedAssistantStore(AssistantStore):
         self, assistant_id: str, change: Change, original: AssistantRecord | None = None
     ) -> AssistantRecord | None:
         """As promised: handlers cannot be called inside the transaction, so it is tried again if it is overtaken."""
+        async with self._turns.setdefault(assistant_id, asyncio.Lock()):  # only other processes overtake
+            return await self._change(assistant_id, change, original)
+
+    async def _change(
+        self, assistant_id: str, change: Change, original: AssistantRecord | None
+    ) -> AssistantRecord | None:
         first = None if original is None else await self._sealed(original)
         while True:
             stored = await self.inner.get(assistant_id)

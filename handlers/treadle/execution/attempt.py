@@ -66,7 +66,7 @@ class Execution:
         A cancelled attempt ends as `interrupted`, one whose graph takes longer than the timeout as `timeout`.
         """
         bind_run(run)
-        enter(run.encryption or {})
+        enter(run.encryption)
         attempt = _Attempt(self, run, emit)
         limit = asyncio.timeout(self.timeout)
         try:

@@ -19,6 +19,7 @@ from treadle.storage.sqlite.changes import SqliteChanges
 from treadle.storage.sqlite.database import Database
 from treadle.storage.sqlite.deliveries import SQL as DELIVERIES
 from treadle.storage.sqlite.deliveries import SqliteDeliveryStore
+from treadle.storage.sqlite.encrypted import check_encryption
 from treadle.storage.sqlite.event_rows import SqliteEventRows
 from treadle.storage.sqlite.feedback import SqliteFeedbackStore, read_secret
 from treadle.storage.sqlite.functions import define_functions
@@ -39,7 +40,7 @@ async def open_sqlite(
 ) -> Storage:
     """The storage in the file of `sqlite:///PATH`, made if it is not there. Raises ConfigError."""
     path = sqlite_path(settings.database_uri)
-    database, ownership, secret = _open(path, settings.sqlite_sync)
+    database, ownership, secret = _open(path, settings.sqlite_sync, encrypts=with_rows is not None)
     changes = SqliteChanges(database)
     lease = settings.webhook_timeout + DELIVERY_MARGIN
     deliveries = SqliteDeliveryStore(database, clock, graph_ids, lease=lease, ttl=settings.run_ttl)
@@ -74,7 +75,7 @@ async def open_sqlite(
     )
 
 
-def _open(path: Path, synchronous: str) -> tuple[Database, Ownership, bytes]:
+def _open(path: Path, synchronous: str, *, encrypts: bool) -> tuple[Database, Ownership, bytes]:
     """The file, and the secret in it. Runs and deliveries that no live process owns are free at once."""
     try:
         _make_folder(path.parent)
@@ -83,6 +84,7 @@ def _open(path: Path, synchronous: str) -> tuple[Database, Ownership, bytes]:
     database = Database(path, synchronous=synchronous)
     with ExitStack() as opened:
         opened.callback(database.close)
+        check_encryption(database, path, encrypts=encrypts)
         ownership = Ownership(path)
         opened.callback(ownership.release)
         if ownership.alone:
