@@ -41,6 +41,7 @@ def body(gate: Path | None = None, **fields: Any) -> dict[str, Any]:
 def test_a_run_goes_on_after_a_kill_with_the_context_that_is_stored(tmp_path: Path) -> None:
     place, gate = Place(tmp_path), tmp_path / "gate"
     with serving(place) as (server, http):
+        assert server.announcement["encryption"] == "./encryption.py:encryption"
         run_id = create(http, body(gate, on_completion="keep", stream_resumable=True))
         thread_id = running(http, run_id)["thread_id"]
         until(lambda: http.get(f"/threads/{thread_id}/state").json()["next"] == ["act"])

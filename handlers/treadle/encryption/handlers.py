@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import orjson
 import structlog
 from langgraph_sdk import Encryption
-from langgraph_sdk.encryption.types import DecryptResult, EncryptionContext
+from langgraph_sdk.encryption.types import EncryptionContext
 
 from treadle.encoding import json_copy
 from treadle.errors import EncryptionFailed
@@ -127,7 +127,8 @@ class Handlers:
 
 
 def _plaintext(made: Any) -> Any:
-    return made.plaintext if isinstance(made, DecryptResult) else made
+    """What a handler decrypted: as it is, or in a DecryptResult, which older SDKs do not have."""
+    return made if isinstance(made, dict | bytes) else getattr(made, "plaintext", made)
 
 
 def _is_json(document: Json) -> bool:
