@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 from starlette.types import ASGIApp
 
@@ -19,6 +18,12 @@ from treadle.assistants.inspection import Inspection
 from treadle.auth.authentication import Authentication
 from treadle.auth.authorization import Authorization
 from treadle.edge import application
+from treadle.encryption.contexts import RequestContexts
+from treadle.encryption.handlers import Handlers
+from treadle.encryption.items import encrypted
+from treadle.encryption.savers import EncryptedSavers
+from treadle.encryption.sealing import Sealing
+from treadle.encryption.storage import open_encrypted
 from treadle.execution.attempt import Execution
 from treadle.execution.attempts import Attempts
 from treadle.execution.backpressure import Backpressure
@@ -37,7 +42,7 @@ from treadle.graphs.checkpoints import Checkpoints, OpenGraphs
 from treadle.graphs.custom_savers import CustomSavers
 from treadle.graphs.event_loops import GraphLoops
 from treadle.graphs.loading import Graphs
-from treadle.graphs.stores import open_stores
+from treadle.graphs.stores import Stores, open_stores
 from treadle.items.items import Items
 from treadle.outbox.addresses import Addresses
 from treadle.outbox.dispatch import Outbox
@@ -75,10 +80,11 @@ async def services(
     policy = read_policy(graphs.config.path, graphs.config.webhooks, os.environ)
     # Names that creates ask for, and those of the outbox, do not wait for one another.
     addresses, called = (Addresses(policy, resolve or SystemResolver()) for _ in range(2))
-    storage = await open_storage(settings, graphs.ids, clock)
-    links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
-    savers, stores = _savers(graphs, storage.checkpoints, loops), open_stores(graphs.store, storage.items, loops.home)
+    sealing = None if graphs.encryption is None else Sealing(Handlers(graphs.encryption, loops.home))
+    storage = await _storage(settings, graphs, clock, sealing)
+    links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
+    savers, stores = _kept(graphs, storage, loops, sealing)
     opener, checkpoints = OpenGraphs(graphs, savers, stores), Checkpoints(savers)
     limits = settings.run_timeout, settings.attempts
     execution = Execution(opener, checkpoints, deployment, links.of, *limits, clock, not storage.durable)
@@ -105,6 +111,7 @@ async def services(
         deployment,
         settings,
         _guard(graphs, loops),
+        None if sealing is None else RequestContexts(sealing.handlers),
         _custom_app(graphs, loops),
     )
     async with _started(running, loops, opener, _outbox(running, called, policy, clock)):
@@ -178,11 +185,24 @@ def _custom_app(graphs: Graphs, loops: GraphLoops) -> CustomApp | None:
     return None if graphs.app is None else CustomApp(graphs.app, f"{http.where}.app ({http.app})", loops.home)
 
 
-def _savers(graphs: Graphs, file: Path | None, loops: GraphLoops) -> Savers:
-    config = graphs.config.checkpointer
-    if graphs.saver is None:
-        return open_savers(file, config.serde)
-    return CustomSavers(graphs.saver, f"{config.where}.path ({config.path})", config.serde, loops.home)
+async def _storage(settings: Settings, graphs: Graphs, clock: Callable[[], float], sealing: Sealing | None) -> Storage:
+    if sealing is None:
+        return await open_storage(settings, graphs.ids, clock)
+    return await open_encrypted(settings, graphs.ids, clock, sealing)
+
+
+def _kept(graphs: Graphs, storage: Storage, loops: GraphLoops, sealing: Sealing | None) -> tuple[Savers, Stores]:
+    """Checkpointers and stores: those of the author's keep what they keep as they like."""
+    config, stores = graphs.config.checkpointer, open_stores(graphs.store, storage.items, loops.home)
+    if sealing is not None:
+        stores = encrypted(stores, sealing)
+    if graphs.saver is not None:
+        where = f"{config.where}.path ({config.path})"
+        return CustomSavers(graphs.saver, where, config.serde, loops.home), stores
+    savers = open_savers(storage.checkpoints, config.serde)
+    if sealing is not None and storage.checkpoints is not None:
+        savers = EncryptedSavers(savers, sealing)
+    return savers, stores
 
 
 def _outbox(services: Services, addresses: Addresses, policy: WebhookPolicy, clock: Callable[[], float]) -> Outbox:

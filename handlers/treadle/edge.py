@@ -61,7 +61,15 @@ def application(services: Services) -> ASGIApp:
     is_closed = _closed(config.http)
     document = contract.published(needs_key=settings.needs_key, is_closed=is_closed, auth=config.auth.openapi)
     bound = [binding for binding in _bindings(services, document) if not is_closed(binding.operation)]
-    table = list(paths(bound, contract, max_body_bytes=settings.max_body_bytes, guard=services.guard))
+    table = list(
+        paths(
+            bound,
+            contract,
+            max_body_bytes=settings.max_body_bytes,
+            guard=services.guard,
+            contexts=services.contexts,
+        )
+    )
     others = Starlette(
         routes=[Route(each.path, each) for each in table],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},

@@ -161,6 +161,12 @@ class StorageUnavailable(TreadleError):
     status = 503
 
 
+class EncryptionFailed(StorageUnavailable, RuntimeError):
+    """Data cannot be encrypted or decrypted; the log of the server says why."""
+
+    status = 500
+
+
 class EmbeddingFailed(TreadleError):
     """The texts of an item or of a query cannot be embedded."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from treadle.assistants.assistants import Assistants
 from treadle.assistants.inspection import Inspection
+from treadle.encryption.contexts import RequestContexts
 from treadle.execution.config import Deployment
 from treadle.execution.worker import Worker
 from treadle.feedback.book import FeedbackBook
@@ -44,6 +45,8 @@ class Services:
     settings: Settings
     guard: Guard | None
     """Finds the users of requests, if the configuration has them."""
+    contexts: RequestContexts | None
+    """Finds what requests encrypt with, if the configuration encrypts."""
     custom: CustomApp | None
     """The author's own application, if the configuration has one."""
 

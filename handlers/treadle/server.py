@@ -223,6 +223,7 @@ def announce_processes(config: GraphsConfig, settings: Settings, listener: Liste
             workers=workers,
             keys=settings.callers,
             auth=users,
+            encryption=config.encryption.path,
             webhooks="signed" if settings.webhook_secret else "not signed",
             notes=notes,
             version=__version__,
@@ -232,6 +233,7 @@ def announce_processes(config: GraphsConfig, settings: Settings, listener: Liste
         f"Treadle {__version__}" + (f", {workers} processes" if workers > 1 else ""),
         f"  graphs  {', '.join(graph_ids)}",
         f"  store   {settings.database_uri}" + (f" ({store})" if store else ""),
+        *([f"  vault   {config.encryption.path}"] if config.encryption.path else []),
     ]
     if url is not None:
         anybody = "none" if users else "none: whoever reaches the server may use it"

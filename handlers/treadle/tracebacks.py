@@ -39,6 +39,11 @@ def in_one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(text.split())}{_advice(error)}" + (f" ({place})" if place else "")
 
 
+def raised_at(error: BaseException) -> str | None:
+    """The file and line of the author's code that raised `error`: for logs that must not have its text."""
+    return _place(traceback.extract_tb(error.__traceback__))
+
+
 def _advice(error: BaseException) -> str:
     """What to do about mistakes in a project whose exceptions do not say it."""
     if isinstance(error, ModuleNotFoundError) and error.name:

@@ -218,9 +218,6 @@ SECTIONS = {
         security=f"{AUTH}@auth.on\ndef on(ctx, value): ...\n",
     ),
     "misspelt auth": section("aut", {"path": "./security.py:auth"}, "aut is unknown; write auth, or remove it"),
-    "encryption": section(
-        "encryption", {"path": "./e.py:e"}, "encryption.path is not supported by this version of Treadle", "remove it"
-    ),
     "app": section(
         "http",
         {"app": "./web.py:app"},

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.broken_projects import BROKEN, BUILDER, Broken, section
+from tests.cli.broken_encryption import BROKEN as BROKEN_ENCRYPTION
+from tests.cli.broken_projects import BROKEN as BROKEN_PROJECTS
+from tests.cli.broken_projects import BUILDER, Broken, section
 from tests.cli.processes import SETTINGS as VARIABLES
 from tests.cli.processes import Finished, check_refusal, invoke, treadle
 from tests.cli.projects import GRAPH, project
 
+BROKEN = {**BROKEN_PROJECTS, **BROKEN_ENCRYPTION}
 # A mistake for each moment of the start: reading, importing, and opening what is opened for the whole server.
 AT_EACH_MOMENT = ("trailing comma", "misspelt auth", "syntax", "a class", "lifespan", "webhooks")
 

@@ -13,7 +13,7 @@ from tests.cli.projects import project
 
 Section = dict[str, Any]
 CLOSED: list[tuple[Section, str]] = [
-    ({"encryption": {"path": "./encryption.py:encryption"}}, "encryption.path"),
+    ({"encryption": {"path": None, "key": "k"}}, "encryption.path"),
     ({"http": {"disable_mcp": True, "disable_no_such_thing": True}}, "http.disable_no_such_thing"),
     ({"webhooks": {"allowed_fields": ["run_id"]}}, "webhooks.allowed_fields"),
 ]

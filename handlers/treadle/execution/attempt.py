@@ -14,7 +14,8 @@ from langchain_core.runnables import RunnableConfig
 
 from treadle.background import RETRY_PERIOD
 from treadle.encoding import encode, json_copy
-from treadle.errors import AttemptsExhausted, StorageUnavailable
+from treadle.encryption.current import enter
+from treadle.errors import AttemptsExhausted, EncryptionFailed, StorageUnavailable
 from treadle.execution.backpressure import Wait
 from treadle.execution.config import Deployment, run_config
 from treadle.execution.graph_input import graph_context, graph_input
@@ -82,6 +83,7 @@ class Execution:
         A cancelled attempt ends as `interrupted`, one whose graph takes longer than the timeout as `timeout`.
         """
         bind_run(run)
+        enter(run.encryption)
         attempt = _Attempt(self, run, outlet)
         limit = asyncio.timeout(self.timeout)
         try:
@@ -119,6 +121,8 @@ class _Attempt:
     async def run_graph(self) -> None:
         """Run the graph to its end, and send its events."""
         run = self._run
+        if run.unreadable is not None:
+            raise EncryptionFailed(run.unreadable)
         if run.attempt > 1:
             await self._forget_earlier()
         config = run_config(run, self._execution.deployment)

@@ -11,7 +11,8 @@ import structlog
 
 from treadle.background import RETRY_PERIOD
 from treadle.encoding import encode
-from treadle.errors import LeaseLost, StorageUnavailable
+from treadle.encryption.sealing import NOT_ENCRYPTED, PATIENCE
+from treadle.errors import EncryptionFailed, LeaseLost, StorageUnavailable
 from treadle.execution.attempt import End
 from treadle.execution.own_threads import left_by, left_by_rollback
 from treadle.execution.retention import Retention
@@ -94,12 +95,14 @@ class Endings:
     def _of(self, run: RunRecord, outcome: Outcome, left: ThreadState) -> Ending:
         """The ending of a run that ends now with this outcome, and leaves this state in a kept thread."""
         at = self._clock()
-        return Ending(outcome, at, None if run.temporary else left, self._webhook_for(run.ended_with(outcome, at)))
+        owed = None if outcome.error == NOT_ENCRYPTED else self._webhook_for(run.ended_with(outcome, at))
+        return Ending(outcome, at, None if run.temporary else left, owed, run)
 
     async def _settle(self, attempt: Attempt, end: End) -> RunRecord | None:
         """Write the outcome and return the ended run; None if another process has the run or has to begin it again.
 
-        Retries until the store accepts the outcome, or the claim turns out to be lost.
+        Retries until the store accepts the outcome, or the claim turns out to be lost. An outcome that cannot be
+        encrypted in time is replaced by one that says so, and whose webhook is not sent.
         """
         run, rolled_back = attempt.run, attempt.action == "rollback"
         outcome = end.outcome
@@ -108,6 +111,7 @@ class Endings:
         left = left_by_rollback(attempt.reason) if rolled_back else left_by(outcome, end.left)
         if not await self._storage.events.written(run.run_id):
             return None  # a later attempt tells what this one could not
+        began = monotonic()
         while True:
             ending = self._of(run, outcome, left)  # anew for each try: retention begins when it is written
             try:
@@ -119,6 +123,8 @@ class Endings:
                 ended = run.ended_with(outcome, ending.at)  # it was deleted
             except StorageUnavailable as error:
                 log.error("an outcome cannot be written; trying again", run_id=run.run_id, error=str(error))
+                if isinstance(error, EncryptionFailed) and monotonic() - began > PATIENCE:
+                    outcome, left = Outcome("error", error=NOT_ENCRYPTED), ThreadState("error", error=NOT_ENCRYPTED)
                 await asyncio.sleep(RETRY_PERIOD)
                 continue
             if rolled_back:

@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 from treadle.errors import ConfigError
 from treadle.graphs.auth_config import AuthConfig, read_auth
 from treadle.graphs.checkpointer_config import CheckpointerConfig, read_checkpointer
+from treadle.graphs.encryption_config import EncryptionConfig, read_encryption
 from treadle.graphs.http_config import HttpConfig, read_http
 from treadle.graphs.requirements import not_installed
 from treadle.graphs.store_config import StoreConfig, read_store
@@ -52,6 +53,7 @@ class GraphsConfig:
     checkpointer: CheckpointerConfig
     store: StoreConfig
     auth: AuthConfig
+    encryption: EncryptionConfig
     http: HttpConfig
     webhooks: Any
     """The section about webhooks, as it came; None if there is none."""
@@ -111,6 +113,7 @@ def read_config(path: Path) -> GraphsConfig:
         env={**checkpointer.env, **env},
         required_env=required,
         auth=read_auth(path, section(path, document, "auth")),
+        encryption=read_encryption(path, section(path, document, "encryption")),
         checkpointer=checkpointer,
         store=read_store(path, section(path, document, "store")),
         http=read_http(path, section(path, document, "http")),

@@ -24,6 +24,7 @@ from langgraph.store.base.embed import get_text_at_path
 from langgraph.store.sqlite import SqliteStore
 
 from treadle.errors import EmbeddingFailed
+from treadle.graphs.sealed_values import with_plain_value
 
 Vector = list[float]
 # Seconds that a write waits for one of another process.
@@ -75,7 +76,7 @@ class Index:
                 found[op.query] = None
             elif isinstance(op, PutOp) and op.value is not None and op.index is not False:
                 for path in self.fields if op.index is None else op.index:
-                    found.update(dict.fromkeys(get_text_at_path(op.value, path)))
+                    found.update(dict.fromkeys(get_text_at_path(with_plain_value(op).value, path)))
         return list(found)
 
     def embed(self, texts: list[str]) -> dict[str, Vector]:
@@ -246,6 +247,13 @@ class _Store(SqliteStore):
 
     reading = False
     """Whether the next transaction writes nothing."""
+
+    def _prepare_batch_PUT_queries(self, put_ops: Sequence[tuple[int, PutOp]]) -> Any:  # noqa: N802
+        queries, texts = super()._prepare_batch_PUT_queries(put_ops)
+        if self.index_config:  # vectors are made of what encrypted values were
+            plain = [(number, with_plain_value(op)) for number, op in put_ops]
+            _, texts = super()._prepare_batch_PUT_queries(plain)
+        return queries, texts
 
     @contextmanager
     def _cursor(self, *, transaction: bool = True) -> Iterator[sqlite3.Cursor]:

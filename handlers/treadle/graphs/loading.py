@@ -12,6 +12,7 @@ from langgraph.store.base import BaseStore
 
 from treadle.graphs.auth_config import load_auth
 from treadle.graphs.config import GraphsConfig, GraphSpec
+from treadle.graphs.encryption_config import load_encryption
 from treadle.graphs.factories import Factory, GraphRequest, Made
 from treadle.graphs.modules import authors_code, load_attribute
 from treadle.graphs.remote import is_remote, local
@@ -27,6 +28,7 @@ class Graphs:
         self.config = config
         self.store = load_store(config.folder, config.store)
         self.auth = load_auth(config.folder, config.auth)
+        self.encryption = load_encryption(config.folder, config.encryption)
         self.app = _load_own(config, f"{config.http.where}.app", config.http.app)
         """The author's own application, if the configuration has one."""
         self.saver = _load_own(config, f"{config.checkpointer.where}.path", config.checkpointer.path)

@@ -76,23 +76,23 @@ class OwnStores(Stores):
     """Treadle's own store, which any loop may use."""
 
     def __init__(self, items: ItemStore, sweep_period: float) -> None:
-        self._items = items
+        self.items = items
         self.indexed = items.indexed
-        self._sweep_period = sweep_period
+        self.sweep_period = sweep_period
 
     async def start(self) -> None:
         """The store opens its file itself, when it is first used."""
 
     async def here(self) -> BaseStore:
-        return self._items
+        return self.items
 
     async def sweep_forever(self) -> None:
         while True:
-            await asyncio.sleep(self._sweep_period)
-            await asyncio.to_thread(self._items.sweep)
+            await asyncio.sleep(self.sweep_period)
+            await asyncio.to_thread(self.items.sweep)
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._items.close)
+        await asyncio.to_thread(self.items.close)
 
 
 class CustomStores(Stores):

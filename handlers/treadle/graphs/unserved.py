@@ -51,6 +51,7 @@ _CARRIED_OUT: Known = {
         "serde": dict.fromkeys(("allowed_json_modules", "allowed_msgpack_modules", "pickle_fallback")),
         "ttl": dict.fromkeys(("strategy", "default_ttl", "sweep_interval_minutes", "sweep_limit")),
     },
+    "encryption": {"path": None},
     "http": {
         **dict.fromkeys((*_HTTP, *CLOSED_BY, *_CLOSED_TOO, *_CLOSED_ANYWAY)),
         **dict.fromkeys(("configurable_headers", "logging_headers"), _PATTERNS),
@@ -80,7 +81,7 @@ def refuse_restrictions(path: Path, document: Json) -> None:
             raise ConfigError(
                 f"{path}: {key} is unknown; write {meant}, or remove it: to serve without it would open all"
             )
-    for key, hint in (*_callers(document), *_openings(section(path, document, "http"))):
+    for key, hint in _openings(section(path, document, "http")):
         raise ConfigError(
             f"{path}: {key} is not supported by this version of Treadle, and to serve without it would open what it "
             f"closes; remove it{hint}"
@@ -93,14 +94,8 @@ def keys_without_effect(document: Json) -> tuple[str, ...]:
     return tuple(_unknown(document, {**_CARRIED_OUT, "graphs": graphs}))
 
 
-def _callers(document: Json) -> Iterator[tuple[str, str]]:
-    """Keys that restrict callers and readers, each with an alternative to removing it."""
-    if value := document.get("encryption"):
-        yield f"encryption.{next(iter(value))}" if isinstance(value, dict) else "encryption", ""
-
-
 def _openings(http: Json) -> Iterator[tuple[str, str]]:
-    """Keys that restrict operations."""
+    """Keys that restrict operations, each with an alternative to removing it."""
     for key, value in http.items():
         if key.startswith("disable_") and value and key not in (*CLOSED_BY, *_CLOSED_TOO, *_CLOSED_ANYWAY):
             names = [each.removeprefix("disable_") for each in (*CLOSED_BY, *_CLOSED_TOO, *_CLOSED_ANYWAY)]

@@ -112,6 +112,8 @@ class Outbox:
         at, started = self._clock(), monotonic()
         answer, error, answered = None, None, None
         try:
+            if delivery.body is None:
+                raise Undeliverable("it cannot be decrypted")
             answer = await self._sender.send(delivery, at)
             answered = True
         except asyncio.CancelledError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
+from treadle.encryption.current import current_context
 from treadle.errors import KeyReused, NotAllowed, OutcomeGone, TreadleError
 from treadle.graphs.assistants import KnownAssistants
 from treadle.runs.lifecycle import Runs
@@ -124,7 +125,7 @@ class Creation:
 
     async def _new(self, request: CreateRequest) -> list[RunRecord]:
         """The runs that a request asks for, their webhooks checked: each receiver once."""
-        runs, located = [], set[str]()
+        runs, located, context = [], set[str](), current_context()
         for number, asked in enumerate(request.runs, 1):
             if number % MADE_AT_ONCE == 0:
                 await asyncio.sleep(0)  # others have their turn as well
@@ -133,6 +134,7 @@ class Creation:
                 run = new_run(asked, assistant, request.caller)
                 if request.allowed is not None:
                     run = await request.allowed(run, assistant)
+                run = run if context is None else run._replace(encryption=context)
                 webhook = run.kwargs.webhook
                 if webhook and webhook not in located:
                     await self.locate(webhook)

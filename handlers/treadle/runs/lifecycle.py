@@ -140,7 +140,9 @@ class Runs:
     async def delete(self, run: RunRecord) -> None:
         """Forget the run at once; one that has not ended is cancelled, and its followers end when it has."""
         reason = "the run was deleted"
-        unfinished = await self.cancel(run.run_id, "rollback", reason) or run.status not in ENDED
+        unfinished = run.unreadable is None and (
+            await self.cancel(run.run_id, "rollback", reason) or run.status not in ENDED
+        )
         if unfinished and not self._attempts.holds(run.run_id):
             await self._until_over_elsewhere(run)
         if unfinished:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from treadle.encoding import fragment, timestamp, when
+from treadle.errors import EncryptionFailed
 from treadle.execution.config import Deployment
 from treadle.storage.contract.deliveries import Delivery
 from treadle.storage.contract.runs import Outcome, RunRecord
@@ -17,7 +18,12 @@ Json = dict[str, Any]
 
 
 def run_view(run: RunRecord, deployment: Deployment) -> Run:
-    """The API's Run, keys in the recorded order. A claimed run shows the additions of its attempt."""
+    """The API's Run, keys in the recorded order. A claimed run shows the additions of its attempt.
+
+    Raises EncryptionFailed (500) for a run that cannot be decrypted.
+    """
+    if run.unreadable is not None:
+        raise EncryptionFailed(run.unreadable)
     kwargs, config = run.kwargs.to_json(), run.kwargs.config
     configurable = config["configurable"]
     if user := configurable.get("langgraph_auth_user"):

@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from treadle.errors import ConfigError
 from treadle.settings import Settings
 from treadle.storage.contract.store import Storage
+from treadle.storage.events.rows import WithRows
 
 
-async def open_storage(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
+async def open_storage(
+    settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float], with_rows: WithRows | None = None
+) -> Storage:
     """The storage that `settings.database_uri` names, for a process that has these graphs.
 
-    Raises ConfigError for an unknown scheme.
+    `with_rows` makes the rows of events that a store in a file uses. Raises ConfigError for an unknown scheme.
     """
     if settings.backend == "memory":
         from treadle.storage.memory import open_memory
@@ -21,5 +24,5 @@ async def open_storage(settings: Settings, graph_ids: Sequence[str], clock: Call
     if settings.backend == "sqlite":
         from treadle.storage.sqlite import open_sqlite
 
-        return await open_sqlite(settings, graph_ids, clock)
+        return await open_sqlite(settings, graph_ids, clock, with_rows)
     raise ConfigError(f"DATABASE_URI={settings.database_uri!r}: no such kind of store; use sqlite:///PATH or memory://")

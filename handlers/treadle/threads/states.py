@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateUpdate
 
 from treadle.encoding import encode, failure
-from treadle.errors import CheckpointNotFound, InvalidRequest, StateInvalid, StateUnreadable
+from treadle.errors import CheckpointNotFound, EncryptionFailed, InvalidRequest, StateInvalid, StateUnreadable
 from treadle.execution.config import Deployment, graph_config
 from treadle.execution.graph_input import graph_command
 from treadle.graphs.checkpoints import Checkpoints, OpenGraphs, left_in_thread
@@ -106,6 +106,8 @@ class ThreadStates:
         async def guarded() -> T | None:
             try:
                 return await read() if await self.checkpoints.exist(thread_id) else None
+            except EncryptionFailed:
+                raise
             except Exception as error:  # the author's factories, reducers and values are at work here
                 shown = failure(error)
                 # A state that was written before it was validated, such as a run's input, is no defect (recorded).
@@ -137,6 +139,9 @@ class ThreadStates:
                     config, [[_update(each) for each in step.updates] for step in supersteps]
                 )
                 return await left_in_thread(graph, record.thread_id)
+        except EncryptionFailed:
+            await self.checkpoints.delete(record.thread_id)
+            raise
         except Exception as error:  # the graph's own reducers judge the values
             await self.checkpoints.delete(record.thread_id)
             shown = failure(error)

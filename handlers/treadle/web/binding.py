@@ -24,9 +24,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from treadle.encoding import decode
+from treadle.encryption.contexts import HEADER, RequestContexts
 from treadle.errors import BodyTooLarge, InvalidRequest, ShuttingDown, TreadleError
 from treadle.graphs.http_config import HeaderPatterns
-from treadle.web.access import caller_of
+from treadle.web.access import INSIDE, caller_of
 from treadle.web.parameters import ParameterReader
 from treadle.web.refusals import note_refusal
 from treadle.web.replies import Failure, Reply
@@ -181,10 +182,17 @@ class Endpoint:
     """The ASGI application of one bound operation. Every failure leaves it as `{"detail": "…"}`, or as bound."""
 
     def __init__(
-        self, binding: Binding, contract: Contract, *, max_body_bytes: int, guard: Guard | None = None
+        self,
+        binding: Binding,
+        contract: Contract,
+        *,
+        max_body_bytes: int,
+        guard: Guard | None = None,
+        contexts: RequestContexts | None = None,
     ) -> None:
         operation = binding.operation
         self._guard = guard
+        self._contexts = contexts
         self.operation = operation
         self._handler = binding.handler
         self._read_body = binding.read
@@ -227,6 +235,8 @@ class Endpoint:
             if self._guard.authentication.reads_body:
                 body = await read_body(receive, headers, self._limit)
             rights = await self._guard.rights(scope, body)
+        if self._contexts is not None:
+            await self._contexts.enter(headers.get(HEADER), rights.user, inside=caller_of(scope) == INSIDE)
         parameters = self._parameters.read(scope["path_params"], scope["query_string"], headers)
         if self._judge is not None:
             body = await read_body(receive, headers, self._limit) if body is None else body

@@ -18,6 +18,7 @@ from treadle.auth.authentication import Authentication
 from treadle.auth.authorization import Action, Authorization, Resource
 from treadle.auth.filters import Admits, everything
 from treadle.encoding import decode
+from treadle.encryption.current import note_filter
 from treadle.errors import AssistantNotFound, InvalidRequest, RunNotFound, ThreadNotFound, TreadleError
 from treadle.graphs.assistants import no_assistant
 from treadle.runs.authorizing import run_value, with_value
@@ -32,6 +33,8 @@ from treadle.web.addresses import route_path
 Json = dict[str, Any]
 RIGHTS: Final = "rights"
 """Where the state of a request has its rights, if its user was asked for before."""
+WRITING: Final = frozenset({"create", "create_run", "update"})
+"""Actions that write metadata, by which filters tell whose a thing is."""
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -46,7 +49,10 @@ class Rights:
         """Ask whether the user may do this, and what it may see. A handler of the author's may change `value`."""
         if self.authorization is None or self.user is None:
             return everything
-        return await self.authorization.ask(self.user, resource, action, value)
+        admits = await self.authorization.ask(self.user, resource, action, value)
+        if action in WRITING:
+            note_filter(resource, admits)
+        return admits
 
     async def check_run(self, action: Action, run: RunRecord, more: Mapping[str, Any] = NOTHING) -> None:
         """Raises RunNotFound (404), as for a run that is unknown, if the user may not see it."""

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import treadle_api.operations as op
+from treadle.encryption.contexts import RequestContexts
 from treadle.web.addresses import route_path
 from treadle.web.assistants import MOST_ASSISTANT_BYTES, AssistantHandlers
 from treadle.web.binding import Binding, Contract, Endpoint, bind
@@ -110,11 +111,16 @@ def _about_threads(threads: ThreadHandlers, joining: RunHandlers, control: Cance
 
 
 def paths(
-    bound: Iterable[Binding], contract: Contract, *, max_body_bytes: int, guard: Guard | None = None
+    bound: Iterable[Binding],
+    contract: Contract,
+    *,
+    max_body_bytes: int,
+    guard: Guard | None = None,
+    contexts: RequestContexts | None = None,
 ) -> Iterator[Path]:
     """Every path with its operations, in the contract's order: literal segments before parameters.
 
-    `guard` finds the users of requests, except those to operations that have none.
+    `guard` finds the users of requests, and `contexts` what they encrypt with, except for operations without users.
     """
     order = {operation.name: position for position, operation in enumerate(op.ALL)}
     in_order = sorted(bound, key=lambda binding: order[binding.operation.name])
@@ -125,6 +131,7 @@ def paths(
                 contract,
                 max_body_bytes=max_body_bytes,
                 guard=None if binding.operation in USERLESS else guard,
+                contexts=None if binding.operation in USERLESS else contexts,
             )
             for binding in group
         }

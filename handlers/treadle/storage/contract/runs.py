@@ -63,7 +63,19 @@ class RunKwargs:
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> RunKwargs:
         """The record that `to_json` of this version or an older one gave."""
-        return cls(**{name: stored[name] for name in cls.__dataclass_fields__ if name in stored})
+        kind = SealedKwargs if "sealed" in stored else cls
+        return kind(**{name: stored[name] for name in kind.__dataclass_fields__ if name in stored})
+
+
+@dataclass(frozen=True)
+class SealedKwargs(RunKwargs):
+    """Kwargs that are encrypted: a backend sees the flags that it needs, and passes the rest through."""
+
+    sealed: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The flags, and what is sealed."""
+        return {"temporary": self.temporary, "resumable": self.resumable, "sealed": self.sealed}
 
 
 class RunRecord(NamedTuple):
@@ -91,6 +103,10 @@ class RunRecord(NamedTuple):
     ended_at: float | None = None
     expires_at: float | None = None
     outcome: Outcome | None = None
+    encryption: dict[str, Any] | None = None
+    """The author's context of the request that created it, if what is stored of it is encrypted."""
+    unreadable: str | None = None
+    """Why it cannot be decrypted; then it has neither metadata nor kwargs, and can only fail."""
 
     def __repr__(self) -> str:
         # Without input and output, which may be large and private.
@@ -127,6 +143,8 @@ class Ending:
     """The state that the run leaves in its kept thread; None: the thread stays as it is."""
     webhook: Delivery | None = None
     """The delivery that the run owes. Retention of a temporary run begins only when it has ended."""
+    run: RunRecord | None = None
+    """The run, as the process that ends it knows it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from treadle.storage.contract.events import Event
+from treadle.storage.contract.runs import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class EventRows(ABC):
         """The ids of the running runs that are shared."""
 
     @abstractmethod
-    def add(self, run_id: str, claim: str, last: int, events: Sequence[tuple[str, bytes]]) -> asyncio.Future[bool]:
-        """Commit events, all or none, with the numbers after `last`. False if the run has another claim."""
+    def add(self, run: RunRecord, last: int, events: Sequence[tuple[str, bytes]]) -> asyncio.Future[bool]:
+        """Commit events, all or none, with the numbers after `last`. False if the run has another claim than this."""
 
     @abstractmethod
     def trim(self, run_id: str, claim: str, floor: int) -> asyncio.Future[None]:
@@ -86,3 +88,7 @@ class EventRows(ABC):
     @abstractmethod
     def leave(self, reader: Reader) -> asyncio.Future[None]:
         """Forget the reader."""
+
+
+WithRows: TypeAlias = Callable[[EventRows], EventRows]
+"""Makes other rows of those of a backend."""

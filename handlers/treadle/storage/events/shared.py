@@ -16,7 +16,8 @@ import structlog
 from treadle.errors import StorageUnavailable
 from treadle.storage.contract.events import END, Audience, EventLog, Follower
 from treadle.storage.contract.runs import RunRecord
-from treadle.storage.events.local import EVENT_BYTES, Budget, MemoryEventLog
+from treadle.storage.events.buffers import EVENT_BYTES, Budget
+from treadle.storage.events.local import MemoryEventLog
 from treadle.storage.events.remote import RemoteFollowers
 from treadle.storage.events.rows import EventRows
 
@@ -171,6 +172,7 @@ class _Writer:
         self, rows: EventRows, run: RunRecord, last: int, budget: Budget, deliver: Callable[[Events], None]
     ) -> None:
         self._rows = rows
+        self._run = run
         self._run_id = run.run_id
         self._claim = run.claim or ""
         self._last = last
@@ -234,7 +236,7 @@ class _Writer:
     def _submit(self) -> tuple[Events, asyncio.Future[bool]]:
         """Begin to write what waits."""
         events, self._waiting = self._waiting, []
-        return events, self._rows.add(self._run_id, self._claim, self._last, events)
+        return events, self._rows.add(self._run, self._last, events)
 
     async def _write_all(self, events: Events, added: asyncio.Future[bool]) -> None:
         """Write one batch at a time, so that a repeated write is not overtaken."""
@@ -268,7 +270,7 @@ class _Writer:
             except StorageUnavailable as error:
                 log.error("events cannot be written; trying again", run_id=self._run_id, error=str(error))
                 await asyncio.sleep(RETRY_PERIOD)
-                added = self._rows.add(self._run_id, self._claim, self._last, events)
+                added = self._rows.add(self._run, self._last, events)
             except Exception:  # nothing that another try would mend: the run must end all the same
                 log.exception("events are lost", run_id=self._run_id)
                 return False

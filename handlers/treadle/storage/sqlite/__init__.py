@@ -12,12 +12,14 @@ from treadle.settings import Settings
 from treadle.storage.contract.events import EventLog
 from treadle.storage.contract.queue_limit import QueueLimit
 from treadle.storage.contract.store import Storage
+from treadle.storage.events.rows import EventRows, WithRows
 from treadle.storage.events.shared import SharedEventLog
 from treadle.storage.sqlite.assistants import SqliteAssistantStore
 from treadle.storage.sqlite.changes import SqliteChanges
 from treadle.storage.sqlite.database import Database
 from treadle.storage.sqlite.deliveries import SQL as DELIVERIES
 from treadle.storage.sqlite.deliveries import SqliteDeliveryStore
+from treadle.storage.sqlite.encrypted import check_encryption
 from treadle.storage.sqlite.event_rows import SqliteEventRows
 from treadle.storage.sqlite.feedback import SqliteFeedbackStore, read_secret
 from treadle.storage.sqlite.functions import define_functions
@@ -33,10 +35,12 @@ DELIVERY_MARGIN = 15.0
 """Seconds by which the claim of a delivery outlasts the time that an attempt may take."""
 
 
-async def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float]) -> Storage:
+async def open_sqlite(
+    settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float], with_rows: WithRows | None = None
+) -> Storage:
     """The storage in the file of `sqlite:///PATH`, made if it is not there. Raises ConfigError."""
     path = sqlite_path(settings.database_uri)
-    database, ownership, secret = _open(path, settings.sqlite_sync)
+    database, ownership, secret = _open(path, settings.sqlite_sync, encrypts=with_rows is not None)
     changes = SqliteChanges(database)
     lease = settings.webhook_timeout + DELIVERY_MARGIN
     deliveries = SqliteDeliveryStore(database, clock, graph_ids, lease=lease, ttl=settings.run_ttl)
@@ -52,9 +56,8 @@ async def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Calla
         queue_limit=QueueLimit(settings.max_queued),
         retention_bytes=FILE_RETENTION if settings.run_retention_bytes is None else settings.run_retention_bytes,
     )
-    events = SharedEventLog(
-        SqliteEventRows(database, clock, settings.lease), settings.event_buffer_bytes, settings.lease
-    )
+    rows: EventRows = SqliteEventRows(database, clock, settings.lease)
+    events = SharedEventLog(with_rows(rows) if with_rows else rows, settings.event_buffer_bytes, settings.lease)
     changes.watch(deliveries.look)
     changes.watch(events.look)
     return Storage(
@@ -72,7 +75,7 @@ async def open_sqlite(settings: Settings, graph_ids: Sequence[str], clock: Calla
     )
 
 
-def _open(path: Path, synchronous: str) -> tuple[Database, Ownership, bytes]:
+def _open(path: Path, synchronous: str, *, encrypts: bool) -> tuple[Database, Ownership, bytes]:
     """The file, and the secret in it. Runs and deliveries that no live process owns are free at once."""
     try:
         _make_folder(path.parent)
@@ -81,6 +84,7 @@ def _open(path: Path, synchronous: str) -> tuple[Database, Ownership, bytes]:
     database = Database(path, synchronous=synchronous)
     with ExitStack() as opened:
         opened.callback(database.close)
+        check_encryption(database, path, encrypts=encrypts)
         ownership = Ownership(path)
         opened.callback(ownership.release)
         if ownership.alone:

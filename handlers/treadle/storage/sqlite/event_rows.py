@@ -10,7 +10,7 @@ from functools import partial
 import orjson
 
 from treadle.storage.contract.events import Event
-from treadle.storage.contract.runs import ENDED
+from treadle.storage.contract.runs import ENDED, RunRecord
 from treadle.storage.events.rows import EventRows, Reader
 from treadle.storage.sqlite.database import Database, Row, statements
 
@@ -35,8 +35,8 @@ class SqliteEventRows(EventRows):
     async def shared(self) -> Sequence[str]:
         return [run_id for (run_id,) in self._database.read(SQL["shared"])]
 
-    def add(self, run_id: str, claim: str, last: int, events: Sequence[tuple[str, bytes]]) -> asyncio.Future[bool]:
-        return self._database.write_soon(partial(_add, run_id, claim, last, events))
+    def add(self, run: RunRecord, last: int, events: Sequence[tuple[str, bytes]]) -> asyncio.Future[bool]:
+        return self._database.write_soon(partial(_add, run.run_id, run.claim or "", last, events))
 
     def trim(self, run_id: str, claim: str, floor: int) -> asyncio.Future[None]:
         return self._execute("trim", run_id, floor, claim)

@@ -1,0 +1,143 @@
+"""Calls the author's handlers of `langgraph_sdk.Encryption`, on the graphs' home loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, TypeVar
+
+import orjson
+import structlog
+from langgraph_sdk import Encryption
+from langgraph_sdk.encryption.types import EncryptionContext
+
+from treadle.encoding import json_copy
+from treadle.errors import EncryptionFailed
+from treadle.graphs.event_loops import GraphLoop
+from treadle.tracebacks import raised_at
+
+Json = dict[str, Any]
+T = TypeVar("T")
+AT_ONCE = 256
+"""Calls of handlers that may be under way in one process."""
+LONGEST = 10.0
+"""Seconds that a handler may take: less than a lease, within which claimed runs have to begin."""
+log = structlog.get_logger("treadle.encryption")
+
+
+class Handlers:
+    """The handlers of one `Encryption`. All methods but `here` and `from_thread` are called on the home loop.
+
+    They raise EncryptionFailed (500) if a handler fails. Neither message nor log has the text of its exception, which
+    may quote what was to be encrypted.
+    """
+
+    def __init__(self, encryption: Encryption, home: GraphLoop) -> None:
+        self._encrypt_json = encryption._json_encryptor
+        self._decrypt_json = encryption._json_decryptor
+        self._encrypt_blob = encryption._blob_encryptor
+        self._decrypt_blob = encryption._blob_decryptor
+        self._context = encryption._context_handler
+        self._home = home
+        self._free = asyncio.Semaphore(AT_ONCE)
+        self.has_json = self._encrypt_json is not None
+        self.has_blob = self._encrypt_blob is not None
+
+    async def here(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do `work` on the home loop, from any loop."""
+        if asyncio.get_running_loop() is self._home.loop:
+            return await work()
+        return await self._home.call(work)
+
+    def from_thread(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do `work` on the home loop, for synchronous code on another thread."""
+        try:
+            here: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is self._home.loop:
+            raise EncryptionFailed(
+                "A synchronous call in an async node would wait for itself, as the handlers of encryption are async: "
+                "await the async method instead"
+            )
+        return asyncio.run_coroutine_threadsafe(work(), self._home.loop).result()
+
+    async def context(self, user: Any, given: Json) -> Json:
+        """The context of a request by `user`, whose header had `given`."""
+        if self._context is None:
+            return given
+        made = await self._call("context", self._context, user, EncryptionContext(metadata=json_copy(given)))
+        return self._document("context", made)
+
+    async def encrypt_json(self, context: Json, model: str, field: str, document: Json) -> Json:
+        """The document with encrypted values and the same keys."""
+        about = EncryptionContext(model, json_copy(context), field)
+        made = self._document("encrypt.json", await self._call("encrypt.json", self._encrypt_json, about, document))
+        if made.keys() != document.keys():
+            self._fail("encrypt.json", f"of {model}.{field}: it added or removed keys, and may only change values")
+        return made
+
+    async def decrypt_json(self, context: Json, model: str, field: str, document: Json) -> Json:
+        """The document as it was."""
+        about = EncryptionContext(model, json_copy(context), field)
+        made = _plaintext(await self._call("decrypt.json", self._decrypt_json, about, document))
+        return self._document("decrypt.json", made)
+
+    async def encrypt_blob(self, context: Json, model: str, field: str, blob: bytes) -> bytes:
+        """The encrypted bytes."""
+        about = EncryptionContext(model, json_copy(context), field)
+        return self._bytes("encrypt.blob", await self._call("encrypt.blob", self._encrypt_blob, about, blob))
+
+    async def decrypt_blob(self, context: Json, model: str, field: str, blob: bytes) -> bytes:
+        """The bytes as they were."""
+        about = EncryptionContext(model, json_copy(context), field)
+        made = _plaintext(await self._call("decrypt.blob", self._decrypt_blob, about, blob))
+        return self._bytes("decrypt.blob", made)
+
+    async def _call(self, name: str, handler: Callable[..., Any] | None, first: Any, second: Any) -> Any:
+        if handler is None:
+            self._fail(name, "is missing, and what is stored needs it")
+        async with self._free:
+            try:
+                async with asyncio.timeout(LONGEST):
+                    return await handler(first, second)
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():  # the request itself has ended
+                    raise
+                kind, place = type(error).__name__, raised_at(error)
+            except BaseException as error:  # the author's code, SystemExit too; its text may quote what is private
+                kind, place = type(error).__name__, raised_at(error)
+        return self._fail(name, f"failed with {kind}", place)
+
+    def _document(self, name: str, made: Any) -> Json:
+        if isinstance(made, dict) and _is_json(made):
+            return made
+        return self._fail(name, f"returned a {type(made).__name__} that is no JSON object")
+
+    def _bytes(self, name: str, made: Any) -> bytes:
+        return made if isinstance(made, bytes) else self._fail(name, f"returned a {type(made).__name__}, and no bytes")
+
+    def _fail(self, name: str, what: str, place: str | None = None) -> NoReturn:
+        """Raises EncryptionFailed. Not called while an exception of the author's is handled: logs would show it."""
+        log.error("encryption failed", handler=name, fault=what, **({"place": place} if place else {}))
+        verb = {"encrypt": "encrypted", "decrypt": "decrypted"}.get(name.partition(".")[0], "encrypted")
+        raise EncryptionFailed(f"Data cannot be {verb}: the handler {name} {what}")
+
+
+def _plaintext(made: Any) -> Any:
+    """What a handler decrypted: as it is, or in a DecryptResult, which older SDKs do not have."""
+    return made if isinstance(made, dict | bytes) else getattr(made, "plaintext", made)
+
+
+def _is_json(document: Json) -> bool:
+    """Whether JSON has the document as it is: bytes in it would come back as something else."""
+    try:
+        orjson.dumps(document)
+    except TypeError:
+        try:  # integers beyond 64 bits
+            json.dumps(document)
+        except (TypeError, ValueError):
+            return False
+    return True

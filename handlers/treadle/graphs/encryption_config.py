@@ -1,0 +1,67 @@
+"""The section `encryption` of `langgraph.json`: the author's own encryption of what is stored."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langgraph_sdk import Encryption
+from langgraph_sdk.encryption import LangGraphBetaWarning
+
+from treadle.errors import ConfigError, GraphError
+from treadle.graphs.modules import authors_code, load_attribute, read_spec
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptionConfig:
+    """The section as read and checked; what its path names is not loaded yet."""
+
+    where: str
+    """The beginning of every message about the section: the file, and `encryption`."""
+    path: str | None = None
+    """Where the `langgraph_sdk.Encryption` object is: `./file.py:attribute` or `module:attribute`."""
+
+
+def read_encryption(path: Path, section: Json) -> EncryptionConfig:
+    """Check the section of the file at `path`. Raises ConfigError, which names the key."""
+    where = f"{path}: encryption"
+    own = read_spec(f"{where}.path", section.get("path"))
+    if section and own is None:
+        raise ConfigError(
+            f"{where}.path is missing: name the langgraph_sdk.Encryption object, as ./encryption.py:encryption"
+        )
+    if unknown := [key for key in section if key != "path"]:
+        raise ConfigError(f"{where}.{unknown[0]} is not known; the section has one key, path")
+    return EncryptionConfig(where, own)
+
+
+def load_encryption(folder: Path, config: EncryptionConfig) -> Encryption | None:
+    """The object that the section names, None without a section. Raises GraphError if it cannot be loaded."""
+    if config.path is None:
+        return None
+    where = f"{config.where}.path ({config.path})"
+    with authors_code(where), warnings.catch_warnings():
+        warnings.simplefilter("ignore", LangGraphBetaWarning)
+        loaded = load_attribute(folder, config.path)
+    if not isinstance(loaded, Encryption):
+        kind = "the class itself" if loaded is Encryption else f"of type {type(loaded).__name__}"
+        raise GraphError(
+            f"{where}: this is {kind}, and no langgraph_sdk.Encryption; name an object that Encryption() made"
+        )
+    name, pairs = config.path.rpartition(":")[2], ("json", "blob")
+    for kind in pairs:
+        there = {verb: getattr(loaded, f"_{kind}_{verb}or") is not None for verb in ("encrypt", "decrypt")}
+        if there["encrypt"] != there["decrypt"]:
+            missing = next(verb for verb, has in there.items() if not has)
+            has = next(verb for verb, has in there.items() if has)
+            raise GraphError(
+                f"{where}: {has}.{kind} has a handler, and {missing}.{kind} has none; decorate one with "
+                f"@{name}.{missing}.{kind}"
+            )
+    if loaded._json_encryptor is None and loaded._blob_encryptor is None:
+        raise GraphError(f"{where}: no handler encrypts; decorate some with @{name}.encrypt.blob and .encrypt.json")
+    return loaded

@@ -1,0 +1,22 @@
+"""Whether an SQLite file has encrypted data: without the author's handlers, runs in it would fail one after another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from treadle.errors import ConfigError
+from treadle.storage.sqlite.database import Database, statements
+
+SQL = statements("encrypted.sql")
+
+
+def check_encryption(database: Database, path: Path, *, encrypts: bool) -> None:
+    """Note in the file that this process encrypts. Raises ConfigError if it does not, and another one has."""
+    found = database.read(SQL["found"])
+    if encrypts and not found:
+        database.write_now(SQL["note"])
+    if found and not encrypts:
+        raise ConfigError(
+            f"DATABASE_URI: {path} has encrypted data, and the configuration has no encryption; add it, or name "
+            "another file"
+        )
