@@ -74,7 +74,8 @@ class _Outlet(Outlet):
 class Runner:
     """Executes attempts on the graphs' loops, and brings their events and ends back to the loop that made the runner.
 
-    `on_end` is called there exactly once for each attempt, after its last event, however the attempt ends.
+    `on_end` is called there exactly once for each attempt, however it ends. It must leave what it does to a task: the
+    last events are appended just after it.
     """
 
     def __init__(
@@ -147,10 +148,11 @@ class Runner:
             if item[1] is not None:
                 events.setdefault(attempt, []).append((item[1], item[2]))
                 continue
+            self._loops.give_back(attempt.graph_loop)
+            # First the end, which only begins here: a run that is settled at once then ends with its last events.
+            self._on_end(attempt, item[2])
             if attempt in events:
                 self._backpressure.append(attempt.credit, events.pop(attempt))
-            self._loops.give_back(attempt.graph_loop)
-            self._on_end(attempt, item[2])
         for attempt, ready in events.items():
             self._backpressure.append(attempt.credit, ready)
 

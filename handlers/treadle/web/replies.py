@@ -155,7 +155,7 @@ class Following(Reply[R_co]):
         await super().head(send)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        loop, follower, started = asyncio.get_running_loop(), self._follower, False
+        loop, follower, started, body = asyncio.get_running_loop(), self._follower, False, b""
         listener: asyncio.Task[None] | None = None
         timer = _Timer(loop, self._period, follower.nudge)
         try:
@@ -167,13 +167,14 @@ class Following(Reply[R_co]):
                 if not started and (body or timer.is_late):
                     started = True
                     await send(self.start())
-                if body:
+                if body and not follower.ended:
                     await send({"type": "http.response.body", "body": body, "more_body": True})
             if not started:
                 await send(self.start())
             # A stream that is broken off gets no proper end: so its client knows that there is more.
-            if not self._client_left and not follower.broken:
-                await send({"type": "http.response.body", "body": await self.last()})
+            over = not self._client_left and not follower.broken
+            body += await self.last() if over else b""
+            await send({"type": "http.response.body", "body": body, "more_body": not over})
         finally:
             timer.cancel()
             if listener is not None:

@@ -132,11 +132,11 @@ class StatelessRunHandlers:
 
     async def _followed(self, call: Call[Any, K], request: CreateRequest, after: int, seen: int = 0) -> Followed:
         followed = await self._creation.follow(request, after, seen)
-        with ExitStack() as undo:
-            undo.callback(followed.follower.close)
-            if followed.repeated:
+        if followed.repeated:
+            with ExitStack() as undo:
+                undo.callback(followed.follower.close)
                 await call.rights.check_run("read", followed.run)
-            undo.pop_all()
+                undo.pop_all()
         return followed
 
     def _request(self, call: Call[Any, K], operation: str, runs: Sequence[RunRequest]) -> CreateRequest:

@@ -187,6 +187,7 @@ class MemoryFollower(Follower):
             if events:
                 self.cursor = events[-1].seq
                 self._run.trim()
+                self.ended = self._run.closed and self.cursor >= self._run.last
                 return events
             if self._run.closed or self._left:
                 self.ended = True
