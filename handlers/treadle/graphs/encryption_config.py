@@ -52,14 +52,13 @@ def load_encryption(folder: Path, config: EncryptionConfig) -> Encryption | None
         raise GraphError(
             f"{where}: this is {kind}, and no langgraph_sdk.Encryption; name an object that Encryption() made"
         )
-    name, pairs = config.path.rpartition(":")[2], ("json", "blob")
-    for kind in pairs:
-        there = {verb: getattr(loaded, f"_{kind}_{verb}or") is not None for verb in ("encrypt", "decrypt")}
-        if there["encrypt"] != there["decrypt"]:
-            missing = next(verb for verb, has in there.items() if not has)
-            has = next(verb for verb, has in there.items() if has)
+    name = config.path.rpartition(":")[2]
+    for kind in ("json", "blob"):
+        verbs = [verb for verb in ("encrypt", "decrypt") if getattr(loaded, f"_{kind}_{verb}or") is not None]
+        if len(verbs) == 1:
+            [missing] = {"encrypt", "decrypt"} - {*verbs}
             raise GraphError(
-                f"{where}: {has}.{kind} has a handler, and {missing}.{kind} has none; decorate one with "
+                f"{where}: {verbs[0]}.{kind} has a handler, and {missing}.{kind} has none; decorate one with "
                 f"@{name}.{missing}.{kind}"
             )
     if loaded._json_encryptor is None and loaded._blob_encryptor is None:
