@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
-from dataclasses import replace
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -88,7 +87,7 @@ class EncryptedEventRows(EventRows):
 
     async def after(self, run_id: str, cursor: int) -> list[Event]:
         async def opened(event: Event) -> Event:
-            return replace(event, data=await self._sealing.open_blob("run", "event", event.data))
+            return event._replace(data=await self._sealing.open_blob("run", "event", event.data))
 
         found = await self._inner.after(run_id, cursor)
         return await self._sealing.here(lambda: each(opened, found)) if found else []

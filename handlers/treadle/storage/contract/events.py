@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from treadle.storage.contract.runs import RunRecord
 
@@ -16,8 +15,7 @@ END: Final = sys.maxsize
 """Cursor of a follower that gets no events and only waits for the end of the run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event of a run. `seq` counts 1, 2, 3, … across attempts without a gap; `data` is JSON."""
 
     seq: int

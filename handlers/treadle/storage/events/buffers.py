@@ -96,12 +96,10 @@ class RunEvents:
 
     def append(self, events: Sequence[tuple[str, bytes]]) -> None:
         """Append events, and wake the followers that wait for them."""
-        seq = self.last
-        for name, data in events:
-            seq += 1
-            self.events.append(Event(seq, name, data))
-            self.size += len(data) + EVENT_BYTES
-            self.budget.held += len(data) + EVENT_BYTES
+        self.events += [Event(seq, name, data) for seq, (name, data) in enumerate(events, self.last + 1)]
+        size = sum(len(data) + EVENT_BYTES for _, data in events)
+        self.size += size
+        self.budget.held += size
         self.trim()
         self.wake()
 
