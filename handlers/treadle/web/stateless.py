@@ -67,7 +67,7 @@ class StatelessRunHandlers:
         return Json(run_view(run, self._deployment), headers=headers)
 
     async def wait_run(self, call: Call[op.WaitRunBody, op.WaitRunParameters]) -> Reply[op.WaitRunResult]:
-        """Answer with the outcome; headers go out at once, so a failing graph is a 200 with `__error__`."""
+        """Answer with the outcome; headers go out before it, so a failing graph is a 200 with `__error__`."""
         asked = [RunRequest(call.body, call.document)]
         followed = await self._followed(call, self._request(call, op.wait_run.name, asked), END)
         run, follower = followed.run, followed.follower
