@@ -21,14 +21,20 @@ def request_of(cancel: bytes | None) -> CancelRequest | None:
     return None if cancel is None else CancelRequest(*orjson.loads(cancel))
 
 
-def record_of(row: Row) -> RunRecord:
-    """The run in a row of COLUMNS."""
+def record_of(row: Row, known: RunRecord | None = None) -> RunRecord:
+    """The run in a row of COLUMNS. `known`: an earlier record of it, from which its request need not be read again."""
     (run_id, thread_id, assistant_id, graph_id, request, shared, size, created_at, due, status, attempt, claim) = row[
         :12
     ]
     updated_at, started_at, ended_at, expires_at, first_event_at = row[12:17]
     values, error, interrupts, cancelled, feedback = row[17:]
-    document: dict[str, Any] = parse(request)
+    if known is None:
+        document: dict[str, Any] = parse(request)
+        asked = document["metadata"], RunKwargs.from_json(document["kwargs"])
+        strategy, base_url = document["multitask_strategy"], document.get("base_url")
+    else:
+        asked = known.metadata, known.kwargs
+        strategy, base_url = known.multitask_strategy, known.base_url
     outcome = None
     if ended_at is not None:
         outcome = Outcome(status, values, error, interrupts, cancelled, first_event_at, feedback)
@@ -37,9 +43,9 @@ def record_of(row: Row) -> RunRecord:
         thread_id=thread_id,
         assistant_id=assistant_id,
         graph_id=graph_id,
-        metadata=document["metadata"],
-        kwargs=RunKwargs.from_json(document["kwargs"]),
-        multitask_strategy=document["multitask_strategy"],
+        metadata=asked[0],
+        kwargs=asked[1],
+        multitask_strategy=strategy,
         created_at=created_at,
         due=due,
         size=size,
@@ -47,7 +53,7 @@ def record_of(row: Row) -> RunRecord:
         attempt=attempt,
         claim=claim,
         shared=bool(shared),
-        base_url=document.get("base_url"),
+        base_url=base_url,
         updated_at=updated_at,
         started_at=started_at,
         ended_at=ended_at,

@@ -259,7 +259,7 @@ class SqliteRunStore(RunStore):
             if outcome.feedback is not None:
                 # As long as its links are good, and evicted by size in its turn, as a run with a key.
                 row = connection.execute(SQL["keep_for_links"], (at + self._feedback_ttl, run_id)).fetchone()
-            ended = record_of(row)
+            ended = record_of(row, ending.run)
             if ending.webhook is None:
                 return ended
             add_delivery(connection, ending.webhook)
