@@ -156,13 +156,10 @@ class Following(Reply[R_co]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop, follower, started, body = asyncio.get_running_loop(), self._follower, False, b""
-        listener: asyncio.Task[None] | None = None
-        timer = _Timer(loop, self._period, follower.nudge)
+        timer = _Timer(loop, self._period, lambda: loop.create_task(self._listen(receive)), follower.nudge)
         try:
             while not follower.ended:
                 body = self.render(await follower.next())
-                if timer.is_late and listener is None:
-                    listener = loop.create_task(self._listen(receive))
                 body += timer.take_beats() * self.heartbeat
                 if not started and (body or timer.is_late):
                     started = True
@@ -177,8 +174,6 @@ class Following(Reply[R_co]):
             await send({"type": "http.response.body", "body": body, "more_body": not over})
         finally:
             timer.cancel()
-            if listener is not None:
-                listener.cancel()
             follower.close()
         if self._client_left and self._on_disconnect is not None:
             await self._on_disconnect()
@@ -216,18 +211,30 @@ class Later(Following[R_co]):
 
 
 class _Timer:
-    """Calls back after AT_ONCE, and then every `period` seconds from the start, without drift, until cancelled."""
+    """After AT_ONCE it begins to listen, and `nudge` is called; then every `period` seconds from the start, without
+    drift, until it is cancelled.
+    """
 
-    __slots__ = ("_beats", "_callback", "_handle", "_loop", "_next", "_period", "is_late")
+    __slots__ = ("_beats", "_handle", "_listen", "_listener", "_loop", "_next", "_nudge", "_period")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, period: float, callback: Callable[[], None]) -> None:
-        self._loop, self._period, self._callback = loop, period, callback
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        period: float,
+        listen: Callable[[], asyncio.Task[None]],
+        nudge: Callable[[], None],
+    ) -> None:
+        self._loop, self._period, self._listen, self._nudge = loop, period, listen, nudge
+        self._listener: asyncio.Task[None] | None = None
         self._beats = 0
-        self.is_late = False
-        """Whether AT_ONCE has passed."""
         now = loop.time()
         self._next = now + period
         self._handle = loop.call_at(min(now + AT_ONCE, self._next), self._fire)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether AT_ONCE has passed."""
+        return self._listener is not None
 
     def take_beats(self) -> int:
         """1 if a heartbeat is due, which is then taken; else 0."""
@@ -238,12 +245,16 @@ class _Timer:
         if self.is_late or self._period <= AT_ONCE:
             self._beats = 1
             self._next += self._period
-        self.is_late = True
+        # Not left to the answer, which may hang in a write to a client that has stopped reading.
+        self._listener = self._listener or self._listen()
         self._handle = self._loop.call_at(self._next, self._fire)
-        self._callback()
+        self._nudge()
 
     def cancel(self) -> None:
+        """Stop listening and calling."""
         self._handle.cancel()
+        if self._listener is not None:
+            self._listener.cancel()
 
 
 def ignored_header(names: Iterable[str]) -> dict[str, str]:
