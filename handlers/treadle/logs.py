@@ -49,6 +49,7 @@ def configure_logs(level: str, *, pretty: bool | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("aiosqlite").setLevel(max(root.level, logging.INFO))  # at debug it quotes every row
     # uvicorn's own lines about starting and stopping repeat what Treadle says.
     uvicorn = logging.getLogger("uvicorn.error")
     uvicorn.setLevel("WARNING")
@@ -56,27 +57,43 @@ def configure_logs(level: str, *, pretty: bool | None = None) -> None:
 
 
 class _Shortcut:
-    """The last processor: writes Treadle's own lines itself, which takes a quarter of the time that `logging` takes.
+    """The last processor: writes Treadle's own lines itself, which takes a third of the time that `logging` takes.
 
-    If the author's code has added a handler to the root logger, it gets them all the same, by way of `logging`.
+    All lines go by way of `logging` if the author's code has handlers, filters or patches there that would miss them.
     """
 
     def __init__(self, handler: logging.StreamHandler[TextIO], final: Sequence[structlog.types.Processor]) -> None:
         self._handler = handler
         self._only = [handler]
         self._final = final
+        self._way = logging.Logger.callHandlers, logging.getLogRecordFactory()
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
-        if logging.root.handlers != self._only:
+        line: Any = dict(event)
+        try:
+            if not self._is_free(logger):
+                return structlog.stdlib.ProcessorFormatter.wrap_for_formatter(logger, method, event)
+            for processor in self._final:
+                line = processor(logger, method, line)
+        except Exception:  # of the author's values: `logging` says so, and the caller goes on
             return structlog.stdlib.ProcessorFormatter.wrap_for_formatter(logger, method, event)
-        line: Any = event
-        for processor in self._final:
-            line = processor(logger, method, line)
         # A run must not end otherwise because nobody takes the log any more.
         with self._handler.lock or nullcontext(), suppress(OSError, ValueError):
             self._handler.stream.write(f"{line}\n")
             self._handler.flush()
         raise structlog.DropEvent
+
+    def _is_free(self, logger: logging.Logger | None) -> bool:
+        """Whether nothing of the author's would be passed over."""
+        own = self._handler
+        if logger is None or not logger.name.startswith("treadle.") or own.filters or own.level:
+            return False
+        while logger is not None and logger is not logging.root:
+            if logger.handlers or logger.filters or not logger.propagate:
+                return False
+            logger = logger.parent
+        way = logging.Logger.callHandlers, logging.getLogRecordFactory()
+        return logging.root.handlers == self._only and way == self._way
 
 
 def _is_defect(record: logging.LogRecord) -> bool:

@@ -180,3 +180,14 @@ def test_both_sdks_send_the_context_as_a_header(tmp_path: Path) -> None:
             assert sdk.store.search_items(["a"], filter={"topic": "a"})["items"][0]["value"] == item
         asyncio.run(awaited(server.url))
         assert places(tmp_path, SECRET) == []
+
+
+def test_the_first_process_with_encryption_does_not_start_beside_others(tmp_path: Path) -> None:
+    """They would claim runs that they cannot decrypt."""
+    place = Place(tmp_path)
+    with place.serve(GRAPHS) as plain, client(plain):
+        check_refusal(
+            treadle("serve", VAULT, "--port", "0", env=place.settings()), "runs.db", "without encryption; stop it"
+        )
+    with serving(place), serving(place):
+        pass

@@ -97,8 +97,8 @@ def test_without_auth_the_handler_sees_nobody(tmp_path: Path) -> None:
     ("body", "said"),
     [
         ("raise ValueError('xyzzy-secret')", "the handler context failed with ValueError"),
-        ("return 'ana'", "the handler context returned a str that is no JSON object"),
-        ("return {'a': b'1'}", "the handler context returned a dict that is no JSON object"),
+        ("return 'ana'", "the handler context returned a str"),
+        ("return {'a': b'1'}", "the handler context returned an object with a value that JSON does not know"),
     ],
 )
 def test_a_context_handler_that_fails_refuses_the_request(tmp_path: Path, body: str, said: str) -> None:
@@ -106,7 +106,8 @@ def test_a_context_handler_that_fails_refuses_the_request(tmp_path: Path, body: 
     with served(tmp_path, ENCRYPTION + handler) as http:
         http.headers.update(bearing("ana"))
         for path, document in CREATES.items():
-            assert refusal(http.post(path, json=document)) == (500, f"Data cannot be encrypted: {said}")
+            detail = f"The context of the request cannot be made: {said}"
+            assert refusal(http.post(path, json=document)) == (500, detail)
         assert http.get("/ok").status_code == 200
 
 

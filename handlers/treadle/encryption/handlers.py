@@ -6,13 +6,14 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, TypeVar
+from weakref import WeakValueDictionary
 
 import orjson
 import structlog
 from langgraph_sdk import Encryption
 from langgraph_sdk.encryption.types import EncryptionContext
 
-from treadle.encoding import json_copy
+from treadle.encoding import dump, json_copy
 from treadle.errors import EncryptionFailed
 from treadle.graphs.event_loops import GraphLoop
 from treadle.tracebacks import raised_at
@@ -20,7 +21,7 @@ from treadle.tracebacks import raised_at
 Json = dict[str, Any]
 T = TypeVar("T")
 AT_ONCE = 256
-"""Calls of handlers that may be under way in one process."""
+"""Calls of handlers with one context that may be under way in a process: no tenant holds up the others."""
 LONGEST = 10.0
 """Seconds that a handler may take: less than a lease, within which claimed runs have to begin."""
 log = structlog.get_logger("treadle.encryption")
@@ -40,9 +41,12 @@ class Handlers:
         self._decrypt_blob = encryption._blob_decryptor
         self._context = encryption._context_handler
         self._home = home
-        self._free = asyncio.Semaphore(AT_ONCE)
+        self._free: WeakValueDictionary[bytes, asyncio.Semaphore] = WeakValueDictionary()
         self.has_json = self._encrypt_json is not None
         self.has_blob = self._encrypt_blob is not None
+        if not (self.has_json and self.has_blob):
+            kind = "blob" if self.has_json else "json"
+            log.warning(f"encrypt.{kind} has no handler: what it would encrypt is stored as it is")
 
     async def here(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do `work` on the home loop, from any loop."""
@@ -73,16 +77,21 @@ class Handlers:
     async def encrypt_json(self, context: Json, model: str, field: str, document: Json) -> Json:
         """The document with encrypted values and the same keys."""
         about = EncryptionContext(model, json_copy(context), field)
+        keys = set(document)  # the handler may change what it gets
         made = self._document("encrypt.json", await self._call("encrypt.json", self._encrypt_json, about, document))
-        if made.keys() != document.keys():
+        if made.keys() != keys:
             self._fail("encrypt.json", f"of {model}.{field}: it added or removed keys, and may only change values")
         return made
 
     async def decrypt_json(self, context: Json, model: str, field: str, document: Json) -> Json:
         """The document as it was."""
         about = EncryptionContext(model, json_copy(context), field)
+        keys = set(document)
         made = _plaintext(await self._call("decrypt.json", self._decrypt_json, about, document))
-        return self._document("decrypt.json", made)
+        made = self._document("decrypt.json", made)
+        if made.keys() != keys:
+            self._fail("decrypt.json", f"of {model}.{field}: it added or removed keys, and may only change values")
+        return made
 
     async def encrypt_blob(self, context: Json, model: str, field: str, blob: bytes) -> bytes:
         """The encrypted bytes."""
@@ -98,7 +107,9 @@ class Handlers:
     async def _call(self, name: str, handler: Callable[..., Any] | None, first: Any, second: Any) -> Any:
         if handler is None:
             self._fail(name, "is missing, and what is stored needs it")
-        async with self._free:
+        about = first if isinstance(first, EncryptionContext) else second
+        free = self._free.setdefault(dump(about.metadata), asyncio.Semaphore(AT_ONCE))
+        async with free:
             try:
                 async with asyncio.timeout(LONGEST):
                     return await handler(first, second)
@@ -107,6 +118,8 @@ class Handlers:
                 if task is not None and task.cancelling():  # the request itself has ended
                     raise
                 kind, place = type(error).__name__, raised_at(error)
+            except TimeoutError as error:
+                kind, place = f"TimeoutError; it has {LONGEST:g} seconds", raised_at(error)
             except BaseException as error:  # the author's code, SystemExit too; its text may quote what is private
                 kind, place = type(error).__name__, raised_at(error)
         return self._fail(name, f"failed with {kind}", place)
@@ -114,7 +127,8 @@ class Handlers:
     def _document(self, name: str, made: Any) -> Json:
         if isinstance(made, dict) and _is_json(made):
             return made
-        return self._fail(name, f"returned a {type(made).__name__} that is no JSON object")
+        unknown = "an object with a value that JSON does not know"
+        return self._fail(name, f"returned {unknown if isinstance(made, dict) else f'a {type(made).__name__}'}")
 
     def _bytes(self, name: str, made: Any) -> bytes:
         return made if isinstance(made, bytes) else self._fail(name, f"returned a {type(made).__name__}, and no bytes")
@@ -122,8 +136,10 @@ class Handlers:
     def _fail(self, name: str, what: str, place: str | None = None) -> NoReturn:
         """Raises EncryptionFailed. Not called while an exception of the author's is handled: logs would show it."""
         log.error("encryption failed", handler=name, fault=what, **({"place": place} if place else {}))
-        verb = {"encrypt": "encrypted", "decrypt": "decrypted"}.get(name.partition(".")[0], "encrypted")
-        raise EncryptionFailed(f"Data cannot be {verb}: the handler {name} {what}")
+        about = "The context of the request cannot be made"
+        if name != "context":
+            about = f"Data cannot be {name.partition('.')[0]}ed"
+        raise EncryptionFailed(f"{about}: the handler {name} {what}")
 
 
 def _plaintext(made: Any) -> Any:

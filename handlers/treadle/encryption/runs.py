@@ -73,7 +73,7 @@ class EncryptedRunStore(RunStore):
         return None if found is None else await self._here(lambda: self._records.open_run(found))
 
     async def find(self, *, thread_id: str | None = None, status: Status | None = None) -> list[RunRecord]:
-        """As promised. An ended run that cannot be decrypted is `unreadable`: it can go with its thread."""
+        """As promised. A run that cannot be decrypted is `unreadable`: it costs the others nothing."""
         found = await self.inner.find(thread_id=thread_id, status=status)
         return await self._here(lambda: each(self._found, found)) if found else []
 
@@ -81,8 +81,6 @@ class EncryptedRunStore(RunStore):
         try:
             return await self._records.open_run(run)
         except EncryptionFailed as error:
-            if run.ended_at is None:
-                raise
             return _unreadable(run, error)
 
     async def claim(self, limit: int, held: Collection[str] = ()) -> list[RunRecord]:

@@ -77,6 +77,10 @@ class Execution:
     shares_records: bool
     """Whether the store has the same record as an attempt, whose graph may change what it is given."""
 
+    def begins(self, run: RunRecord) -> bool:
+        """Whether the attempt is made at all: its run can be read, and has not been attempted too often."""
+        return run.unreadable is None and (run.attempt == 1 or run.attempt <= self.attempts)
+
     async def __call__(self, run: RunRecord, outlet: Outlet) -> End:
         """Run the graph to its end. Never raises.
 
@@ -110,6 +114,7 @@ class _Attempt:
         self._modes = StreamModes(run.kwargs.stream_mode)
         self._sends_values = "values" in run.kwargs.stream_mode
         self._context = self._own(run.kwargs.context)
+        self._was_listened = outlet.listened
         self._kept: AnyPregel | None = None
         self.results = Results()
         self.left: ThreadState | None = None
@@ -170,9 +175,10 @@ class _Attempt:
             async for chunk in chunks:
                 namespace, mode, value = chunk if kwargs.subgraphs else ((), *chunk)
                 if mode == "values" and not namespace:
-                    json = self._event(value) if self._sends_values else None
+                    # Also if nobody listens: later nodes may change what is in it.
+                    json = self._encoded(value) if self._sends_values else None
                     self.results.take(value, json)
-                    if json is not None:
+                    if json is not None and self._outlet.listened:
                         await self._send("values", json)
                 else:
                     for name, payload in self._modes.events(namespace, mode, value):
@@ -190,11 +196,22 @@ class _Attempt:
         except Exception as error:  # the author's own reducers and values are at work here
             log.warning("the state of a thread cannot be read", run_id=self._run.run_id, error=repr(error))
 
-    def _event(self, value: Any) -> bytes | None:
-        """The JSON of an event; None if nobody reads it."""
+    def _encoded(self, value: Any) -> bytes:
         if self.results.first_event_at is None:
             self.results.first_event_at = self._execution.clock()
-        return encode(value) if self._outlet.listened else None
+        return encode(value)
+
+    def _event(self, value: Any) -> bytes | None:
+        """The JSON of an event; None if nobody reads it. Who came later than the run does not make it fail."""
+        if self.results.first_event_at is None:
+            self.results.first_event_at = self._execution.clock()
+        try:
+            return encode(value) if self._outlet.listened else None
+        except Exception as error:  # of the author's own classes
+            if self._was_listened:
+                raise
+            log.warning("an event cannot be encoded, and is left out", run_id=self._run.run_id, error=repr(error))
+            return None
 
     async def _send(self, name: str, data: bytes) -> None:
         wait = self._outlet.send(name, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterator
+from contextvars import Context
 from typing import Any
 
 import structlog
@@ -141,7 +142,7 @@ class Attempts:
         if attempt.ending:
             return  # a node that did not let itself be cancelled was given up before
         attempt.ending = True
-        self._spawn(self._conclude(attempt, end))
+        self._spawn(self._conclude(attempt, end), attempt.context)
 
     async def _conclude(self, attempt: Attempt, end: End) -> None:
         lost = False
@@ -158,7 +159,7 @@ class Attempts:
         await self._endings.give_back(run)
         self._slots.expect(run.due)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _spawn(self, work: Coroutine[Any, Any, None], context: Context | None = None) -> None:
+        task = asyncio.create_task(work, context=context)
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)

@@ -124,12 +124,18 @@ class Endings:
             except StorageUnavailable as error:
                 log.error("an outcome cannot be written; trying again", run_id=run.run_id, error=str(error))
                 if isinstance(error, EncryptionFailed) and monotonic() - began > PATIENCE:
+                    await self._say_not_encrypted(run)
                     outcome, left = Outcome("error", error=NOT_ENCRYPTED), ThreadState("error", error=NOT_ENCRYPTED)
                 await asyncio.sleep(RETRY_PERIOD)
                 continue
             if rolled_back:
                 await self._forget(run, ending)
             return ended
+
+    async def _say_not_encrypted(self, run: RunRecord) -> None:
+        """Tell the followers of a run whose outcome cannot be encrypted."""
+        self._storage.events.append(run.run_id, [("error", NOT_ENCRYPTED)])
+        await self._storage.events.written(run.run_id)
 
     async def _is_deleted(self, run: RunRecord) -> bool:
         """Whether another process deleted a run that was under way here. If so, delete its checkpoints."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -33,6 +34,8 @@ class Attempt:
     """Why the attempt ends when it is cancelled. It stays `held` if a client cancelled the run."""
     ending: bool = False
     """Whether its run is being settled or given back."""
+    context: Context = field(default_factory=copy_context)
+    """The variables of the request that created the run, such as those that the author's middleware has set."""
     started: float = field(default_factory=monotonic)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the run has been settled."""
@@ -96,7 +99,7 @@ class Runner:
         """Begin an attempt at a claimed run."""
         graph_loop = self._loops.take()
         attempt = Attempt(record, graph_loop, self._backpressure.credit(record.run_id, graph_loop.loop))
-        if attempt.credit.audience.listens:
+        if attempt.credit.audience.listens and self._execution.begins(record):
             begun = encode({"run_id": record.run_id, "attempt": record.attempt})
             self._backpressure.append(attempt.credit, [("metadata", begun)])
         self._lines_of(graph_loop).there.put(attempt)
@@ -122,7 +125,9 @@ class Runner:
             if attempt.cancelled:
                 self._hand_over(attempt, End(Outcome("interrupted")))
             else:
-                attempt.task = attempt.graph_loop.loop.create_task(self._execute(attempt))
+                # In the context of its own request: others began in the same turn.
+                context = attempt.context.copy()
+                attempt.task = attempt.graph_loop.loop.create_task(self._execute(attempt), context=context)
                 attempt.task.add_done_callback(partial(self._finish, attempt))
 
     async def _execute(self, attempt: Attempt) -> None:

@@ -105,6 +105,7 @@ def read_config(path: Path) -> GraphsConfig:
     folders, packages = _dependencies(path, document.get("dependencies", []), missing)
     env, required = _environment(path, document.get("env"), missing)
     checkpointer = read_checkpointer(path, section(path, document, "checkpointer"))
+    encrypts = document.get("encryption") is not None
     return GraphsConfig(
         path=path,
         graphs=_graphs(path, document.get("graphs")),
@@ -113,7 +114,7 @@ def read_config(path: Path) -> GraphsConfig:
         env={**checkpointer.env, **env},
         required_env=required,
         auth=read_auth(path, section(path, document, "auth")),
-        encryption=read_encryption(path, section(path, document, "encryption")),
+        encryption=read_encryption(path, section(path, document, "encryption") if encrypts else None),
         checkpointer=checkpointer,
         store=read_store(path, section(path, document, "store")),
         http=read_http(path, section(path, document, "http")),

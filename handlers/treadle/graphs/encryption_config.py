@@ -26,11 +26,13 @@ class EncryptionConfig:
     """Where the `langgraph_sdk.Encryption` object is: `./file.py:attribute` or `module:attribute`."""
 
 
-def read_encryption(path: Path, section: Json) -> EncryptionConfig:
-    """Check the section of the file at `path`. Raises ConfigError, which names the key."""
+def read_encryption(path: Path, section: Json | None) -> EncryptionConfig:
+    """Check the section of the file at `path`; None: it has none. Raises ConfigError, which names the key."""
     where = f"{path}: encryption"
+    if section is None:
+        return EncryptionConfig(where)
     own = read_spec(f"{where}.path", section.get("path"))
-    if section and own is None:
+    if own is None:
         raise ConfigError(
             f"{where}.path is missing: name the langgraph_sdk.Encryption object, as ./encryption.py:encryption"
         )

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from types import AsyncGeneratorType, CoroutineType, FrameType
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +20,8 @@ from treadle.tracebacks import is_own
 T = TypeVar("T")
 NODE_THREADS = "treadle-nodes"
 """How the names of the threads begin that synchronous nodes run in."""
+# Seconds that items wait at most for the end of a turn of their loop, if others come.
+LONG_TURN = 0.01
 # How often the loops are asked for a sign of life while runs are under way, in seconds.
 WATCH_PERIOD = 0.5
 log = structlog.get_logger("treadle.graphs")
@@ -48,16 +51,21 @@ class Handoff(Generic[T]):
         self._target = target
         self._deliver = deliver
         self._items: list[T] = []
+        self._since = 0.0
 
     def put(self, item: T) -> None:
         """Hand over one item; on the source's thread."""
         self._items.append(item)
         if len(self._items) == 1:
+            self._since = monotonic()
             self._source.call_soon(self._cross)
+        elif monotonic() - self._since > LONG_TURN:
+            self._cross()
 
     def _cross(self) -> None:
-        items, self._items = self._items, []
-        self._target.call_soon_threadsafe(self._deliver, items)
+        if self._items:  # they may have crossed in the middle of the turn
+            items, self._items = self._items, []
+            self._target.call_soon_threadsafe(self._deliver, items)
 
 
 class GraphLoops:

@@ -167,11 +167,16 @@ class Following(Reply[R_co]):
                 if body and not follower.ended:
                     await send({"type": "http.response.body", "body": body, "more_body": True})
             if not started:
+                started = True
                 await send(self.start())
             # A stream that is broken off gets no proper end: so its client knows that there is more.
             over = not self._client_left and not follower.broken
             body += await self.last() if over else b""
             await send({"type": "http.response.body", "body": body, "more_body": not over})
+        except Exception:
+            if not started:  # its run is committed: what follows must not be taken for a refusal
+                await send(self.start())
+            raise
         finally:
             timer.cancel()
             follower.close()

@@ -84,9 +84,11 @@ def _open(path: Path, synchronous: str, *, encrypts: bool) -> tuple[Database, Ow
     database = Database(path, synchronous=synchronous)
     with ExitStack() as opened:
         opened.callback(database.close)
-        check_encryption(database, path, encrypts=encrypts)
         ownership = Ownership(path)
         opened.callback(ownership.release)
+        if ownership.others:
+            ownership.share()  # after one that is alone at the moment, which may note that it encrypts
+        check_encryption(database, path, encrypts=encrypts, others=ownership.others)
         if ownership.alone:
             database.write_now(SQL["abandon"])
             database.write_now(DELIVERIES["abandon"])

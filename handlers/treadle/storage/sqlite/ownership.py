@@ -21,6 +21,8 @@ class Ownership:
         self._file: IO[bytes] | None = None
         self.alone = False
         """Whether no other process had the file open when this one came."""
+        self.others = False
+        """Whether another process had; that is not known on Windows."""
         if fcntl is None:
             return
         lock = path.with_name(path.name + ".lock")
@@ -31,6 +33,7 @@ class Ownership:
         with suppress(BlockingIOError):
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.alone = True
+        self.others = not self.alone
 
     def share(self) -> None:
         """Let others in; waits for one that is alone at the moment."""
