@@ -12,7 +12,7 @@ from tests.live import GRAPHS
 
 GRAPH_FILES = {
     "broken.py": "import no_such_module\n",
-    "unparsable.py": "def graph(:\n",
+    "no_python.py": "def graph(:\n",
     "failing.py": "raise RuntimeError('on import')\n",
     "exiting.py": "import sys\nsys.exit('bye')\n",
     "wordy.py": "raise RuntimeError('several\\nlines')\n",
@@ -108,7 +108,7 @@ def test_a_reloading_server_is_one_process() -> None:
         ('{"graphs": {"agent": "./other.py:nothing"}}', ["graphs.agent", "nothing"]),
         ('{"graphs": {"agent": "./other.py:number"}}', ["graphs.agent", "int"]),
         ('{"graphs": {"agent": "./broken.py:graph"}}', ["graphs.agent", "no_such_module"]),
-        ('{"graphs": {"agent": "./unparsable.py:graph"}}', ["graphs.agent", "SyntaxError"]),
+        ('{"graphs": {"agent": "./no_python.py:graph"}}', ["graphs.agent", "SyntaxError"]),
         ('{"graphs": {"agent": "./failing.py:graph"}}', ["graphs.agent", "on import"]),
         ('{"graphs": {"agent": "./wordy.py:graph"}}', ["graphs.agent", "several"]),
         ('{"graphs": {"agent": "./exiting.py:graph"}}', ["graphs.agent", "SystemExit"]),
