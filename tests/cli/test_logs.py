@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.cli.processes import serve
-from tests.live import DEADLINE
+from tests.cli.projects import project
+from tests.live import DEADLINE, until
 
 WHERE = {
     "in the factory": None,
@@ -47,3 +49,30 @@ def test_the_extra_of_a_record_is_kept_beside_its_message() -> None:
         [line] = [line for line in process.lines() if line.get("what") == "in a function"]
     assert (line["event"], line["level"], line["logger"]) == ("said in a function", "info", "author")
     assert line["odd"] == "a value that JSON does not know"
+
+
+HANDLED = """
+import logging, structlog
+from pathlib import Path
+from langgraph.graph import START, StateGraph
+
+class Unsayable:
+    def model_dump(self):
+        raise ValueError("cannot be said")
+
+async def tell(state):
+    structlog.get_logger("author").info("about", value=Unsayable())
+    return {"said": True}
+
+logging.getLogger("treadle.runs").addHandler(logging.FileHandler(Path(__file__).with_name("own.log")))
+graph = StateGraph(dict).add_node(tell).add_edge(START, "tell").compile()
+"""
+
+
+def test_handlers_of_the_author_get_the_servers_lines(tmp_path: Path) -> None:
+    """Even a value that cannot be logged costs a node nothing."""
+    config = project(tmp_path, {"graphs": {"graph": "./graph.py:graph"}}, graph=HANDLED)
+    with serve("--port", "0", config=config) as process:
+        body = {"assistant_id": "graph", "input": {"said": False}}
+        assert httpx.post(f"{process.url}/runs/wait", json=body, timeout=DEADLINE).json() == {"said": True}
+        until(lambda: "run ended" in (tmp_path / "own.log").read_text())
