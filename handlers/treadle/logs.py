@@ -34,17 +34,17 @@ def configure_logs(level: str, *, pretty: bool | None = None) -> None:
     else:
         final = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
     handler = logging.StreamHandler(sys.stderr)
-    structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, _Shortcut(handler, final)],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_add_extra, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
         )
+    )
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, _Shortcut(handler, final)],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -66,34 +66,36 @@ class _Shortcut:
         self._handler = handler
         self._only = [handler]
         self._final = final
-        self._way = logging.Logger.callHandlers, logging.getLogRecordFactory()
+        self._way = self._present_way()
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> Any:
+        if not self._is_free(logger):
+            return structlog.stdlib.ProcessorFormatter.wrap_for_formatter(logger, method, event)
         line: Any = dict(event)
         try:
-            if not self._is_free(logger):
-                return structlog.stdlib.ProcessorFormatter.wrap_for_formatter(logger, method, event)
             for processor in self._final:
                 line = processor(logger, method, line)
-        except Exception:  # of the author's values: `logging` says so, and the caller goes on
+        except Exception:  # of a class in the event: `logging` reports it, and the caller goes on
             return structlog.stdlib.ProcessorFormatter.wrap_for_formatter(logger, method, event)
-        # A run must not end otherwise because nobody takes the log any more.
+        # A log that cannot be written must not end a run.
         with self._handler.lock or nullcontext(), suppress(OSError, ValueError):
             self._handler.stream.write(f"{line}\n")
             self._handler.flush()
         raise structlog.DropEvent
 
-    def _is_free(self, logger: logging.Logger | None) -> bool:
-        """Whether nothing of the author's would be passed over."""
-        own = self._handler
-        if logger is None or not logger.name.startswith("treadle.") or own.filters or own.level:
+    def _is_free(self, logger: logging.Logger) -> bool:
+        """Whether the line is Treadle's, and passes nothing of the author's on its way through `logging`."""
+        if not logger.name.startswith("treadle.") or logging.root.handlers != self._only:
             return False
-        while logger is not None and logger is not logging.root:
-            if logger.handlers or logger.filters or not logger.propagate:
+        each: logging.Logger | None = logger
+        while each is not None and each is not logging.root:
+            if each.handlers or each.filters or not each.propagate:
                 return False
-            logger = logger.parent
-        way = logging.Logger.callHandlers, logging.getLogRecordFactory()
-        return logging.root.handlers == self._only and way == self._way
+            each = each.parent
+        return not self._handler.filters and self._present_way() == self._way
+
+    def _present_way(self) -> tuple[Any, ...]:
+        return logging.Logger.callHandlers, logging.getLogRecordFactory(), self._handler.formatter, self._handler.level
 
 
 def _is_defect(record: logging.LogRecord) -> bool:

@@ -155,3 +155,16 @@ def count(path: Path, what: str) -> Any:
 def rows(uri: str, table: str) -> int:
     """The number of rows in a table of a shared store, read from outside."""
     return int(count(Path(uri.removeprefix("sqlite:///")), f"count(*) FROM {table}"))
+
+
+async def seen_after_give_back(storage: Storage) -> list[Event]:
+    """The events of a run that is given back between two events, and ended by its next attempt."""
+    await begin(storage, "a", RESUMABLE)
+    storage.events.append("a", [("x", b"1")])
+    await storage.runs.give_back("a", "token")
+    storage.events.append("a", [("x", b"too late")])
+    run = await claim_one(storage)
+    await storage.events.open(run)
+    storage.events.append("a", [("y", b"2")])
+    await end(storage, run)
+    return list(await all_seen(await storage.events.follow("a", 0)))

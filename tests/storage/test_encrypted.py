@@ -18,9 +18,9 @@ from tests.storage.stores import (
     Clock,
     all_seen,
     begin,
-    claim_one,
     end,
     record,
+    seen_after_give_back,
 )
 from treadle.encryption.handlers import Handlers
 from treadle.encryption.sealing import Sealing
@@ -69,15 +69,7 @@ async def storage(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) 
 
 @pytest.mark.parametrize("storage", SHARED, indirect=True, ids=lambda uri: uri.partition(":")[0])
 async def test_what_is_appended_before_a_run_is_given_back_is_kept(storage: Storage) -> None:
-    await begin(storage, "a", RESUMABLE)
-    storage.events.append("a", [("x", b"1")])
-    await storage.runs.give_back("a", "token")
-    storage.events.append("a", [("x", b"too late")])
-    run = await claim_one(storage)
-    await storage.events.open(run)
-    storage.events.append("a", [("y", b"2")])
-    await end(storage, run)
-    assert await all_seen(await storage.events.follow("a", 0)) == [Event(1, "x", b"1"), Event(2, "y", b"2")]
+    assert await seen_after_give_back(storage) == [Event(1, "x", b"1"), Event(2, "y", b"2")]
 
 
 async def test_events_keep_their_order(storage: Storage) -> None:

@@ -8,7 +8,19 @@ from collections.abc import Callable
 import pytest
 
 from tests.live import DEADLINE
-from tests.storage.stores import RESUMABLE, all_seen, begin, claim_one, claimed, end, ending, numbers, record, seen
+from tests.storage.stores import (
+    RESUMABLE,
+    all_seen,
+    begin,
+    claim_one,
+    claimed,
+    end,
+    ending,
+    numbers,
+    record,
+    seen,
+    seen_after_give_back,
+)
 from treadle.storage.contract.events import END, Event
 from treadle.storage.contract.runs import Outcome
 from treadle.storage.contract.store import Storage
@@ -208,15 +220,7 @@ async def test_the_numbers_go_on_when_a_run_that_can_be_read_again_begins_again(
 
 
 async def test_what_is_appended_under_a_lost_claim_is_not_kept(leased: Storage) -> None:
-    await begin(leased, "a", RESUMABLE)
-    leased.events.append("a", [("x", b"1")])
-    await leased.runs.give_back("a", "token")
-    leased.events.append("a", [("x", b"too late")])
-    run = await claim_one(leased)
-    await leased.events.open(run)
-    leased.events.append("a", [("y", b"2")])
-    await end(leased, run)
-    assert await all_seen(await leased.events.follow("a", 0)) == [Event(1, "x", b"1"), Event(2, "y", b"2")]
+    assert await seen_after_give_back(leased) == [Event(1, "x", b"1"), Event(2, "y", b"2")]
 
 
 async def test_followers_end_broken_when_their_process_ends(storage: Storage) -> None:

@@ -1,1 +1,1 @@
-"""What is stored is encrypted by the author's own handlers, and decrypted before anybody sees it."""
+"""The author's own handlers encrypt what the store keeps, and decrypt what the store returns."""

@@ -1,4 +1,4 @@
-"""The author's context that what is stored now is encrypted with: that of a request, or of the run under way."""
+"""The context of the running request or run. The store encrypts data with it."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class EncryptedEventRows(EventRows):
         return self._inner.leave(reader)
 
     def _in_turn(self, run_id: str, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
-        """Do `work` after what was asked before about the events of the run."""
+        """Do `work` when the earlier work on the events of the run has ended."""
         before = self._latest.get(run_id)
 
         async def done() -> T:

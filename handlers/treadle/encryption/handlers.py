@@ -28,10 +28,10 @@ log = structlog.get_logger("treadle.encryption")
 
 
 class Handlers:
-    """The handlers of one `Encryption`. All methods but `here` and `from_thread` are called on the home loop.
+    """Calls the handlers of one `Encryption`. Call all methods but `here` and `from_thread` on the home loop.
 
-    They raise EncryptionFailed (500) if a handler fails. Neither message nor log has the text of its exception, which
-    may quote what was to be encrypted.
+    The methods raise EncryptionFailed (500) if a handler fails. Neither its message nor the log has the text of the
+    handler's exception: it may quote private data.
     """
 
     def __init__(self, encryption: Encryption, home: GraphLoop) -> None:

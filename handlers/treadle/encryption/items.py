@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 class EncryptedItems(BaseStore):
-    """Seals the values of items, and opens them. Searches compare what is stored; vectors are made of plain texts."""
+    """Seals and opens the values of items. Searches compare sealed values. Vectors come from plain values."""
 
     supports_ttl = True
 

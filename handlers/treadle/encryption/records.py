@@ -157,7 +157,7 @@ class Records:
         return replace(delivery, url=url, body=body)
 
     async def seal_once(self, context: Json, once: IdempotentRequest | None) -> IdempotentRequest | None:
-        """The request with a key: its hash tells what was sent to somebody who can guess it."""
+        """Seal the hash of the request: somebody could guess a request, and compare its hash."""
         if once is None:
             return None
         return replace(once, fingerprint=await self._sealing.text(context, "run", "fingerprint", once.fingerprint))

@@ -1,4 +1,4 @@
-"""Runs that are encrypted in the store, whatever its backend."""
+"""A store of runs that encrypts them, over any backend."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = structlog.get_logger("treadle.encryption")
 
 
 class EncryptedRunStore(RunStore):
-    """Seals what comes in with the context of its request, and opens what goes out. Raises EncryptionFailed (500)."""
+    """Seals runs with the context of their request, and opens them again. Raises EncryptionFailed (500)."""
 
     def __init__(self, inner: RunStore, sealing: Sealing, rows: EncryptedEventRows | None, *, attempts: int) -> None:
         """`rows`, of a store that processes share: there a claim that is not renewed ends, and a run that cannot be

@@ -1,4 +1,4 @@
-"""Threads, assistants, deliveries and feedback that are encrypted in the store, whatever its backend."""
+"""Stores that encrypt threads, assistants, deliveries and feedback, over any backend."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Overtaken(TreadleError):
 
 
 class EncryptedAssistantStore(AssistantStore):
-    """Assistants: a version is encrypted with the context of the request that made it.
+    """Assistants. Each version has the context of the request that made it.
 
     A search compares metadata as it is stored: what is encrypted is not found.
     """

@@ -59,7 +59,7 @@ class Outlet(ABC):
 
     @abstractmethod
     def send(self, name: str, data: bytes) -> Wait | None:
-        """Send an event, given its name and JSON. The graph awaits what is returned: so slow followers slow it down."""
+        """Send an event, given its name and JSON. Return what the graph has to await: slow followers slow it down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +175,18 @@ class _Attempt:
             async for chunk in chunks:
                 namespace, mode, value = chunk if kwargs.subgraphs else ((), *chunk)
                 if mode == "values" and not namespace:
-                    # Also if nobody listens: later nodes may change what is in it.
-                    json = self._encoded(value) if self._sends_values else None
+                    if not self._sends_values:
+                        self.results.take(value, None)
+                        continue
+                    self._note_event()
+                    json = encode(value)  # also if nobody listens: later nodes may change what is in it
                     self.results.take(value, json)
-                    if json is not None and self._outlet.listened:
+                    if self._outlet.listened:
                         await self._send("values", json)
                 else:
                     for name, payload in self._modes.events(namespace, mode, value):
-                        if (json := self._event(payload)) is not None:
-                            await self._send(name, json)
+                        if (event := self._event(payload)) is not None:
+                            await self._send(name, event)
 
     async def look_back(self) -> None:
         """Read the state that a kept run left in its thread, after any kind of end."""
@@ -196,15 +199,16 @@ class _Attempt:
         except Exception as error:  # the author's own reducers and values are at work here
             log.warning("the state of a thread cannot be read", run_id=self._run.run_id, error=repr(error))
 
-    def _encoded(self, value: Any) -> bytes:
+    def _note_event(self) -> None:
         if self.results.first_event_at is None:
             self.results.first_event_at = self._execution.clock()
-        return encode(value)
 
     def _event(self, value: Any) -> bytes | None:
-        """The JSON of an event; None if nobody reads it. Who came later than the run does not make it fail."""
-        if self.results.first_event_at is None:
-            self.results.first_event_at = self._execution.clock()
+        """Return the JSON of an event, or None if nobody reads it.
+
+        An event that cannot be encoded fails a run that was read from its start. Other runs leave the event out.
+        """
+        self._note_event()
         try:
             return encode(value) if self._outlet.listened else None
         except Exception as error:  # of the author's own classes

@@ -1,4 +1,4 @@
-"""The section `encryption` of `langgraph.json`: the author's own encryption of what is stored."""
+"""The section `encryption` of `langgraph.json`. It names the author's handlers."""
 
 from __future__ import annotations
 

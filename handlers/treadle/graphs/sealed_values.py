@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 class SealedValue(dict[str, Any]):
-    """What is stored of a value; `plain` is the value."""
+    """The sealed form of a value. `plain` is the value itself."""
 
     def __init__(self, sealed: Json, plain: Json) -> None:
         super().__init__(sealed)

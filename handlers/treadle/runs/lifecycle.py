@@ -86,7 +86,7 @@ class Runs:
             follower = await self._storage.events.follow(run.run_id, after)
             try:
                 await self._storage.runs.add([run], kept_threads([run], self.thread_ttl), once)
-            except BaseException:
+            except BaseException:  # a cut connection too: events would be kept for the follower
                 follower.close()
                 raise
         return follower

@@ -74,7 +74,7 @@ class SealedKwargs(RunKwargs):
     sealed: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The flags, and what is sealed."""
+        """Return the two plain flags and the sealed rest by name."""
         return {"temporary": self.temporary, "resumable": self.resumable, "sealed": self.sealed}
 
 
