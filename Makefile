@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 CONFIG ?= examples/langgraph.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock serve demo generate generate-check format lint types test endurance memory lowest install-lowest js contract chaos \
+.PHONY: help install lock serve demo generate spec-update spec-report generate-check format lint types test endurance memory lowest install-lowest js pyright document contract planted fuzz conformance chaos client-matrix \
 	bench bench-growth bench-peers charts check ci wheel clean
 # What is imported is compiled once, and not by each of the many processes that tests start.
 export PYTHONDONTWRITEBYTECODE :=
@@ -40,9 +40,22 @@ serve: $(INSTALLED) ## Serve the examples (CONFIG=…, PORT=…, HOST=…, ARGS=
 demo: $(INSTALLED) ## Wait, stream and join runs through the generated client, and check what comes back
 	@$(BIN)/python examples/demo.py
 
-generate: $(INSTALLED) ## Regenerate generated/ and its reports from the contract
+# What `make ALLOW_MISSING=1` is told, the commands are told: an operation that the contract lacks is left unserved.
+export ALLOW_MISSING
+
+generate: $(INSTALLED) ## Regenerate generated/ and its reports from the contract (ALLOW_MISSING=1)
 	@$(BIN)/python -m codegen
 	@$(BIN)/python -m tests.coverage
+
+spec-update: $(INSTALLED) ## Put another edition in the contract's place, generate, and report what changed (FILE=…, ALLOW_MISSING=1)
+	@test -n "$(FILE)" || { echo 'name a document: make spec-update FILE=openapi.json' >&2; exit 1; }
+	@$(BIN)/python -m codegen update "$(FILE)"
+	@$(BIN)/python -m tests.coverage
+
+spec-report: $(INSTALLED) ## What changed between two documents (OLD=…, by default the committed contract; NEW=…; ARGS="--json")
+	@old="$(OLD)"; trap 'rm -f "$$committed"' EXIT; \
+	if [ -z "$$old" ]; then committed=$$(mktemp) && git show HEAD:agent-server-openapi.json >"$$committed" && old=$$committed; fi; \
+	$(BIN)/python -m codegen report "$$old" "$(or $(NEW),agent-server-openapi.json)" $(ARGS)
 
 generate-check: $(INSTALLED) ## Fail if generated/ differs from what the contract gives, and test the generator
 	@$(BIN)/python -m codegen --check
@@ -57,8 +70,9 @@ lint: $(INSTALLED) ## Style, formatting and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 
-types: $(INSTALLED) ## mypy --strict
+types: $(INSTALLED) ## mypy --strict, on what services write with the client also for the oldest and the newest Python
 	@$(BIN)/mypy
+	@$(BIN)/python -m tests.typing mypy
 
 # Suites of their own: the tests that take long by their nature, and those of the generator.
 ENDURANCE := tests/durability tests/endurance
@@ -78,14 +92,32 @@ LOWEST := $(MAKE) --no-print-directory VENV=.venv-lowest LOCK=requirements-lowes
 install-lowest:
 	@$(LOWEST) install
 
-lowest: ## The same with the lowest versions of all that a user's project may have
-	@PYTEST_ADDOPTS='-o filterwarnings=default' $(LOWEST) memory
+lowest: ## What depends on stores and graphs, with the lowest versions of all that a user's project may have
+	@PYTEST_ADDOPTS='-o filterwarnings=default -m "not edge"' $(LOWEST) memory
 
 js: $(INSTALLED) ## Run the JavaScript SDK against the server (needs Node 20)
 	@cd tests/js && npm ci --silent --no-audit --no-fund && npm test --silent
 
-contract: $(INSTALLED) ## Fuzz a running server against the contract (two to four minutes)
-	@$(BIN)/python -m tests.contract
+pyright: $(INSTALLED) ## pyright --strict on what services write with the client (needs Node 20)
+	@cd tests/typing && npm ci --silent --no-audit --no-fund
+	@$(BIN)/python -m tests.typing pyright
+
+document: $(INSTALLED) ## Let linters and generators of others read the published document (needs Node 20)
+	@cd tests/document && npm ci --silent --no-audit --no-fund
+	@$(BIN)/python -m tests.document
+
+contract: $(INSTALLED) ## Fuzz a running server against the contract (SEED=…; two to four minutes)
+	@$(BIN)/python -m tests.contract $(if $(call told,SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.contract.stock --max-examples 5 $(if $(call told,SEED),--seed $(SEED))
+
+planted: $(INSTALLED) ## Plant bugs in the server, and see that the contract suite finds each of them (one to two minutes)
+	@$(BIN)/python -m tests.contract.planting
+
+fuzz: $(INSTALLED) ## Fuzz for longer, from a seed of its own (SEED=…, TIME=900), and write build/fuzz/contract.md and junit.xml
+	@$(BIN)/python -m tests.contract --seed $(or $(call told,SEED),fresh) --max-time $(or $(call told,TIME),900) --report build/fuzz
+
+conformance: $(INSTALLED) ## Examine Treadle as `treadle conform` examines any server, and write docs/conformance.md
+	@$(BIN)/python -m tests.conformance.document
 
 check: lint types generate-check test endurance ## What to run before a commit
 
@@ -123,24 +155,28 @@ bench-peers: $(INSTALLED) charts ## Measure the official development server besi
 	@$(BENCHMARKS) peers
 	@$(BENCHMARKS) document
 
-wheel: $(INSTALLED) ## Build the wheel and try its client in a clean environment
+wheel: $(INSTALLED) ## Build the wheel, and try its client and the consumer example in a clean environment
 	@rm -rf dist build
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . >/dev/null && ls dist
 	@$(PYTHON) -m venv build/clean
 	@build/clean/bin/python -m pip install --disable-pip-version-check --quiet dist/*.whl
 	@build/clean/bin/python tests/wheel/try_client.py
+	@$(BIN)/python tests/wheel/try_consumer.py build/clean/bin/python
+
+client-matrix: wheel ## Run the tests of the client with the wheel on each Python from 3.11 on (minutes)
+	@$(BIN)/python tests/wheel/matrix.py dist/*.whl $(LOCK)
 
 # What leaves a core idle runs two at a time; each target's output comes in one piece, if this make can do that.
 TOGETHER := $(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 ci: $(INSTALLED) ## Everything CI runs; the tests last
-	@$(TOGETHER) install-lowest contract lint types generate-check wheel js
+	@$(TOGETHER) install-lowest contract lint types generate-check wheel js pyright document planted
 	@$(TOGETHER) lowest endurance
 	@$(MAKE) --no-print-directory test
 
 BARE := uv pip compile --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
-COMPILE := $(BARE) pyproject.toml --extra server
+COMPILE := $(BARE) pyproject.toml --extra server --extra postgres
 
 lock: ## Resolve all locks anew, for every Python from 3.11 on (needs uv)
 	$(COMPILE) --group dev -o requirements.lock

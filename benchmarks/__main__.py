@@ -19,7 +19,7 @@ from benchmarks.figures import Figures
 from benchmarks.growth import finished, followers, one_run, queued, stored, workers
 from benchmarks.peers import official
 from benchmarks.servers import ROOT
-from benchmarks.speed import first_event, open_streams, start, throughput
+from benchmarks.speed import first_event, layers, open_streams, start, throughput
 
 CHARTS = ROOT / ".venv-charts" / "bin" / "python"
 """Has what draws the charts; nothing that is measured does."""
@@ -29,6 +29,7 @@ Measure = Callable[[Bench], None]
 GROUPS: dict[str, dict[str, Measure]] = {
     "speed": {
         "throughput": throughput.measure,
+        "layers": layers.measure,
         "first_event": first_event.measure,
         "open_streams": open_streams.measure,
         "start": start.measure,

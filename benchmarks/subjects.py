@@ -16,6 +16,17 @@ FIRST_EVENT = "first event"
 OPEN_STREAMS = "1,000 open streams"
 MEMORY_EACH, OK_P99 = "memory per stream, KiB", "/ok p99, ms"
 
+GRAPH_ALONE, AS_CALLED = "the graph alone", "the graph, as Treadle calls it"
+SERVER, GRAPHS_THREAD, WRITER = "the server's thread", "the graphs' thread", "the thread that writes"
+LAYERS = {
+    GRAPH_ALONE: (SERVER,),
+    AS_CALLED: (SERVER,),
+    "floor": (SERVER,),
+    "memory": (SERVER, GRAPHS_THREAD),
+    "SQLite": (SERVER, GRAPHS_THREAD, WRITER),
+}
+"""What runs a graph without sockets -> the threads that do it."""
+
 COLD_START, SECONDS = "cold start", "seconds"
 IMPORT = "import"
 """Not a server: an interpreter that imports the graphs."""

@@ -60,6 +60,15 @@ def at(document: Document, pointer: Pointer) -> Any:
     return node
 
 
+def exists(document: Document, pointer: Pointer) -> bool:
+    """Whether there is anything at the pointer."""
+    try:
+        at(document, pointer)
+    except CodegenError:
+        return False
+    return True
+
+
 def resolve(document: Document, pointer: Pointer) -> tuple[Any, Pointer]:
     """The value at the pointer with references followed, and where it really is."""
     node = at(document, pointer)
@@ -71,6 +80,21 @@ def resolve(document: Document, pointer: Pointer) -> tuple[Any, Pointer]:
         seen.add(pointer)
         node = at(document, pointer)
     return node, pointer
+
+
+def followed(document: Document, node: Any) -> Any:
+    """The node, or what it refers to."""
+    return resolve(document, split(node["$ref"]))[0] if "$ref" in node else node
+
+
+def properties_of(document: Document, schema: Schema) -> tuple[dict[str, Any], set[str]]:
+    """The properties of an object and the names of those that are required, with those of the parts it consists of."""
+    schema = followed(document, schema)
+    properties, required = dict(schema.get("properties", {})), set(schema.get("required", []))
+    for part in schema.get("allOf", []):
+        more, needed = properties_of(document, part)
+        properties, required = {**more, **properties}, required | needed
+    return properties, required
 
 
 def operations(document: Document) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -172,3 +196,10 @@ def _carried(node: dict[str, Any], base: Pointer) -> Iterator[tuple[dict[str, An
                 yield media, key, (*base, "content", media_type, key)
     for name, header in node.get("headers", {}).items():
         yield from _carried(header, (*base, "headers", name))
+
+
+def mapped(node: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """A copy of a part of a document in which each object is what `change` makes of it, the inner ones first."""
+    if isinstance(node, dict):
+        return change({key: mapped(value, change) for key, value in node.items()})
+    return [mapped(item, change) for item in node] if isinstance(node, list) else node

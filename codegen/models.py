@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+from codegen.document import SCHEMA_PREFIX, Document, Schema, mapped
 from codegen.generators import HEADER, run
 from codegen.normalize import View
+from codegen.shapes import without
+from codegen.table import Operation
 
+PYDANTIC_ONLY = "customTypePath"
 RUNTIME = Path(__file__).parent / "runtime"
 
 _COMMON = (
@@ -34,18 +40,51 @@ _MODELS = (
     "--strict-nullable",
     "--no-allow-population-by-field-name",
 )
-_RESULTS = ("--output-model-type", "typing.TypedDict")
+_DICTS = ("--output-model-type", "typing.TypedDict")
 
 
-def emit_models(view: View, package: Path, scratch: Path) -> None:
+def emit_models(view: View, operations: list[Operation], package: Path, scratch: Path) -> None:
     """Write models.py: the classes into which request bodies are loaded."""
+    gone = {each.body_model: each.gone_body for each in operations if each.body_model and each.gone_body}
+    if gone:
+        view = replace(view, document=copy.deepcopy(view.document))
+        for name, lost in gone.items():
+            _add(view.document["components"]["schemas"][name], lost)
     _generate(view, package / "models.py", scratch / "models.json", *_MODELS)
     shutil.copyfile(RUNTIME / "numbers.py", package / "numbers.py")
 
 
+def _add(schema: Schema, lost: tuple[str, ...]) -> None:
+    """Give the model the fields that handlers read and this edition lacks: no request has them, so they are None."""
+    holder = schema
+    if "allOf" in schema:
+        holder = {"type": "object"}
+        schema["allOf"].append(holder)
+    holder["properties"] = {**holder.get("properties", {}), **{name: {} for name in lost}}
+
+
 def emit_results(view: View, package: Path, scratch: Path) -> None:
     """Write results.py: the types of the handlers' answers."""
-    _generate(view, package / "results.py", scratch / "results.json", *_RESULTS)
+    _generate(view, package / "results.py", scratch / "results.json", *_DICTS)
+
+
+def emit_params(view: View, package: Path, scratch: Path) -> None:
+    """Write the client's params.py: the types of what stands inside request bodies."""
+    package.mkdir(parents=True, exist_ok=True)
+    document = mapped(view.document, lambda node: {key: node[key] for key in node if key != PYDANTIC_ONLY})
+    document = mapped(document, lambda node: any_keys(node, view.document))
+    _generate(replace(view, document=document), package / "params.py", scratch / "params.json", *_DICTS)
+
+
+def any_keys(node: Schema, document: Document) -> Schema:
+    """A reference to an object that says that it has further keys, as a union with any object.
+
+    A TypedDict has none, and type checkers refuse them.
+    """
+    named = document["components"]["schemas"].get(node.get("$ref", "").removeprefix(SCHEMA_PREFIX), {})
+    if named.get("additionalProperties") is not True:
+        return node
+    return {"anyOf": [{"$ref": node["$ref"]}, {"type": "object"}], **without(node, "$ref")}
 
 
 def _generate(view: View, output: Path, source: Path, *options: str) -> None:

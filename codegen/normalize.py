@@ -14,11 +14,10 @@ from codegen.document import (
     SSE,
     Document,
     Pointer,
+    followed,
     operations,
     reachable,
-    resolve,
     rewrite_all,
-    split,
 )
 from codegen.hoisting import hoist_inline, hoist_operations
 from codegen.rules import BODY, CLIENT, PAGES, RESULT, SHARED, Firing, Rule, apply
@@ -46,15 +45,24 @@ def body_view(served: Served) -> View:
 
 def result_view(served: Served) -> View:
     """The schemas of successful responses, for the TypedDicts that handlers build."""
+    return _results("response types", served, RESULT)
+
+
+def answer_view(served: Served) -> View:
+    """The same schemas with the formats of texts, for the classes that the client makes of answers."""
+    return _results("client results", served, RESULT[1:])
+
+
+def _results(name: str, served: Served, rules: tuple[Rule, ...]) -> View:
     document = _copy(served)
     for _, _, operation in operations(document):
         for key in set(operation) - {"operationId", "responses"}:
             del operation[key]
         for status, node in operation["responses"].items():
-            response = resolve(document, split(node["$ref"]))[0] if "$ref" in node else node
+            response = followed(document, node)
             content = copy.deepcopy(response.get("content", {})) if status.startswith("2") else {}
             operation["responses"][status] = {"content": content}
-    return _normalised("response types", document, ("responses",), RESULT)
+    return _normalised(name, document, ("responses",), rules)
 
 
 def client_view(served: Served) -> View:

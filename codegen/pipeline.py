@@ -14,29 +14,22 @@ from pathlib import Path
 
 from codegen import reports
 from codegen.client import emit_client, mark
+from codegen.facade import emit_facade, read_resources
 from codegen.generators import format_python
-from codegen.models import emit_models, emit_results
-from codegen.normalize import View, body_view, client_view, result_view
+from codegen.models import emit_models, emit_params, emit_results
+from codegen.normalize import View, answer_view, body_view, client_view, result_view
 from codegen.operations import emit_operations
-from codegen.spec import Served, serve
+from codegen.reference import emit_reference
+from codegen.spec import Inputs, Served, serve
+from codegen.structs import emit_structs
 from codegen.table import Operation, read
 
-ROOT = Path(__file__).resolve().parent.parent
 GENERATED = "generated"
 CORRECTIONS = "docs/contract-corrections.md"
 API = "The contract as Python: models, results and the operation table."
 NORMALISATION = "docs/normalisation.md"
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """All that the output depends on."""
-
-    contract: Path = ROOT / "agent-server-openapi.json"
-    overlay: Path = ROOT / "codegen" / "overlay.yaml"
-    scope: Path = ROOT / "codegen" / "scope.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +48,18 @@ def silent(line: str) -> None:
 def generate(inputs: Inputs, out: Path, say: Say = silent) -> Output:
     """Write `generated/` and the two documents into the folder, which must hold none of them yet."""
     with _step(say, "contract, overlay, scope"):
-        served = serve(inputs.contract, inputs.overlay, inputs.scope)
+        served = serve(inputs)
         _say_left_out(say, served)
     with _step(say, "normalise"):
         views = [view(served) for view in (body_view, result_view, client_view)]
-        operations = read(served.document, served.scope, views[0], views[1])
+        operations = read(served.document, served.scope, views[0], views[1], served.settled.gone)
     api, client = out / GENERATED / "treadle_api", out / GENERATED / "treadle_client"
     with _step(say, f"models, table and client of {len(operations)} operations"):
         _emit(served, views, operations, api, client)
     with _step(say, "format"):
         mark(api, client)
         format_python(out / GENERATED)
-    provenance = reports.provenance(inputs.contract, inputs.overlay, inputs.scope)
+    provenance = reports.provenance(served, inputs)
     (out / GENERATED / "PROVENANCE").write_text(provenance, "utf-8")
     (out / "docs").mkdir(exist_ok=True)
     (out / CORRECTIONS).write_text(reports.corrections(served.actions), "utf-8")
@@ -79,16 +72,20 @@ def _emit(served: Served, views: list[View], operations: list[Operation], api: P
     (api / "__init__.py").write_text(f'"""{API}"""\n', "utf-8")
     (api / "py.typed").touch()
     (api / "openapi.json").write_text(json.dumps(served.document, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    emit_operations(operations, served.left_out, api)
+    emit_operations(operations, served.left_out, served.missing, api)
     with tempfile.TemporaryDirectory(prefix="codegen-") as folder, ThreadPoolExecutor() as pool:
         scratch = Path(folder)
         jobs = [
-            pool.submit(emit_client, views[2], operations, client, scratch),
-            pool.submit(emit_models, views[0], api, scratch),
+            pool.submit(emit_client, views[2], client / "_generated", scratch),
+            pool.submit(emit_params, views[0], client, scratch),
+            pool.submit(emit_models, views[0], operations, api, scratch),
             pool.submit(emit_results, views[1], api, scratch),
         ]
         for job in jobs:
             job.result()
+    emit_structs(answer_view(served), client)
+    emit_facade(operations, views[0], served, client)
+    emit_reference(operations, read_resources(operations, views[0], served, client / "_generated"), served, api)
 
 
 def _say_left_out(say: Say, served: Served) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from codegen.document import Pointer
+from codegen.document import Pointer, join
 from codegen.generators import versions
 from codegen.normalize import View
 from codegen.overlay import Action
 from codegen.rules import Firing, Rule
+from codegen.spec import Inputs, Served
 
 _NOTICE = "<!-- Written by `make generate`. Do not edit. -->\n"
 _CORRECTIONS = """\
@@ -33,15 +32,40 @@ not by these views: a rule marked *wider* lets a view hold documents that the se
 """
 
 
-def provenance(contract: Path, overlay: Path, scope: Path) -> str:
-    """PROVENANCE: checksums of the inputs, and versions of contract and generators."""
-    info = json.loads(contract.read_text(encoding="utf-8"))["info"]
+def provenance(served: Served, inputs: Inputs) -> str:
+    """PROVENANCE: the edition of the contract, checksums of the other inputs, and versions of the generators."""
+    came_with = f"langgraph-api {served.edition.came_with}" if served.edition.came_with else "an unknown version"
     lines = [
-        f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in (contract, overlay, scope)
+        f"structure {served.edition.fingerprint}  {inputs.contract.name}",
+        f"contract {served.title}, {served.edition.operations} operations, came with {came_with}",
     ]
-    lines.append(f"contract {info['title']} {info['version']}")
+    if served.missing:
+        lines.append(f"left unserved: {', '.join(each.name for each in served.missing)}")
+    lines += [
+        f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}"
+        for path in (inputs.prose, inputs.overlay, inputs.scope, inputs.fields)
+    ]
     lines += [f"{package} {version}" for package, version in versions().items()]
     return "\n".join(lines) + "\n"
+
+
+def outcome(served: Served) -> list[str]:
+    """What an edition other than the vendored one leaves to do or to know, for the end of `make generate`."""
+    settled = served.settled
+    lists = [
+        ("not in this edition, left unserved with their handlers unbound", [each.name for each in served.missing]),
+        ("new, read by no handler, refused by name until fields.toml has them", settled.unread),
+        ("new for an operation that shares its schema with one that reads it, accepted", settled.shared),
+        ("read by handlers and not in this edition, so always absent", settled.lost),
+        ("not in fields.toml, taken as read by their handlers", settled.unrecorded),
+        (
+            "nothing to correct in this edition, skipped",
+            [f"overlay.yaml:{action.line} {action.target}" for action in served.skipped],
+        ),
+        ("in words of the edition, for which prose.yaml has none of ours", list(map(join, served.wanting))),
+    ]
+    lines = [line for title, found in lists if found for line in (f"{title}:", *(f"  {each}" for each in found))]
+    return lines if served.edition.vendored and not lines else [f"edition: {served.edition}", *lines]
 
 
 def corrections(actions: list[Action]) -> str:

@@ -45,9 +45,24 @@ def apply(rules: tuple[Rule, ...], document: Document, log: list[Firing]) -> Vis
     return visit
 
 
-REPAIRS = (Rule("nullable", "OpenAPI 3.1 has no `nullable`; the type list says the same.", "wider", shapes.nullable),)
+REPAIRS = (
+    Rule("nullable", "OpenAPI 3.1 has no `nullable`; the type list says the same.", "wider", shapes.nullable),
+    Rule(
+        "array-items",
+        "An array without `items` holds anything. Linters take it for a mistake, and openapi-python-client drops every "
+        "schema that has one, and with it each operation that creates a run.",
+        "same",
+        shapes.array_items,
+    ),
+)
 
 SHARED = (
+    Rule(
+        "unserved",
+        "A field or value that no handler reads is refused by the served document; its type is that of the contract.",
+        "wider",
+        shapes.unserved,
+    ),
     Rule(
         "any-json",
         "A union of all JSON types is no restriction. Written as a union, Pydantic would turn integers into floats and "
@@ -61,13 +76,6 @@ SHARED = (
         "parsed and spelt anew.",
         "same",
         shapes.any_string,
-    ),
-    Rule(
-        "array-items",
-        "openapi-python-client drops every schema that holds an array without `items`, and with it each operation that "
-        "creates a run.",
-        "same",
-        shapes.array_items,
     ),
     Rule(
         "one-array",

@@ -67,7 +67,7 @@ def is_plain(schema: Schema) -> bool:
     """Whether `type` is the only keyword that validates."""
     idle: dict[str, tuple[Any, ...]] = {"items": ({},), "additionalProperties": ({}, True)}
     return all(
-        keyword == "type" or keyword in ANNOTATIONS or value in idle.get(keyword, ())
+        keyword == "type" or keyword in ANNOTATIONS or keyword.startswith("x-") or value in idle.get(keyword, ())
         for keyword, value in schema.items()
     )
 
@@ -81,7 +81,16 @@ def nullable(schema: Schema, _: Document) -> Schema | None:
         return rest
     if "$ref" in rest:
         return {"anyOf": [{"$ref": rest["$ref"]}, {"type": "null"}], **without(rest, "$ref")}
-    return {**rest, "type": [*types(rest), "null"]} if types(rest) else rest
+    if types(rest):
+        return {**rest, "type": [*types(rest), "null"]}
+    # As OpenAPI 3.0 has to write it for a reference: `nullable` beside `allOf`.
+    validating = {keyword: value for keyword, value in rest.items() if keyword not in ANNOTATIONS}
+    return {"anyOf": [validating, {"type": "null"}], **described(rest)} if validating else rest
+
+
+def unserved(schema: Schema, _: Document) -> Schema | None:
+    """What the served document refuses, as the contract has it."""
+    return without(schema, "x-unserved", "not") if "x-unserved" in schema else None
 
 
 def any_json(schema: Schema, _: Document) -> Schema | None:
@@ -202,7 +211,7 @@ def free_form(schema: Schema, _: Document) -> Schema | None:
         return None
     if schema.get("additionalProperties") not in (None, True, {}):
         return None
-    about_keys = {"propertyNames", "minProperties", "maxProperties"}
+    about_keys = {"propertyNames", "minProperties", "maxProperties", "x-published"}
     if not set(schema) <= ANNOTATIONS | about_keys | {"type", "additionalProperties", "items"}:
         return None
     return described(schema)

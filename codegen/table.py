@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from codegen.document import (
@@ -21,6 +21,7 @@ from codegen.document import (
     types,
 )
 from codegen.errors import CodegenError
+from codegen.handled import NOTHING_GONE, Gone
 from codegen.hoisting import camel
 from codegen.normalize import View
 from codegen.spec import Scope, tag_of
@@ -62,6 +63,10 @@ class Operation:
     media_type: str | None
     statuses: tuple[int, ...]
     result: str
+    gone_parameters: tuple[str, ...] = ()
+    """Fields of parameters that its handler reads, and that this edition of the contract does not have."""
+    gone_body: tuple[str, ...] = ()
+    """The same for fields of its body."""
 
     @property
     def title(self) -> str:
@@ -95,12 +100,15 @@ def snake(name: str) -> str:
     return words + "_" if keyword.iskeyword(words) else words
 
 
-def read(served: Document, scope: Scope, bodies: View, results: View) -> list[Operation]:
+def read(served: Document, scope: Scope, bodies: View, results: View, gone: Gone = NOTHING_GONE) -> list[Operation]:
     """All operations, in the order in which routes must be tried."""
-    found = [
-        _operation(served, scope[operation["operationId"]], path, method, bodies, results)
-        for path, method, operation in operations(served)
-    ]
+    found = []
+    for path, method, operation in operations(served):
+        name = scope[operation["operationId"]]
+        row = _operation(served, name, path, method, bodies, results)
+        lost = gone.get(name, {})
+        parameters = tuple(map(snake, lost.get("parameters", ())))
+        found.append(replace(row, gone_parameters=parameters, gone_body=tuple(lost.get("body", ()))))
     return sorted(found, key=_routing_order)
 
 

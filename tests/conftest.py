@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import certifi
 import httpx
 import pytest
 
+from tests import judging
+from tests.databases import MISSING, POSTGRES, VARIABLE, answers, drop_leftovers, skipped
 from tests.live import LiveServer, serving
 from treadle.logs import configure_logs
 
@@ -18,7 +20,9 @@ LONG = {
     "test_chaos",
     "test_checkpointer",
     "test_checkpointer_serde",
+    "test_ci",
     "test_configuration",
+    "test_conform",
     "test_connections",
     "test_coverage",
     "test_cut_connections",
@@ -28,6 +32,7 @@ LONG = {
     "test_generate",
     "test_graph_store",
     "test_idempotency",
+    "test_items",
     "test_keys",
     "test_leaving",
     "test_outbound",
@@ -51,9 +56,40 @@ LONG = {
 """Modules that take a quarter of a minute or longer."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """A database that was named has to be there. Workers need not look again."""
+    if POSTGRES is not None and not hasattr(config, "workerinput"):
+        if not answers(POSTGRES):
+            raise pytest.UsageError(f"{VARIABLE} names a PostgreSQL that does not answer")
+        drop_leftovers()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI, tests that need PostgreSQL have to run."""
+    if os.environ.get("CI") == "true" and skipped(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say in one line what did not run."""
+    if number := skipped(config):
+        end = ", which is a failure in CI" if os.environ.get("CI") == "true" else ""
+        terminalreporter.write_line(f"{MISSING}: {number} tests that need it were skipped{end}", yellow=True)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules that take long come first: at the end, one process would be left with them alone."""
     items.sort(key=lambda item: item.path.stem not in LONG)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """A test fails if a server answers otherwise than its document says, whatever the test itself looks at."""
+    try:
+        yield
+    finally:
+        wrong = judging.found()
+    assert not wrong, "not what the served document says:\n" + "\n".join(wrong)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,12 +9,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import httpx
+from starlette.types import ASGIApp
 
+from tests.databases import POSTGRES, a_schema
+from tests.judging import Judged
 from treadle.app import services
 from treadle.edge import application
 from treadle.graphs.config import read_config
@@ -24,6 +28,8 @@ from treadle.running import Services
 from treadle.server import PATIENCE, Listener
 from treadle.settings import Settings
 from treadle.web.connections import Server
+from treadle.web.proxies import fixed_prefix
+from treadle.web.publishing import published
 
 GRAPHS = Path(__file__).parent / "graphs" / "langgraph.json"
 EXAMPLES = Path(__file__).parent.parent / "examples" / "langgraph.json"
@@ -32,7 +38,20 @@ T = TypeVar("T")
 DEADLINE = 300.0
 """Seconds that a test waits for what has to come. Only a failure takes so long, however busy the machine is."""
 STORE = os.environ.get("TEST_STORE", "sqlite")
-"""The store that servers under test have, unless a test names another one: `sqlite` or `memory`."""
+"""The store that servers under test have, unless a test names another one: `sqlite`, `memory` or `postgresql`."""
+
+
+@contextmanager
+def a_store(kind: str = STORE) -> Iterator[dict[str, Any]]:
+    """The settings for a store of this kind that has nothing in it."""
+    if kind == "postgresql":
+        with a_schema() as schema:
+            yield {"database_uri": POSTGRES, "database_schema": schema, "database_connections": 4}
+    elif kind == "sqlite":
+        with tempfile.TemporaryDirectory() as folder:
+            yield {"database_uri": f"sqlite:///{folder}/runs.db"}
+    else:
+        yield {"database_uri": "memory://"}
 
 
 class LiveServer:
@@ -57,10 +76,14 @@ def serving(
     config: Path = GRAPHS,
     *,
     resolve: Resolve | None = None,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
+    around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     **settings: Any,
 ) -> Iterator[LiveServer]:
-    """Serve the graphs of `config` over uvicorn until the block is left; `resolve` stands in for name servers."""
+    """Serve the graphs of `config` over uvicorn until the block is left; `resolve` stands in for name servers.
+
+    `around` puts an application of a test's own around that of the server.
+    """
     graphs_config = read_config(config)
     graphs_config.enter()
     graphs = Graphs(graphs_config)
@@ -69,14 +92,15 @@ def serving(
     ready = threading.Event()
     stop: list[Server] = []
 
-    folder = tempfile.TemporaryDirectory()
+    opened = ExitStack()
+    store = opened.enter_context(a_store())
 
     async def main() -> None:
-        uri = f"sqlite:///{folder.name}/runs.db" if STORE == "sqlite" else "memory://"
-        configured = Settings(**{"shutdown_grace": 1.0, "database_uri": uri, **settings})
+        configured = Settings(**{"shutdown_grace": 1.0, **store, **settings})
         async with services(graphs, configured, api_url=listener.url, resolve=resolve, clock=clock) as running:
             live.services = running
-            server = Server(application(running), patience=PATIENCE * configured.heartbeat, last_answers=1)
+            served = around(judged(running))
+            server = Server(served, patience=PATIENCE * configured.heartbeat, last_answers=1)
             stop.append(server)
             live.connections = server.server_state.connections
             ready.set()
@@ -84,15 +108,35 @@ def serving(
 
     thread = threading.Thread(target=asyncio.run, args=(main(),), name="live-server", daemon=True)
     thread.start()
-    assert ready.wait(DEADLINE), "the server did not start"
+    while not ready.wait(0.1):
+        assert thread.is_alive(), "the server did not start"
     try:
         yield live
     finally:
         stop[0].should_exit = True
         thread.join(DEADLINE)
         listener.socket.close()
-        folder.cleanup()
+        opened.close()
         assert not thread.is_alive(), "the server did not stop"
+
+
+def judged(running: Services) -> ASGIApp:
+    """The application, of which every answer is judged by the document that it publishes.
+
+    An application of the author's own has routes that come before those of the document: with it, none is judged.
+    """
+    documents: list[dict[str, Any]] = []
+
+    def noting(*given: Any, **named: Any) -> dict[str, Any]:
+        documents.append(published(*given, **named))
+        return documents[-1]
+
+    with patch("treadle.edge.published", noting):
+        app = application(running)
+    settings = running.settings
+    prefix = fixed_prefix(settings.root_path, settings.public_url, running.graphs.config.http.mount_prefix)
+    own_refusals = running.guard is not None or running.contexts is not None
+    return Judged(app, documents[-1], prefix=prefix or "", own_refusals=own_refusals) if running.custom is None else app
 
 
 def sse(content: bytes) -> list[tuple[str, Any, str | None]]:

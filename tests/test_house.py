@@ -38,7 +38,8 @@ def test_names_say_what_is_inside() -> None:
 def test_every_setting_is_documented_with_its_default() -> None:
     rows = (ROOT / "docs" / "settings.md").read_text("utf-8")
     named = {
-        "run_retention_bytes": "4 GiB in a file, 256 MiB in memory",
+        "database_direct_uri": "none",
+        "run_retention_bytes": "4 GiB in a file, 64 GiB in PostgreSQL, 256 MiB in memory",
         "thread_ttl": "for ever",
         "webhook_secret": "not signed",
         "api_keys": "none",

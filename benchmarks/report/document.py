@@ -32,6 +32,7 @@ def text(measured: dict[str, Figures]) -> str:
         goals=tables.goals(measured["speed"]),
         met=tables.met(measured["speed"]),
         absolute=tables.absolute(measured["speed"]),
+        layers=tables.layers(measured["speed"]),
         official=tables.official(measured["peers"]),
         curves=tables.curves(measured["growth"]),
         conditions_measured=bool(measured["conditions"].values),

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from benchmarks.figures import Figures, Key
 from benchmarks.goals import GOALS, OFFICIAL, Goal
 from benchmarks.report.panels import PANELS, Curve
-from benchmarks.spread import Spread
+from benchmarks.spread import Spread, ratio
 from benchmarks.subjects import (
     CPU,
     FIRST_EVENT,
+    LAYERS,
     LOADS,
     MAX,
     MEMORY_EACH,
@@ -19,6 +20,7 @@ from benchmarks.subjects import (
     P50,
     P99,
     RATE,
+    SERVER,
     STREAM_64,
     WAIT_1,
     WAIT_64,
@@ -73,6 +75,22 @@ def absolute(figures: Figures) -> str:
         [words, *(_median(figures, what, server, quantity) for server in SERVERS)] for words, what, quantity in subjects
     ]
     return table(("", *SERVERS), rows)
+
+
+def layers(figures: Figures) -> str:
+    """CPU time per run in each layer and thread; empty if it was not measured."""
+    rows = [
+        [f"Treadle, {name}" if name in SERVERS[1:] else name, thread, _median(figures, thread, name, CPU), share]
+        for name, threads in LAYERS.items()
+        for thread in threads
+        if (share := _share(figures, Key(thread, name, CPU)))
+    ]
+    return table(("", "", CPU, "of the floor's"), rows, words=2) if rows else ""
+
+
+def _share(figures: Figures, key: Key) -> str:
+    values, floor = figures.values, Key(SERVER, "floor", CPU)
+    return f"{ratio(values[key], values[floor]).median:.0%}" if key in values and floor in values else ""
 
 
 def official(figures: Figures) -> str:

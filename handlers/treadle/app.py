@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -72,10 +71,13 @@ async def services(
     settings: Settings,
     *,
     api_url: str | None = None,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] | None = None,
     resolve: Resolve | None = None,
 ) -> AsyncIterator[Services]:
-    """Runs over the configured storage, with a worker; on leaving, runs under way get the grace period to end."""
+    """Runs over the configured storage, with a worker; on leaving, runs under way get the grace period to end.
+
+    `clock` is the time, instead of the storage's own.
+    """
     deployment = Deployment(__version__, version("langgraph"), api_url)
     policy = read_policy(graphs.config.path, graphs.config.webhooks, os.environ)
     # Names that creates ask for, and those of the outbox, do not wait for one another.
@@ -83,6 +85,7 @@ async def services(
     loops = GraphLoops(settings.concurrency, isolated=settings.isolated_loops)
     sealing = None if graphs.encryption is None else Sealing(Handlers(graphs.encryption, loops.home))
     storage = await _storage(settings, graphs, clock, sealing)
+    clock = storage.clock
     links = FeedbackLinks(settings.secret_key or storage.feedback.secret, clock, ttl=settings.feedback_ttl)
     savers, stores = _kept(graphs, storage, loops, sealing)
     opener, checkpoints = OpenGraphs(graphs, savers, stores), Checkpoints(savers)
@@ -185,7 +188,9 @@ def _custom_app(graphs: Graphs, loops: GraphLoops) -> CustomApp | None:
     return None if graphs.app is None else CustomApp(graphs.app, f"{http.where}.app ({http.app})", loops.home)
 
 
-async def _storage(settings: Settings, graphs: Graphs, clock: Callable[[], float], sealing: Sealing | None) -> Storage:
+async def _storage(
+    settings: Settings, graphs: Graphs, clock: Callable[[], float] | None, sealing: Sealing | None
+) -> Storage:
     if sealing is None:
         return await open_storage(settings, graphs.ids, clock)
     return await open_encrypted(settings, graphs.ids, clock, sealing)
@@ -199,7 +204,7 @@ def _kept(graphs: Graphs, storage: Storage, loops: GraphLoops, sealing: Sealing 
     if graphs.saver is not None:
         where = f"{config.where}.path ({config.path})"
         return CustomSavers(graphs.saver, where, config.serde, loops.home), stores
-    savers = open_savers(storage.checkpoints, config.serde)
+    savers = open_savers(storage.checkpoints, config.serde, loops.home)
     if sealing is not None and storage.checkpoints is not None:
         savers = EncryptedSavers(savers, sealing)
     return savers, stores

@@ -1,4 +1,4 @@
-"""The command line: `treadle serve` and `treadle run`."""
+"""The command line: `treadle serve`, `treadle run` and `treadle conform`."""
 
 from __future__ import annotations
 
@@ -164,6 +164,54 @@ def run(
         failure = run_once(config, asked, stream_mode or [], printing, log_level)
     if failure is not None:
         print(f"treadle: {failure}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@cli.command()
+def conform(
+    url: Annotated[str, typer.Argument(metavar="[URL]", help="The server to examine.", show_default=False)] = "",
+    assistant: Annotated[str, typer.Option(metavar="ID", help="A graph of the server, or an assistant.")] = "",
+    input: Annotated[str | None, typer.Option(metavar="JSON", help="An input that this graph accepts.")] = None,
+    graphs: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the probe graphs there, for the server to serve.")
+    ] = None,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Create nothing but runs: keep no threads.")] = False,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="Send this with each request; repeatable.")
+    ] = None,
+    operations: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Examine these only, such as 'POST /runs*'; repeatable.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that one answer may take.", min=0.1)] = 30.0,
+    json: Annotated[str | None, typer.Option(metavar="FILE", help="Write JSON; - for standard output.")] = None,
+    junit: Annotated[str | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
+    markdown: Annotated[str | None, typer.Option(metavar="FILE", help="Write Markdown.")] = None,
+) -> None:
+    """Examine any Agent Server: does it keep the contract of stateless runs?
+
+    Every answer is judged by the contract, and the effect of each field is looked for.
+    Exit code 1 says that the server breaks the contract, 2 that it cannot be examined.
+
+    \b
+    treadle conform http://127.0.0.1:2024 --assistant agent --input '{"messages": []}'
+    treadle conform --graphs probes                      # graphs for the server to serve,
+    treadle conform http://127.0.0.1:2024                # and then every check
+    treadle conform $URL --header "x-api-key: $KEY" --junit conform.xml
+    """
+    with _told_in_one_line():
+        from treadle.conformance.command import Request, conform
+        from treadle.conformance.graphs import write_graphs
+
+        if graphs is not None:
+            typer.echo(write_graphs(graphs))
+        if not url:
+            if graphs is None:
+                raise InvalidRequest("name the address of the server to examine, or a folder with --graphs")
+            return
+        request = Request(url, assistant, input, header or (), operations or (), read_only, timeout)
+        files = {"json": json, "junit": junit, "markdown": markdown}
+        passed = conform(request, {form: file for form, file in files.items() if file is not None})
+    if not passed:
         raise typer.Exit(1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from treadle.encoding import encode
 from treadle.graphs.http_config import HttpConfig
@@ -22,16 +23,19 @@ from treadle.keys import KeyRing
 from treadle.running import Services
 from treadle.settings import Settings
 from treadle.web.access import Access
+from treadle.web.addresses import route_path
 from treadle.web.assistants import AssistantHandlers
 from treadle.web.binding import Binding, Contract
 from treadle.web.cancelling import CancelHandlers
-from treadle.web.custom_app import WithCustomApp
+from treadle.web.custom_app import CustomApp, WithCustomApp
 from treadle.web.feedback import FeedbackHandlers
 from treadle.web.joining import RunHandlers
 from treadle.web.logged_headers import LoggedHeaders
 from treadle.web.proxies import Proxies, fixed_prefix
+from treadle.web.publishing import published
+from treadle.web.reference import DOCS, ROOT
 from treadle.web.refusals import note_refusal
-from treadle.web.routes import KEYLESS, META, Dispatch, bindings, paths
+from treadle.web.routes import KEYLESS, META, Dispatch, bindings, pages, paths
 from treadle.web.stateless import StatelessRunHandlers
 from treadle.web.store import StoreHandlers
 from treadle.web.system import SystemHandlers
@@ -59,17 +63,26 @@ def application(services: Services) -> ASGIApp:
     settings, config = services.settings, services.graphs.config
     contract = Contract.load()
     is_closed = _closed(config.http)
-    document = contract.published(needs_key=settings.needs_key, is_closed=is_closed, auth=config.auth.openapi)
+    document = published(
+        contract.document,
+        graphs=services.graphs.ids,
+        needs_key=settings.needs_key,
+        is_closed=is_closed,
+        auth=config.auth.openapi,
+    )
     bound = [binding for binding in _bindings(services, document) if not is_closed(binding.operation)]
     table = list(
         paths(
             bound,
             contract,
+            clock=services.storage.clock,
             max_body_bytes=settings.max_body_bytes,
             guard=services.guard,
             contexts=services.contexts,
         )
     )
+    if config.http.meta:
+        table += pages(table, config.http.closed)
     others = Starlette(
         routes=[Route(each.path, each) for each in table],
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
@@ -116,7 +129,7 @@ def _middleware(services: Services, http: HttpConfig) -> Iterator[Middleware]:
     custom = services.custom
     if settings.needs_key:
         path = None if settings.api_keys_file is None else Path(settings.api_keys_file)
-        is_open = custom.takes if custom is not None and http.custom_auth is False else None
+        is_open = partial(_needs_no_key, custom=custom, http=http)
         yield Middleware(Access, keys=KeyRing(settings.api_keys, path), keyless=KEYLESS, is_open=is_open)
     if custom is not None:
         yield Middleware(ServerErrorMiddleware, handler=_server_error)
@@ -128,6 +141,13 @@ def _middleware(services: Services, http: HttpConfig) -> Iterator[Middleware]:
             auth_first=http.auth_first,
             limit=settings.max_body_bytes,
         )
+
+
+def _needs_no_key(scope: Scope, custom: CustomApp | None, http: HttpConfig) -> bool:
+    """Whether a request is for a page of the server, or for a route of the author's if those need no key."""
+    if custom is not None and custom.takes(scope):
+        return http.custom_auth is False
+    return scope["method"] in ("GET", "HEAD") and route_path(scope) in (DOCS, ROOT)
 
 
 def _cors(settings: Settings, http: HttpConfig) -> dict[str, Any]:

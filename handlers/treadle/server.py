@@ -219,7 +219,7 @@ def announce_processes(config: GraphsConfig, settings: Settings, listener: Liste
             "serving",
             url=url,
             graphs=graph_ids,
-            store=settings.database_uri,
+            store=settings.store_shown,
             workers=workers,
             keys=settings.callers,
             auth=users,
@@ -232,7 +232,7 @@ def announce_processes(config: GraphsConfig, settings: Settings, listener: Liste
     lines = [
         f"Treadle {__version__}" + (f", {workers} processes" if workers > 1 else ""),
         f"  graphs  {', '.join(graph_ids)}",
-        f"  store   {settings.database_uri}" + (f" ({store})" if store else ""),
+        f"  store   {settings.store_shown}" + (f" ({store})" if store else ""),
         *([f"  vault   {config.encryption.path}"] if config.encryption.path else []),
     ]
     if url is not None:
@@ -242,6 +242,7 @@ def announce_processes(config: GraphsConfig, settings: Settings, listener: Liste
             f"  keys    {keys}",
             *([f"  users   {users}"] if users else []),
             f"  runs    {url}/runs/wait" + (f" ({port})" if port else ""),
+            f"  docs    {url}/docs",
             f"  spec    {url}/openapi.json",
         ]
     print("\n".join(lines), file=sys.stderr, flush=True)

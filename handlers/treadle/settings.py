@@ -10,7 +10,16 @@ from typing import Any, Literal
 from treadle.errors import ConfigError
 from treadle.keys import ApiKey, keys_in_list, names_of
 
-MOST = {"seconds": 1e10, "minutes": 1e8, "bytes": 1e15, "runs": 1e6, "queued runs": 1e9, "attempts": 1e3}
+MOST = {
+    "seconds": 1e10,
+    "minutes": 1e8,
+    "bytes": 1e15,
+    "runs": 1e6,
+    "queued runs": 1e9,
+    "assistants": 1e9,
+    "attempts": 1e3,
+    "connections": 1e3,
+}
 """The largest number of each unit: later than three centuries from now, no time can be shown."""
 
 
@@ -18,8 +27,16 @@ MOST = {"seconds": 1e10, "minutes": 1e8, "bytes": 1e15, "runs": 1e6, "queued run
 class Settings:
     """Every setting with its unit. `from_environment` reads the upper-case names given beside each field."""
 
-    database_uri: str = "sqlite:///.treadle/runs.db"
-    """DATABASE_URI: where runs live. A file, or `memory://`, which ends with the process."""
+    database_uri: str = field(default="sqlite:///.treadle/runs.db", repr=False)
+    """DATABASE_URI: where runs live. A file, a PostgreSQL database, or `memory://`, which ends with the process."""
+    database_schema: str = "treadle"
+    """DATABASE_SCHEMA: the schema of a PostgreSQL database that all tables are in; made if it is not there."""
+    database_connections: int = 10
+    """DATABASE_POOL_SIZE: connections that each part of this process may have to PostgreSQL: runs, threads, items."""
+    database_direct_uri: str | None = field(default=None, repr=False)
+    """DATABASE_DIRECT_URI: the same database without the pooler that DATABASE_URI leads to; None: there is none."""
+    database_timeout: float = 5.0
+    """DATABASE_TIMEOUT_SECONDS: seconds that PostgreSQL may take to answer before requests get 503."""
     concurrency: int = 100
     """N_JOBS_PER_WORKER: runs executed at once by this process."""
     role: str = "all"
@@ -93,6 +110,11 @@ class Settings:
         return self.database_uri.partition(":")[0]
 
     @property
+    def store_shown(self) -> str:
+        """DATABASE_URI as it may be shown: a password and options are left out."""
+        return re.sub(r"://([^:@/]*):[^/]*@", r"://\1@", self.database_uri.partition("?")[0])
+
+    @property
     def store_can_be_shared(self) -> bool:
         """Whether the store outlives a process and can be opened by several."""
         return self.backend != "memory"
@@ -139,6 +161,12 @@ def _text(name: str, text: str) -> str:
     return text
 
 
+def _name(name: str, text: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,49}", text):
+        raise ConfigError(f"{name}={text!r}: set it to at most 50 lower-case letters, digits and underscores")
+    return text
+
+
 def _any(name: str, text: str) -> str:
     return text
 
@@ -179,6 +207,10 @@ _SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no
 _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "DATABASE_URI": ("database_uri", _text),
     "N_JOBS_PER_WORKER": ("concurrency", _number(int, 1, "runs")),
+    "DATABASE_SCHEMA": ("database_schema", _name),
+    "DATABASE_POOL_SIZE": ("database_connections", _number(int, 2, "connections")),
+    "DATABASE_DIRECT_URI": ("database_direct_uri", _text),
+    "DATABASE_TIMEOUT_SECONDS": ("database_timeout", _number(float, 0.1, "seconds")),
     "ROLE": ("role", _choice("all", "api", "worker")),
     "BG_JOB_MAX_RETRIES": ("attempts", _number(int, 1, "attempts")),
     "LEASE_SECONDS": ("lease", _number(float, 0.1, "seconds")),

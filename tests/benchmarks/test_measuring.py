@@ -12,9 +12,11 @@ from benchmarks import cannon, servers
 from benchmarks.bench import Bench
 from benchmarks.cannon import Cannon, Request
 from benchmarks.figures import Key
+from benchmarks.report import tables
 from benchmarks.servers import Server
+from benchmarks.speed import layers
 from benchmarks.speed.throughput import WAIT, Load, compare
-from benchmarks.subjects import CPU, P50, P99, RATE
+from benchmarks.subjects import CPU, LAYERS, P50, P99, RATE
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +57,22 @@ def test_so_many_requests_are_sent_and_no_more(loaded: Cannon, floor: Server, co
 def test_an_answer_other_than_200_is_an_error(loaded: Cannon, floor: Server) -> None:
     with pytest.raises(RuntimeError, match="/nothing: 5 refusals and 0 errors"):
         loaded.fire(floor.url, Request("/nothing"), connections=1, amount=5)
+
+
+def test_the_layers_of_a_run(loaded: Cannon, tmp_path: Path) -> None:
+    bench = Bench(loaded, tmp_path, rounds=1, seconds=0.1)
+    layers.measure(bench)
+    expected = {Key(thread, layer, CPU) for layer, threads in LAYERS.items() for thread in threads}
+    assert set(bench.figures.values) == expected
+    lines = tables.layers(bench.figures).splitlines()
+    assert [line.split(" | ")[:2] for line in lines[2:]] == [
+        ["| the graph alone", "the server's thread"],
+        ["| the graph, as Treadle calls it", "the server's thread"],
+        ["| floor", "the server's thread"],
+        ["| Treadle, memory", "the server's thread"],
+        ["| Treadle, memory", "the graphs' thread"],
+        ["| Treadle, SQLite", "the server's thread"],
+        ["| Treadle, SQLite", "the graphs' thread"],
+        ["| Treadle, SQLite", "the thread that writes"],
+    ]
+    assert " | 100% |" in lines[4]

@@ -6,6 +6,7 @@ Settings that count before the first import, such as PYTHONPATH, have no effect 
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import runpy
@@ -197,4 +198,5 @@ if __name__ == "__main__":
     for name in PRELOADED:
         __import__(name)
     assert threading.active_count() == 1, "a process with threads must not be forked"
+    gc.freeze()  # else the first collection of each fork copies all memory
     _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -97,7 +97,7 @@ runnable, alias, callback = RunnableLambda(made), dict[str, int], Callable[[], i
 empty = StateGraph(State)
 """
 WORD = "word"  # said by a graph whose factory is given the run's config
-RUNTIME = f"threads.create_run ItemStore {WORD}"
+RUNTIME = f"threads.create_run SqliteItems {WORD}"
 SERVED = {
     "runtime_only": RUNTIME,
     "runtime_first": f"{RUNTIME} {WORD}",

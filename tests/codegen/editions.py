@@ -14,11 +14,14 @@ import yaml
 
 from codegen.document import Document, operations
 from codegen.overlay import LOADER
-from codegen.pipeline import ROOT, Inputs, Output, generate
+from codegen.pipeline import Output, generate
+from codegen.spec import ROOT, Inputs, load_attributes
 
 CONTRACT = ROOT / "agent-server-openapi.json"
 OVERLAY = ROOT / "codegen" / "overlay.yaml"
 SCOPE = ROOT / "codegen" / "scope.toml"
+PROSE = ROOT / "codegen" / "prose.yaml"
+FIELDS = ROOT / "codegen" / "fields.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +41,24 @@ class Workshop:
         return self.out / "generated"
 
     def inputs(
-        self, *, contract: Document | None = None, overlay: Any | None = None, scope: dict[str, str] | None = None
+        self,
+        *,
+        contract: Document | None = None,
+        overlay: Any | None = None,
+        scope: dict[str, str] | None = None,
+        allow_missing: bool = False,
     ) -> Inputs:
         """The project's inputs, with the given parts in place of its own."""
-        paths = {"contract": CONTRACT, "overlay": OVERLAY, "scope": SCOPE}
+        paths: dict[str, Any] = {"contract": CONTRACT, "overlay": OVERLAY, "scope": SCOPE}
         if contract is not None:
             paths["contract"] = self._write("contract.json", json.dumps(contract))
         if overlay is not None:
             paths["overlay"] = self._write("overlay.yaml", yaml.safe_dump(overlay))
         if scope is not None:
             lines = [f"{json.dumps(operation_id)} = {json.dumps(name)}" for operation_id, name in scope.items()]
-            paths["scope"] = self._write("scope.toml", "\n".join(["[operations]", *lines]))
-        return Inputs(**paths)
+            attributes = [f"{json.dumps(tag)} = {json.dumps(name)}" for tag, name in load_attributes(SCOPE).items()]
+            paths["scope"] = self._write("scope.toml", "\n".join(["[operations]", *lines, "[attributes]", *attributes]))
+        return Inputs(**paths, allow_missing=allow_missing)
 
     def generate(self, **parts: Any) -> Output:
         """Generate the whole output from the inputs."""

@@ -14,21 +14,31 @@ import pytest
 from codegen.document import Document
 from codegen.errors import CodegenError
 from tests.codegen.conftest import Made
-from tests.codegen.editions import Workshop, contract, merged_streaming, reordered, titled
+from tests.codegen.editions import Workshop, contract, merged_streaming, reordered, scope, titled
 
 CREATING = """
 import json
 from treadle_api import operations as op
-from treadle_client.bodies import CreateRunBody, StreamRunBody, WaitRunBody
+import httpx
+from treadle_client import Treadle
 for operation in (op.create_run, op.wait_run, op.stream_run):
     assert operation.load_body({"assistant_id": "agent", "input": 1}).assistant_id == "agent"
 for body in (op.StreamRunBody, op.WaitRunBody):
     assert body.model_validate({"assistant_id": "a"}).on_disconnect == "continue"
     assert body.model_validate({"assistant_id": "a", "on_disconnect": "cancel"}).on_disconnect == "cancel"
-for client_body in (StreamRunBody, WaitRunBody):
-    sent = client_body(assistant_id="a", on_disconnect="cancel", input_={"x": 1}, metadata={"y": [1]}).to_dict()
-    assert sent == {"assistant_id": "a", "on_disconnect": "cancel", "input": {"x": 1}, "metadata": {"y": [1]}}
-assert CreateRunBody(assistant_id="a").to_dict() == {"assistant_id": "a"}
+seen = []
+def answer(request):
+    seen.append(json.loads(request.content))
+    stream = request.url.path == "/runs/stream"
+    media_type = "text/event-stream" if stream else "application/json"
+    return httpx.Response(200, headers={"content-type": media_type}, text="" if stream else "{}")
+with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+    client = Treadle("http://a", http_client=http)
+    client.runs.wait("a", on_disconnect="cancel", input={"x": 1}, metadata={"y": [1]})
+    client.runs.stream("a", on_disconnect="cancel", input={"x": 1}, metadata={"y": [1]}).output()
+    client.runs.wait("a")
+sent = {"assistant_id": "a", "on_disconnect": "cancel", "input": {"x": 1}, "metadata": {"y": [1]}}
+assert seen == [sent, sent, {"assistant_id": "a"}]
 print(json.dumps([operation.name for operation in op.ALL]))
 """
 
@@ -99,6 +109,22 @@ def test_an_edition_that_has_grown(workshop: Workshop) -> None:
     assert 'Literal["sync", "async", "exit", "lazy"]' in models
     assert "class RunCreateStatelessRetry(BaseModel)" in models
     creating_works(workshop)
+    resources = (workshop.generated / "treadle_client" / "resources.py").read_text(encoding="utf-8")
+    for argument in (
+        'durability: Literal["sync", "async", "exit", "lazy"] | None = None,',
+        "priority: int | None = None,",
+        "retry: params.RunCreateStatelessRetry | None = None,",
+        "budget: params.Budget | None | NotGiven = NOT_GIVEN,",
+    ):
+        assert resources.count(argument) == 6, argument  # create, wait and stream, of both clients
+    assert "priority: New." in resources
+
+
+def test_an_operation_of_the_scope_is_a_method_of_the_client(workshop: Workshop) -> None:
+    workshop.generate(contract=extended(), scope={**scope(), "simulate_run_post": "simulate_run"})
+    resources = (workshop.generated / "treadle_client" / "resources.py").read_text(encoding="utf-8")
+    assert resources.count("def simulate(") == 2
+    assert "import simulate_run\n" in resources
 
 
 def renamed() -> Document:
@@ -122,8 +148,8 @@ def taken() -> Document:
 @pytest.mark.parametrize(
     ("edition", "message"),
     [
-        (renamed, "the contract has no operation wait_run_stateless_runs_wait_post"),
-        (removed, r"\$.paths\['/runs/stream'\].post.*matches nothing"),
+        (renamed, r"has no operation wait_run \(POST /runs/wait, now called wait_run_v2\)"),
+        (removed, r"has no operation stream_run \(POST /runs/stream\)"),
         (taken, "GET /runs/{run_id} is in the contract by now"),
     ],
 )

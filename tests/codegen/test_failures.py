@@ -28,7 +28,7 @@ def refusal(workshop: Workshop, **parts: object) -> str:
     """The line that the inputs are refused with."""
     inputs = workshop.inputs(**parts)  # type: ignore[arg-type]
     with pytest.raises(CodegenError) as caught:
-        serve(inputs.contract, inputs.overlay, inputs.scope)
+        serve(inputs)
     line = str(caught.value)
     assert "\n" not in line
     return line
@@ -57,9 +57,16 @@ def test_a_name_that_python_or_the_client_would_spell_otherwise(workshop: Worksh
     assert f"run_batch_stateless_runs_post: {name!r} is no usable name" in line
 
 
+def test_a_field_of_an_answer_with_the_name_that_results_need_themselves(workshop: Workshop) -> None:
+    document = contract()
+    document["components"]["schemas"]["Item"]["properties"]["extra"] = {"type": "string"}
+    with pytest.raises(CodegenError, match="a field called extra has no attribute"):
+        workshop.generate(contract=document)
+
+
 def test_a_stale_scope_entry(workshop: Workshop) -> None:
     line = refusal(workshop, scope=scope() | {"resume_run_post": "resume_run"})
-    assert line.startswith("scope.toml: the contract has no operation resume_run_post")
+    assert line.startswith("scope.toml: this edition has no operation resume_run (resume_run_post")
 
 
 @pytest.mark.parametrize(
@@ -80,14 +87,18 @@ def test_an_overlay_action(workshop: Workshop, action: dict[str, object], messag
     changed = overlay()
     changed["actions"].append({"description": "A reason.", **action})
     line = refusal(workshop, overlay=changed)
-    assert line.startswith(f"overlay.yaml, action {len(changed['actions'])}")
+    written = workshop.inputs(overlay=changed).overlay.read_text(encoding="utf-8").splitlines()
+    place = re.match(r"overlay\.yaml:(\d+) ", line)
+    assert place
+    assert written[int(place[1]) - 1].startswith("- ")
+    assert all(not each.startswith("- ") for each in written[int(place[1]) :])  # the last action
     assert re.search(message, line)
 
 
 def test_an_invalid_served_document(workshop: Workshop) -> None:
     document = contract()
-    document["paths"]["/runs"]["post"]["responses"]["404"] = {"content": {}}
-    assert refusal(workshop, contract=document).startswith("served document, #/paths/~1runs/post/responses/404")
+    document["paths"]["/runs"]["post"]["responses"]["410"] = {"content": {}}
+    assert refusal(workshop, contract=document).startswith("served document, #/paths/~1runs/post/responses/410")
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"openapi": "3.0.3"}'])
@@ -95,7 +106,7 @@ def test_a_file_that_is_no_contract(tmp_path: Path, workshop: Workshop, text: st
     path = tmp_path / "agent.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(CodegenError, match=r"^agent\.json: "):
-        serve(path, workshop.inputs().overlay, workshop.inputs().scope)
+        serve(dataclasses.replace(workshop.inputs(), contract=path))
 
 
 def test_a_body_that_is_not_json(workshop: Workshop) -> None:
@@ -161,8 +172,8 @@ def test_each_operation_needs_its_handler(tmp_path: Path, project: Made) -> None
 @pytest.mark.parametrize(
     ("lost", "message"),
     [
-        ("treadle_client/api/stateless_runs/create_run.py", "operation create_run has no client function"),
-        ("treadle_client/streams.py", "operation join_run_stream has no entry in the client's streams.py"),
+        ("treadle_client/_generated/api/stateless_runs/create_run.py", "operation create_run has no client function"),
+        ("treadle_client/resources.py", r"operation \w+ has no method in the client's resources\.py"),
         ("treadle_api/models.py", r"operation \w+ has no model \w+ in models\.py"),
         ("treadle_api/operations.py", r"operation \w+ has no row in operations\.py"),
     ],
@@ -171,22 +182,19 @@ def test_each_operation_needs_what_is_generated_for_it(tmp_path: Path, project: 
     workshop, output = project
     generated = tmp_path / "generated"
     shutil.copytree(workshop.generated, generated)
-    if lost.startswith("treadle_client/api"):
+    if lost.startswith("treadle_client/_generated"):
         (generated / lost).unlink()
     else:
         (generated / lost).write_text("", encoding="utf-8")
-    operations = output.operations
-    if "join_run_stream" in message:
-        operations = [operation for operation in operations if operation.name != "stream_run"]
     with pytest.raises(CodegenError, match=message):
-        verify(operations, generated, tmp_path / "routes.py")
+        verify(output.operations, generated, tmp_path / "routes.py")
 
 
 def test_the_command_says_one_line_and_exits_with_1(workshop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
     inputs = workshop.inputs(scope=scope() | {"resume_run_post": "resume_run"})
     assert main([], inputs, workshop.out) == 1
     said = capsys.readouterr().err
-    assert said.startswith("codegen: scope.toml: the contract has no operation resume_run_post")
+    assert said.startswith("codegen: scope.toml: this edition has no operation resume_run (resume_run_post)")
     assert said.count("\n") == 1
     assert not workshop.out.exists()
 

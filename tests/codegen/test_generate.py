@@ -13,9 +13,10 @@ from codegen.__main__ import main
 from codegen.document import operations
 from codegen.drift import differences, install
 from codegen.generators import HEADER
+from codegen.structure import fingerprint
 from codegen.verify import ROUTES, verify
 from tests.codegen.conftest import Made
-from tests.codegen.editions import CONTRACT, OVERLAY, SCOPE, Workshop, contract, scope
+from tests.codegen.editions import CONTRACT, FIELDS, OVERLAY, PROSE, SCOPE, Workshop, contract, scope
 
 
 @pytest.fixture
@@ -44,15 +45,15 @@ def test_each_file_that_is_not_current_is_named(project: Made, committed: Path) 
     models = generated / "treadle_api" / "models.py"
     models.write_text(models.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     (generated / "treadle_client" / "old.py").touch()
-    (generated / "treadle_client" / "sse.py").unlink()
+    (generated / "treadle_client" / "calls.py").unlink()
     (committed / "docs" / "normalisation.md").write_text("", encoding="utf-8")
     (generated / "treadle_api" / "__pycache__").mkdir()
     (generated / "treadle_api" / "__pycache__" / "models.pyc").touch()
     assert differences(project[0].out, committed) == [
         "stale: docs/normalisation.md",
         "stale: generated/treadle_api/models.py",
+        "missing: generated/treadle_client/calls.py",
         "orphan: generated/treadle_client/old.py",
-        "missing: generated/treadle_client/sse.py",
     ]
 
 
@@ -70,7 +71,7 @@ def test_check_fails_on_an_edited_file_and_an_orphan(
 
 
 def test_installing_removes_what_is_no_longer_made(project: Made, committed: Path) -> None:
-    stray = committed / "generated" / "treadle_client" / "api" / "crons" / "__pycache__"
+    stray = committed / "generated" / "treadle_client" / "_generated" / "crons" / "__pycache__"
     stray.mkdir(parents=True)
     (stray.parent / "get_cron.py").touch()
     (stray / "get_cron.pyc").touch()
@@ -88,7 +89,9 @@ def test_every_python_file_says_that_it_is_generated(project: Made) -> None:
 
 def test_provenance_names_the_inputs(project: Made) -> None:
     lines = (project[0].generated / "PROVENANCE").read_text(encoding="utf-8").splitlines()
-    for path in (CONTRACT, OVERLAY, SCOPE):
+    assert f"structure {fingerprint(contract())}  {CONTRACT.name}" in lines
+    assert "contract LangSmith Deployment 0.1.0, 64 operations, came with langgraph-api 0.16.7" in lines
+    for path in (PROSE, OVERLAY, SCOPE, FIELDS):
         assert f"sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}" in lines
     assert "datamodel-code-generator 0.89.0" in lines
     assert "openapi-python-client 0.29.1" in lines
@@ -132,14 +135,18 @@ def test_a_wider_scope_renames_nothing(project: Made, whole: Made) -> None:
         assert classes[0] <= classes[1]
 
 
-def test_a_wider_scope_changes_nothing_that_is_served(project: Made, whole: Made) -> None:
+def test_a_wider_scope_changes_nothing_that_is_served_and_adds_links(project: Made, whole: Made) -> None:
     narrow, wide = (
         json.loads((made[0].generated / "treadle_api" / "openapi.json").read_text(encoding="utf-8"))
         for made in (project, whole)
     )
     for path, item in narrow["paths"].items():
         for method, operation in item.items():
-            assert wide["paths"][path][method] == operation
+            wider = wide["paths"][path][method]
+            for status, response in operation["responses"].items():
+                links, more = response.pop("links", {}), wider["responses"][status].pop("links", {})
+                assert links.items() <= more.items()
+            assert wider == operation
     for name, schema in narrow["components"]["schemas"].items():
         assert wide["components"]["schemas"][name] == schema
 

@@ -144,6 +144,7 @@ WIDENINGS: list[tuple[Rewrite, Schema, Any]] = [
     (shapes.exclusive, {"oneOf": [{"type": "string"}, {"type": ["string", "null"]}]}, "a"),
     (shapes.enum_of_numbers, {"type": "integer", "enum": [0, 1]}, 2),
     (shapes.free_form, {"type": "object"}, 1),
+    (shapes.unserved, {"type": "integer", "not": {}, "x-unserved": True}, 1),
 ]
 
 

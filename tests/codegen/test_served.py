@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import jsonschema_rs
 import pytest
 
 from codegen.document import FORM, HTML, ITEM_SCHEMA, SSE, Document, operations, references, resolve, split
+from codegen.linking import link
 from codegen.overlay import Action, apply
 from codegen.spec import validate
+from codegen.structure import structure
 from tests.codegen.conftest import Made
 from tests.codegen.editions import contract, scope
-from tests.codegen.test_contract_facts import structure
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,12 @@ def test_requests_are_those_of_the_contract(served: Document) -> None:
     fields["feedback_keys"] |= {"maxItems": 100, "items": {"type": "string", "maxLength": 256}}
     for keyed in (fields["config"], fields["config"]["properties"]["configurable"], fields["context"]):
         keyed["propertyNames"] = {"pattern": "^[^\\u0000]*$"}
+    fields["config"]["additionalProperties"] = True
+    fields["after_seconds"]["x-published"] = {"maximum": 250_000_000_000}
+    fields["assistant_id"]["anyOf"][1]["x-graph-name"] = True
+    command, send = original["Command"]["properties"], original["Send"]["properties"]
+    for array in (fields["input"]["anyOf"][1], command["update"], command["resume"], send["input"]):
+        array["items"] = {}
     for name in ("Send", "Command", "RunCreateStateless", "RunCreateStreamingStateless"):
         assert structure(ours[name]) == structure(original[name])
 
@@ -80,6 +88,53 @@ def test_a_created_run_can_be_followed(served: Document, path: str) -> None:
     assert linked >= {"get_run", "join_run", "join_run_stream"}
     assert {"Content-Location", "Treadle-Ignored"} <= set(answer["200"]["headers"])
     assert {"400", "413", "503"} <= set(answer)
+
+
+def test_what_was_created_leads_to_every_operation_on_it(served: Document) -> None:
+    run, thread, assistant = {"run_id"}, {"thread_id"}, {"assistant_id"}
+    created = {
+        "/runs": run | thread,
+        "/runs/batch": run | thread,
+        "/runs/wait": run | thread,
+        "/runs/stream": run,
+        "/threads": thread,
+        "/assistants": assistant,
+    }
+    named = {each["operationId"]: set(re.findall(r"\{(\w+)\}", path)) for path, _, each in operations(served)}
+    for path, ids in created.items():
+        links = served["paths"][path]["post"]["responses"]["200"]["links"].values()
+        expected = {operation_id for operation_id, names in named.items() if names and names <= ids}
+        linked = {link["operationId"]: set(link["parameters"]) for link in links}
+        assert expected and linked.items() >= {operation_id: named[operation_id] for operation_id in expected}.items()
+    assert (
+        served["paths"]["/runs"]["post"]["responses"]["200"]["links"]["getAssistant"]["description"] == "What was run."
+    )
+    assert "x-ids" not in json.dumps(served)
+
+
+def test_links_lead_to_what_is_served() -> None:
+    stated = {"old": {"operationId": "gone"}, "getIt": {"operationId": "get_it", "description": "Ours."}}
+    answer: Document = {"x-ids": {"id": "$response.body#/id"}, "links": stated}
+    created = {"operationId": "make", "responses": {"200": answer}}
+    document: Document = {
+        "paths": {
+            "/made": {"post": created},
+            "/made/{id}": {
+                "get": {"operationId": "get_it", "responses": {"200": {"links": {"old": {"operationId": "gone"}}}}},
+                "delete": {"operationId": "drop_it", "summary": "Drop it", "responses": {}},
+            },
+            "/made/{id}/{part}": {"get": {"operationId": "get_part", "responses": {}}},
+        }
+    }
+    link(document, {"make": "make_it", "get_it": "get_it", "drop_it": "drop_it", "get_part": "get_part"})
+    parameters = {"id": "$response.body#/id"}
+    assert answer == {
+        "links": {
+            "getIt": {"operationId": "get_it", "description": "Ours."},
+            "dropIt": {"operationId": "drop_it", "description": "Drop it.", "parameters": parameters},
+        }
+    }
+    assert document["paths"]["/made/{id}"]["get"]["responses"] == {"200": {}}
 
 
 def test_links_for_feedback_have_pages_and_nothing_else_has(served: Document) -> None:
@@ -112,13 +167,13 @@ def test_what_an_action_changes_is_one_place() -> None:
     """YAML's aliases, and several matches of one target, are one object to Python."""
     shared: Document = {"content": {}}
     actions = [
-        Action(1, "$.paths", "two answers", {"/a": {"200": shared}, "/b": {"200": shared}}),
-        Action(2, "$.paths.*", "one more each", {"404": shared}),
-        Action(3, "$.paths['/a'].*.content", "pages", {HTML: {}}),
+        Action(1, 1, "$.paths", "two answers", {"/a": {"200": shared}, "/b": {"200": shared}}),
+        Action(2, 2, "$.paths.*", "one more each", {"404": shared}),
+        Action(3, 3, "$.paths['/a'].*.content", "pages", {HTML: {}}),
     ]
     page: Document = {"content": {HTML: {}}}
     none: Document = {"content": {}}
-    assert apply({"paths": {}}, actions)["paths"] == {
+    assert apply({"paths": {}}, actions, vendored=True).document["paths"] == {
         "/a": {"200": page, "404": page},
         "/b": {"200": none, "404": none},
     }

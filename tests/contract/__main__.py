@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import secrets
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,14 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.contract import document, gate
-from tests.contract.adaptations import adaptations, under_test
-from tests.contract.feedback_tokens import make_tokens
-from tests.contract.inputs import graph_inputs
+from tests.contract.fuzzing import prepared, run
+from tests.contract.outcome import Outcome, lines, write_reports
 from tests.contract.report import Report
 from tests.contract.sequences import missing, plans
-from tests.contract.server import API_KEY, ROOT, Server, serving
+from tests.contract.server import Server, serving
 
-SETTINGS = Path(__file__).parent / "schemathesis.toml"
 SEED = 20240607
 PATIENCE = 600.0
 # The most rounds of sequences, each for the demands still unmet. One is enough, unless this machine is too busy.
@@ -60,30 +57,24 @@ def main() -> int:
     started = time.monotonic()
     planted = {"module": "tests.contract.planted", "PLANTED": arguments.plant} if arguments.plant else {}
     with serving(folder / "server.log", **planted) as server:
-        print(f"server: {server.url}, seed: {budget.seed}, files: {folder}", flush=True)
         report, verdicts = fuzz(server, folder, budget)
         alive = server.alive
-    faults = [f"logged: {fault.strip()[-300:]}" for fault in server.faults[:5]]
-    verdicts.append(gate.Verdict("server", (*([] if alive else ["it no longer answers"]), *faults)))
-    conclude(report, verdicts)
-    failed = sum(not verdict.passed for verdict in verdicts)
-    if failed or arguments.keep:
-        print(f"server.log, openapi.json and all cases (*.ndjson) are in {folder}")
+    logged = [f"logged: {fault.strip()[-300:]}" for fault in server.faults[:5]]
+    verdicts.append(gate.Verdict("server", (*([] if alive else ["it no longer answers"]), *logged)))
+    outcome = Outcome(report, verdicts, budget.seed, time.monotonic() - started)
+    print("\n".join(lines(outcome)))
+    if arguments.report:
+        write_reports(outcome, arguments.report)
+    if outcome.failed or arguments.keep:
+        print(f"server.log, openapi.json, what Schemathesis said (*.txt) and all cases (*.ndjson) are in {folder}")
     else:
         shutil.rmtree(folder)
-    elapsed = time.monotonic() - started
-    print(f"{len(verdicts) - failed} passed, {failed} failed in {elapsed:.1f}s (seed {budget.seed})")
-    return 1 if failed else 0
+    return 1 if outcome.failed else 0
 
 
 def fuzz(server: Server, folder: Path, budget: Budget) -> tuple[Report, list[gate.Verdict]]:
     """Fuzz every operation that the server says it serves."""
-    served = server.get("/openapi.json")
-    inputs = graph_inputs()
-    tokens = make_tokens(server.url, *next((graph, values[0]) for graph, values in inputs.items()))
-    tested, adapted = under_test(served, adaptations(inputs, tokens))
-    for adaptation in adapted:
-        print(f"{'gap in the document' if adaptation.gap else 'adapted'}: {adaptation.name}: {adaptation.reason}")
+    tested = prepared(server, folder)
     demands = gate.Demands(
         document.creates(tested),
         document.declared_links(tested),
@@ -91,68 +82,36 @@ def fuzz(server: Server, folder: Path, budget: Budget) -> tuple[Report, list[gat
         document.statuses(tested),
     )
     report = Report.of(document.operations(tested))
-    (folder / "openapi.json").write_text(json.dumps(tested, indent=1))
     single = ["--phases", "examples,coverage,fuzzing", *budget.options(0.7)]
-    codes = [schemathesis(server, folder, report, "all", single, budget.limit)]
+    codes = [run(server, folder, report, "all", single, budget.limit)]
     planned = plans(tested)
     for attempt in range(1, ROUNDS + 1):
         for number, plan in enumerate(planned, 1):
             options = [*plan.options, *budget.options(0.3 / len(planned), 100 * attempt + number, plan.examples)]
-            codes.append(schemathesis(server, folder, report, f"sequences-{attempt}-{number}", options, budget.limit))
-        left = gate.unmet(report, demands)
-        print(f"round {attempt} of sequences: {left} is left to show")
-        planned = missing(tested, left)
-        if not planned:
+            codes.append(run(server, folder, report, f"sequences-{attempt}-{number}", options, budget.limit))
+        planned = missing(tested, gate.unmet(report, demands))
+        # Of a server with faults it is not told what else was not seen.
+        if not planned or len(report.faults):
             break
     unexplained = [code for code in codes if code and not report.errors and not _failures(report)]
     problems = [*report.errors, *(f"ended with {code}, and no check has failed" for code in unexplained)]
     return report, [*gate.verdicts(report, demands), gate.Verdict("schemathesis", tuple(problems))]
 
 
-def schemathesis(server: Server, folder: Path, report: Report, name: str, options: list[str], limit: float) -> int:
-    """Run Schemathesis on the document in `folder`, add its events to the report, and return its exit code."""
-    events = folder / f"{name}.ndjson"
-    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS), "run", "openapi.json"]
-    command += [option for name, value in API_KEY.items() for option in ("--header", f"{name}: {value}")]
-    command += ["--url", server.url, "--report", "ndjson", "--report-ndjson-path", str(events), *options]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    try:
-        code = subprocess.run(command, cwd=folder, env=environment, check=False, timeout=limit).returncode
-    except subprocess.TimeoutExpired:
-        report.errors.append(f"Schemathesis did not end within {limit:.0f} seconds")
-        code = 0
-    if events.exists():
-        report.read(events)
-    else:
-        report.errors.append(f"Schemathesis wrote no events; it ended with {code}")
-    return code
-
-
-def conclude(report: Report, verdicts: list[gate.Verdict]) -> None:
-    """Print the figures and the verdicts."""
-    print("\n" + "\n".join(gate.table(report)) + "\n")
-    print("cases by phase: ", _counts(report.phases))
-    print("links followed: ", _counts({f"{label} {name}": count for (label, name), count in report.links.items()}))
-    print("events streamed:", _counts(report.events))
-    print("threads met:    ", _counts(report.facts), "\n")
-    for verdict in verdicts:
-        print("PASSED" if verdict.passed else "FAILED", verdict.name)
-        for reason in verdict.reasons:
-            print("      ", reason)
-
-
 def _failures(report: Report) -> bool:
     return any(tally.failed_checks for tally in report.tallies.values())
 
 
-def _counts(counted: dict[str, int]) -> str:
-    return ", ".join(f"{name}: {count}" for name, count in sorted(counted.items()))
+def _seed(text: str) -> int:
+    return secrets.randbelow(10**9) if text == "fresh" else int(text)
 
 
 def _arguments() -> argparse.Namespace:
     default_time = os.environ.get("CONTRACT_MAX_TIME")
     parser = argparse.ArgumentParser(prog="python -m tests.contract", description=__doc__)
-    parser.add_argument("--seed", type=int, default=SEED, help="where the fuzzer starts (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=_seed, default=SEED, help="where the fuzzer starts, or `fresh` (default: %(default)s)"
+    )
     parser.add_argument(
         "--max-time",
         type=int,
@@ -162,6 +121,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--max-examples", type=int, metavar="N", help="cases per operation, sequences of operations")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the log, document and events are left")
+    parser.add_argument("--report", type=Path, metavar="FOLDER", help="where to write contract.md and junit.xml")
     parser.add_argument("--plant", metavar="BUGS", help="fuzz a server with these bugs of planted.py in it: a,b")
     return parser.parse_args()
 

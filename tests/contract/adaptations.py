@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.contract.document import Json, assistant_id, creates, operations, resolved, run_requests, stream_modes
 from tests.contract.feedback_tokens import PATH as FEEDBACK
-from tests.contract.linking import link_bodies, link_operations
+from tests.contract.linking import link_operations
 
 
 class StaleAdaptation(Exception):
@@ -64,8 +64,8 @@ def _kinds(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
         ),
         Adaptation(
             "assistant_id",
-            "the contract takes any string, while only the served graphs and their assistants exist: "
-            "any other is a 404 or 422 by the wire, and no fuzzer guesses these",
+            "the document lists the graphs, and takes any UUID beside them, while only their assistants exist: "
+            "any other is a 404, and no fuzzer guesses these",
             lambda document: narrow_assistants(document, list(inputs)),
         ),
         Adaptation(
@@ -86,12 +86,6 @@ def _kinds(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
             refuse_nul_keys,
             gap=True,
         ),
-        Adaptation(
-            "commas",
-            "in a query, commas separate the names to select, so that none of them has one in it",
-            keep_commas_out,
-            gap=True,
-        ),
     ]
 
 
@@ -100,14 +94,9 @@ def _sequences(inputs: Mapping[str, Sequence[Json]]) -> list[Adaptation]:
     return [
         Adaptation(
             "links",
-            "a run's id and its thread's belong together: ids that are made up, or mixed, reach nothing",
+            "an id that is taken, a checkpoint to search before, the runs to cancel: only an answer has them, and the "
+            "document links what was created with the paths of what is done to it, and nothing else",
             link_operations,
-            gap=True,
-        ),
-        Adaptation(
-            "links between bodies",
-            "an id that is taken, a checkpoint to search before, the runs to cancel: only an answer has them",
-            link_bodies,
         ),
         Adaptation(
             "examples",
@@ -182,20 +171,6 @@ def shorten_batches(document: Json) -> int:
     for schema in limited:
         del schema["maxItems"]
     return len(limited)
-
-
-def keep_commas_out(document: Json) -> int:
-    """Forbid commas in the names that a query parameter selects."""
-    kept_out = 0
-    for operation in operations(document).values():
-        for parameter in (resolved(document, given) for given in operation.get("parameters", ())):
-            names = parameter["schema"].get("items", {})
-            if parameter["in"] == "query" and r"\..+)" in names.get("pattern", ""):
-                # A body may share the schema of these names; there, a comma is a part of a name.
-                pattern = names["pattern"].replace(r"\..+)", r"\.[^,\n]+)")
-                parameter["schema"] = {**parameter["schema"], "items": {**names, "pattern": pattern}}
-                kept_out += 1
-    return kept_out
 
 
 def add_examples(document: Json, inputs: Mapping[str, Json]) -> int:

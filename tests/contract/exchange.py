@@ -35,7 +35,21 @@ class Exchange:
         return self.status < 300 and re.fullmatch(pattern, f"{self.method} {self.path}") is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request before the application has it."""
+
+    method: str
+    path: str
+    headers: dict[bytes, bytes]
+    body: bytes
+
+
 Bug = Callable[[Exchange], Exchange]
+"""Spoils the answer."""
+Deafness = Callable[[Request], Request]
+"""Spoils the request: the application acts on what it should have refused."""
+JSON = {b"content-type": b"application/json"}
 
 
 def in_stream(sent: Exchange, pattern: bytes, replacement: bytes) -> Exchange:
@@ -49,7 +63,7 @@ def failed(sent: Exchange, status: int, body: dict[str, str]) -> Exchange:
     return replace(
         sent,
         status=status,
-        headers=headers | {b"content-type": b"application/json"},
+        headers=headers | JSON,
         body=json.dumps(body).encode() if sent.method != "HEAD" else b"",
     )
 
@@ -57,3 +71,13 @@ def failed(sent: Exchange, status: int, body: dict[str, str]) -> Exchange:
 def changed(sent: Exchange, change: Callable[[Any], Any]) -> Exchange:
     """The exchange with another JSON document."""
     return replace(sent, body=json.dumps(change(json.loads(sent.body))).encode())
+
+
+def without(sent: Exchange, key: str) -> Exchange:
+    """The exchange with an object that lacks a key."""
+    return changed(sent, lambda whole: {name: value for name, value in whole.items() if name != key})
+
+
+def without_header(sent: Exchange, name: bytes) -> Exchange:
+    """The exchange without a header."""
+    return replace(sent, headers={key: value for key, value in sent.headers.items() if key != name})

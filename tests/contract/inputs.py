@@ -48,11 +48,15 @@ def graph_supersteps() -> list[tuple[str, list[Json]]]:
     ]
 
 
-def write_config(folder: Path, examples: Path = EXAMPLES) -> Path:
-    """A `langgraph.json` in `folder`: that of the examples, with the steered graph beside them; see SINKS."""
+def write_config(folder: Path, examples: Path = EXAMPLES, *, steered: bool = True) -> Path:
+    """A `langgraph.json` in `folder`: that of the examples, with the steered graph beside them.
+
+    Webhooks may go to this machine only: fuzzers make up hosts, and nothing may be sent there.
+    """
     config = _config(examples)
     graphs = {name: str(examples / spec) for name, spec in config["graphs"].items()}
-    graphs[STEERED] = f"{Path(__file__).parent / 'steered.py'}:graph"
+    if steered:
+        graphs[STEERED] = f"{Path(__file__).parent / 'steered.py'}:graph"
     dependencies = [os.path.relpath(examples / name, folder) for name in config["dependencies"]]
     path = folder / "langgraph.json"
     to_loopback = {"disable_loopback": False, "require_https": False, "allowed_domains": ["127.0.0.1"]}

@@ -6,14 +6,13 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from tests.contract.exchange import Exchange, changed, failed
+from tests.contract.exchange import JSON, Exchange, changed, failed, without
 
 THREAD = r"GET /threads/[^/]+"
 STATE = r"GET /threads/[^/]+/state"
 HISTORY = r"(GET|POST) /threads/[^/]+/history"
 DELETE = r"DELETE /threads/[^/]+"
 CREATE = r"POST /threads"
-JSON = {b"content-type": b"application/json"}
 # Threads that were seen, for the bug that remembers them.
 _seen: dict[str, Exchange] = {}
 
@@ -41,7 +40,7 @@ def thread_renamed(sent: Exchange) -> Exchange:
 
 def lifetime_lost(sent: Exchange) -> Exchange:
     """A thread that was to expire does not say so."""
-    return _without(sent, "ttl") if sent.answers(CREATE) else sent
+    return without(sent, "ttl") if sent.answers(CREATE) else sent
 
 
 def thread_created(sent: Exchange) -> Exchange:
@@ -60,9 +59,9 @@ def deleted_with_body(sent: Exchange) -> Exchange:
 
 
 def deleted_is_found(sent: Exchange) -> Exchange:
-    """A thread that was read before is found after its end."""
-    if sent.answers(THREAD):
-        _seen[sent.path] = sent
+    """A thread that was seen before is found after its end."""
+    if sent.answers(CREATE) or sent.answers(THREAD):
+        _seen[f"/threads/{json.loads(sent.body)['thread_id']}"] = sent
     return _seen.get(sent.path, sent) if sent.method == "GET" and sent.status == 404 else sent
 
 
@@ -74,7 +73,7 @@ def anything_is_found(sent: Exchange) -> Exchange:
 
 def state_without_next(sent: Exchange) -> Exchange:
     """A state does not tell which nodes are due."""
-    return _without(sent, "next") if sent.answers(STATE) else sent
+    return without(sent, "next") if sent.answers(STATE) else sent
 
 
 def state_of_another(sent: Exchange) -> Exchange:
@@ -131,11 +130,6 @@ def timing_without_names(sent: Exchange) -> Exchange:
 
 def _in_thread(sent: Exchange, change: Any) -> Exchange:
     return changed(sent, change) if sent.answers(THREAD) else sent
-
-
-def _without(sent: Exchange, key: str) -> Exchange:
-    kept = {name: value for name, value in json.loads(sent.body).items() if name != key}
-    return replace(sent, body=json.dumps(kept).encode())
 
 
 THREAD_BUGS = (

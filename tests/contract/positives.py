@@ -1,11 +1,12 @@
 """Changes a valid run request before it is sent, so that the server carries it out and its graph does some work.
 
-None of this is a limit of the contract, so none of it is in the document. Invalid data is sent as it was generated.
+None of this is a limit of the contract, so none of it is in the document. Invalid data stays invalid.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +20,8 @@ Inputs = Mapping[str, Sequence[Json]]
 # Webhooks go here, since the fuzzer's own URLs must never be called: to the server itself, and to a port of this
 # machine on which no process listens. The configuration of inputs.py allows no others.
 SINKS = ("/ok", "http://127.0.0.1:9/hook")
+# Surely valid: an URL that is what is wrong with a request must not be mended.
+VALID_URL = re.compile(r"https?://[a-z0-9.-]{1,99}(/[a-z0-9/]{0,99})?")
 _ID = "01a1fcc4-be40-7503-a98b-f479b877e3b9"
 # Fields that clients send beside the contract's: no schema has them, so no fuzzer guesses them.
 EXTENSIONS: list[Json] = [
@@ -92,6 +95,15 @@ def without_refusals(body: Json) -> Json:
     return left
 
 
+def refused_for_one_reason(body: Any) -> Any:
+    """An invalid request without what is refused anyhow: that would hide that the server has not seen the fault."""
+    if isinstance(body, list):
+        return [refused_for_one_reason(each) for each in body]
+    webhook = body.get("webhook") if isinstance(body, dict) else None
+    valid = isinstance(webhook, str) and VALID_URL.fullmatch(webhook) is not None
+    return {**body, "webhook": SINKS[-1]} if valid else body
+
+
 def runnable(body: Json, inputs: Inputs, chosen: int = 0) -> Json:
     """The request with an input and enough steps, if it lacks them: most runs would end before the graph begins."""
     runs = dict(body)
@@ -111,6 +123,15 @@ def sendable_assistant(body: Json) -> Json:
     """The assistant, of a graph that is served and has a subgraph, without what only some requests may have."""
     kept: Json = {name: body[name] for name in ("if_exists", "description") if name in body}
     return {**kept, "graph_id": STEERED, "metadata": {"made": "in a sequence"}}
+
+
+def storable(value: Any) -> Any:
+    """The value without integers beyond 64 bits: LangGraph's store has none, which no schema can say of any depth."""
+    if isinstance(value, dict):
+        return {key: storable(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [storable(each) for each in value]
+    return 0 if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
 
 
 def number(body: Json) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.contract.facts import facts
+from tests.contract.faults import Faults
 
 Json = dict[str, Any]
 OTHER = "other methods"
@@ -47,6 +48,8 @@ class Report:
     """Names of the events in streams, without namespace and part: `messages` for `messages/partial|child`."""
     facts: Counter[str] = field(default_factory=Counter)
     """Facts of threads that were seen (facts.py)."""
+    faults: Faults = field(default_factory=Faults)
+    """What was found, once for each cause."""
     errors: list[str] = field(default_factory=list)
     """Errors that stopped Schemathesis from judging: a broken check, a lost connection."""
 
@@ -68,6 +71,7 @@ class Report:
 
     def add(self, record: Json) -> None:
         """Add one event."""
+        self.faults.add(record)
         for kind, event in record.items():
             if kind == "ScenarioFinished":
                 self._add_scenario(event)

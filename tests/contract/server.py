@@ -24,6 +24,9 @@ NOWHERE = "http://127.0.0.1:9"
 # The server under test requires this key. Every operation is also called without it, and has to refuse.
 API_KEY = {"x-api-key": "the-key-of-the-fuzzer"}
 
+PLANTED = "x-planted"
+"""The header that names a bug for one request to a server with planted bugs (planted.py)."""
+
 
 class Server:
     """A running server: its URL and its log."""
@@ -99,12 +102,18 @@ def _entry(line: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(log: Path, *, module: str = "treadle", **environment: str) -> Iterator[Server]:
-    """Serve the graphs of inputs.py on a free port; `module` runs in the place of `treadle`."""
-    config = write_config(log.parent.resolve())
-    command = [sys.executable, "-m", module, "serve", str(config), "--port", "0", "--database-uri", "memory://"]
+def serving(
+    log: Path, *, module: str = "treadle", store: str = "memory://", steered: bool = True, **environment: str
+) -> Iterator[Server]:
+    """Serve the graphs of inputs.py on a free port; `module` runs in the place of `treadle`.
+
+    A variable of `environment` that is empty is not set.
+    """
+    config = write_config(log.parent.resolve(), steered=steered)
+    variables = {name: value for name, value in (_environment() | environment).items() if value}
+    command = [sys.executable, "-m", module, "serve", str(config), "--port", "0", "--database-uri", store]
     process = subprocess.Popen(
-        command, cwd=log.parent, env=_environment() | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command, cwd=log.parent, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     server = Server(process, log)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -45,9 +45,9 @@ class Asked:
 def verify_state(state: Json, asked: Asked) -> None:
     """A state has all of its keys, or the selected ones, and belongs to the thread."""
     keys = KEYS if asked.select is None else _selected(asked.select)
-    assert set(state) <= set(keys), f"the state has {sorted(set(state) - set(keys))}, which nobody asked for"
+    assert set(state) <= set(keys), f"the state has {_listed(set(state) - set(keys))}, which nobody asked for"
     missing = set(keys) - set(state) - ({"values"} if asked.select is not None else set())
-    assert not missing, f"the state has no {sorted(missing)}"
+    assert not missing, f"the state has no {_listed(missing)}"
     checkpoint = state.get("checkpoint")
     if not checkpoint:
         return
@@ -96,7 +96,7 @@ def lasts(sent: Json) -> bool:
 def verify_busy(thread: Json) -> None:
     """A busy thread shows no error and no interrupts; any other has `error` (recorded)."""
     told = {"error", "interrupts"} & set(thread)
-    assert thread.get("status") != "busy" or not told, f"a busy thread tells {sorted(told)}"
+    assert thread.get("status") != "busy" or not told, f"a busy thread tells {_listed(told)}"
     assert thread.get("status") == "busy" or "error" in thread, f"a thread that is {thread.get('status')} has no error"
 
 
@@ -117,3 +117,8 @@ def _storable(value: Any) -> Any:
 
 def _selected(select: Sequence[str]) -> set[str]:
     return {name.partition(".")[0] for name in select}
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Names without quotes: what is quoted counts as a value, in which equal faults differ."""
+    return ", ".join(sorted(names))

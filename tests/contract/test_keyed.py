@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.keyed import LONGEST, own_key
+from tests.contract.keyed import LONGEST, is_key, own_key
 
 
 def test_only_equal_requests_have_a_key_in_common() -> None:
@@ -18,3 +18,8 @@ def test_only_equal_requests_have_a_key_in_common() -> None:
 @pytest.mark.parametrize("key", ["0", "x" * LONGEST, "x" * 222 + " y"])
 def test_it_stays_a_key(key: str) -> None:
     assert len(own_key(key, "/runs", [])) <= LONGEST
+
+
+def test_what_is_no_key_stays_as_it_is() -> None:
+    assert is_key("0") and is_key(" x ") and is_key("x" * LONGEST)
+    assert not any(map(is_key, ("", " ", "\n", "é", "x" * (LONGEST + 1), 5, None)))

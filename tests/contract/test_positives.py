@@ -14,8 +14,10 @@ from tests.contract.positives import (
     EXTENSIONS,
     LONGEST_DELAY,
     SINKS,
+    refused_for_one_reason,
     runnable,
     sendable,
+    storable,
     without_refusals,
 )
 
@@ -44,6 +46,14 @@ def test_the_server_carries_out_what_clients_send_beside_the_contract(http: http
 def test_the_server_refuses_contradictions(http: httpx.Client, contradiction: Json) -> None:
     assert http.post("/runs/wait", json=BODY | contradiction).status_code == 400
     assert http.post("/runs/wait", json=without_refusals(BODY | contradiction)).status_code == 200
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1])
+def test_the_store_refuses_integers_beyond_64_bits(http: httpx.Client, number: int) -> None:
+    item = {"namespace": ["fuzzed"], "key": "k", "value": {"deep": [{"n": number}, 1, True, "x"]}}
+    assert http.put("/store/items", json=item).status_code == 422
+    assert http.put("/store/items", json=storable(item)).status_code == 204
+    assert storable(item) == {**item, "value": {"deep": [{"n": 0}, 1, True, "x"]}}
 
 
 def test_everything_else_stays() -> None:
@@ -100,3 +110,11 @@ def test_in_a_sequence_most_other_runs_leave_states() -> None:
     sent = [body for body in bodies(sequence=True) if body.get("on_completion") == "keep"]
     assert len(sent) > 100 and all("command" not in body for body in sent)
     assert {body["input"].get("then") for body in sent} == {None, "ask", "fail"}
+
+
+def test_an_invalid_request_has_no_other_reason_to_be_refused() -> None:
+    wrong: Json = {"on_completion": "?", "webhook": "http://0.com"}
+    assert refused_for_one_reason(wrong) == {**wrong, "webhook": SINKS[-1]}
+    assert refused_for_one_reason([wrong]) == [{**wrong, "webhook": SINKS[-1]}]
+    for body in (None, b"x", {"webhook": 5}, {"webhook": "http://\0"}, {"webhook": "http://" + "x" * 70000}, [None]):
+        assert refused_for_one_reason(body) == body

@@ -5,9 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.contract import planted, streams
-from tests.contract.answers import run_of
+from tests.contract import planted_runs as planted
 from tests.contract.exchange import Bug, Exchange
+from treadle.conformance import streams
+from treadle.conformance.answers import run_of
 
 BODY = {"assistant_id": "simple", "input": {"foo": "x"}, "stream_mode": ["values", "updates"], "stream_resumable": True}
 
@@ -28,7 +29,8 @@ def judge(sent: Exchange) -> None:
 
 def test_a_stream_of_the_server_is_well_formed(exchange: Exchange) -> None:
     judge(exchange)
-    assert [event.id for event in streams.read(exchange.body)] == list(range(1, len(streams.read(exchange.body)) + 1))
+    ids = [event.id for event in streams.read(exchange.body)]
+    assert ids == [str(position) for position in range(1, len(ids) + 1)]
 
 
 @pytest.mark.parametrize(
@@ -71,8 +73,8 @@ def test_comments_are_no_events() -> None:
 
 
 def test_the_order_of_events_is_held() -> None:
-    first, error = streams.Event("metadata", {"run_id": "r"}, 1), streams.Event("error", {}, 2)
-    last = streams.Event("values", {}, 3)
+    first, error = streams.Event("metadata", {"run_id": "r"}, "1"), streams.Event("error", {}, "2")
+    last = streams.Event("values", {}, "3")
     streams.verify([first, last], run_id="r", from_start=True, resumable=True)
     streams.verify([], run_id="r", from_start=False, resumable=None)
     for events, from_start, resumable in (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
 import treadle_api.operations as op
+from codegen import fields as contract
 from codegen.document import resolve, split
 from treadle.runs.request import _EXTENSIONS
 
@@ -50,11 +50,13 @@ def verdict(cell: Cell) -> str:
 
 def fields(operation: Operation) -> list[str]:
     """Parameters and body fields, with the values of enums; then the fields that only clients know."""
-    found = [row for parameter in operation.parameters for row in _rows(parameter.name, _at(parameter.pointer))]
+    read = [
+        each for known in operation.parameters for each in contract.fields(_DOCUMENT, known.name, _at(known.pointer))
+    ]
     if operation.body_pointer is not None:
         body = _at(operation.body_pointer)
-        for name, schema in _properties(_resolved(body.get("items", body))).items():
-            found += _rows(name, schema)
+        read += contract.of_schema(_DOCUMENT, body.get("items", body))
+    found = [row for each in read for row in each.rows]
     if operation.name in CREATES:
         listed = [field for name, field in VERDICTS if name == operation.name and not field.isdigit()]
         found += [*sorted(_EXTENSIONS), *listed]
@@ -77,26 +79,3 @@ _DOCUMENT: Schema = json.loads(files("treadle_api").joinpath("openapi.json").rea
 def _at(pointer: str) -> Schema:
     schema: Schema = resolve(_DOCUMENT, split(pointer))[0]
     return schema
-
-
-def _resolved(schema: Schema) -> Schema:
-    return _at(schema["$ref"]) if "$ref" in schema else schema
-
-
-def _properties(schema: Schema) -> dict[str, Schema]:
-    merged = dict(schema.get("properties", {}))
-    for part in schema.get("allOf", ()):
-        merged |= _properties(_resolved(part))
-    return merged
-
-
-def _rows(name: str, schema: Schema, *, inside: bool = True) -> Iterator[str]:
-    """The field, the values that it may have, and the fields inside it; of a plain enum, the values alone."""
-    schema = _resolved(schema)
-    if "enum" not in schema:
-        yield name
-    for each in map(_resolved, schema.get("anyOf", [schema])):
-        values = each.get("enum") or _resolved(each.get("items", {})).get("enum") or ()
-        yield from (f"{name}={value}" for value in values)
-        for key, part in each.get("properties", {}).items() if inside else ():
-            yield from _rows(f"{name}.{key}", part, inside=False)

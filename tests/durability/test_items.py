@@ -11,12 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
-from langgraph.store.base import PutOp
 
+from tests.databases import POSTGRES_PARAM
 from tests.durability.clients import client
 from tests.durability.place import Place
 from tests.live import GRAPHS
-from treadle.graphs.items import ItemStore
+from tests.storage.places import places
+from treadle.graphs.items import open_items
 
 STORING = GRAPHS.with_name("storing.json")
 
@@ -40,37 +41,29 @@ def test_what_a_run_kept_is_there_for_the_next_one_on_another_process_and_after_
         assert keep(http, "k", 5) == [4]
 
 
-def test_lifetimes_are_renewed_while_another_process_writes(tmp_path: Path) -> None:
-    store, other = (ItemStore(tmp_path / "items.db", ttl={"refresh_on_read": True}) for _ in range(2))
-    for number in range(200):
-        store.put(("read",), str(number), {}, ttl=3 / 60)
-    over = Event()
+@pytest.mark.parametrize("kind", ["sqlite", POSTGRES_PARAM])
+def test_lifetimes_are_renewed_while_another_process_writes(tmp_path: Path, kind: str) -> None:
+    with places(kind, tmp_path / "items.db") as place:
+        store, other = (open_items(place, ttl={"refresh_on_read": True}) for _ in range(2))
+        for number in range(200):
+            store.put(("read",), str(number), {}, ttl=3 / 60)
+        over = Event()
 
-    def write() -> None:
-        while not over.is_set():
-            other.put(("written",), "k", {})
+        def write() -> None:
+            while not over.is_set():
+                other.put(("written",), "k", {})
 
-    writing = Thread(target=write)
-    writing.start()
-    try:
-        end = monotonic() + 5
-        while monotonic() < end:
-            assert len(store.search(("read",), limit=1000)) == 200
-    finally:
-        over.set()
-        writing.join()
-        store.close()
-        other.close()
-
-
-def test_a_batch_of_writes_that_fails_writes_nothing(tmp_path: Path) -> None:
-    store = ItemStore(tmp_path / "items.db")
-    store.put(("a",), "k", {"n": 1})
-    with pytest.raises(UnicodeEncodeError):
-        store.batch([PutOp(("a",), "k", None), PutOp(("a",), "\ud800", {"n": 2})])
-    item = store.get(("a",), "k")
-    assert item is not None and item.value == {"n": 1}
-    store.close()
+        writing = Thread(target=write)
+        writing.start()
+        try:
+            end = monotonic() + 5
+            while monotonic() < end:
+                assert len(store.search(("read",), limit=1000)) == 200
+        finally:
+            over.set()
+            writing.join()
+            store.close()
+            other.close()
 
 
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:

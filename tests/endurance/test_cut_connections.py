@@ -1,4 +1,4 @@
-"""A resumable stream that is cut loses nothing and repeats nothing: the SDK comes back with its `Last-Event-ID`."""
+"""A resumable stream that is cut loses nothing and repeats nothing: clients come back with its `Last-Event-ID`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 import pytest
 from langgraph_sdk import get_client, get_sync_client
 
@@ -14,6 +15,8 @@ from tests.cli.processes import serve
 from tests.endurance.cutting_proxy import CuttingProxy, Line, cutting
 from tests.endurance.speaking import ENDURANCE, speaking
 from tests.live import sse
+from treadle_client import AsyncTreadle, Treadle
+from treadle_client.events import Event as TypedEvent
 
 pytestmark = pytest.mark.anyio
 Event = tuple[str, Any, str | None]
@@ -59,7 +62,31 @@ async def read_sync(url: str, run: dict[str, Any]) -> list[Event]:
         return await asyncio.get_running_loop().run_in_executor(thread, _read_sync, url, run)
 
 
-CLIENTS = pytest.mark.parametrize("read", [read_async, read_sync], ids=["async", "sync"])
+def _event(event: TypedEvent) -> Event:
+    name = "|".join((event.name, *event.namespace))
+    return name, msgspec.to_builtins(event.data), event.id
+
+
+async def read_own_async(url: str, run: dict[str, Any]) -> list[Event]:
+    """With Treadle's own asynchronous client."""
+    async with AsyncTreadle(url, heartbeat=1) as client:
+        return [_event(event) async for event in client.runs.stream(**run)]
+
+
+def _read_own(url: str, run: dict[str, Any]) -> list[Event]:
+    with Treadle(url, heartbeat=1) as client:
+        return [_event(event) for event in client.runs.stream(**run)]
+
+
+async def read_own(url: str, run: dict[str, Any]) -> list[Event]:
+    """With Treadle's own client, in a thread. The run need not be resumable: the client's key makes it so."""
+    plain = {name: value for name, value in run.items() if name != "stream_resumable"}
+    with ThreadPoolExecutor(1) as thread:
+        return await asyncio.get_running_loop().run_in_executor(thread, _read_own, url, plain)
+
+
+READS = [read_async, read_sync, read_own_async, read_own]
+CLIENTS = pytest.mark.parametrize("read", READS, ids=["async SDK", "sync SDK", "async", "sync"])
 
 
 async def uncut(url: str, run: dict[str, Any]) -> list[Event]:
@@ -98,9 +125,9 @@ async def test_a_stream_cut_after_any_one_event_is_as_if_uncut(server: str, prox
 async def test_a_stream_cut_after_every_event_is_as_if_uncut(server: str, proxy: CuttingProxy) -> None:
     run = telling(steps=2, pause=1.5)
     every = [1] * 6
-    lines = [proxy.line(every), proxy.line(every)]
+    lines = [proxy.line(every) for _ in READS]
     expected = await uncut(server, run)
-    seen = await asyncio.gather(read_async(lines[0].url, run), read_sync(lines[1].url, run))
+    seen = await asyncio.gather(*[read(line.url, run) for read, line in zip(READS, lines, strict=True)])
     assert len(expected) == len(every)
     for line, events in zip(lines, seen, strict=True):
         check(line, events, expected, [1, 2, 3, 4, 5, 6])

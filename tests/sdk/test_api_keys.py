@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from langgraph.pregel.remote import RemoteGraph
@@ -11,14 +12,9 @@ from langgraph_sdk.errors import AuthenticationError
 from tests.live import LiveServer, serving
 from tests.sdk.both_clients import KINDS, client_of
 from treadle.keys import keys_in_list
-from treadle_client import AuthenticatedClient, Client
-from treadle_client.api.assistants import search_assistants
-from treadle_client.bodies import SearchAssistantsBody, StreamRunBody
-from treadle_client.models import ErrorResponse
-from treadle_client.streams import StreamError, stream_run
+from treadle_client import Treadle, errors
 
 KEY = "the-key"
-REQUEST = StreamRunBody.from_dict({"assistant_id": "simple", "input": {"foo": 1}, "stream_mode": "values"})
 OUTPUT = {"foo": 1, "items": ["a", "b"]}
 
 
@@ -55,19 +51,17 @@ def test_a_remote_graph_with_a_key(guarded: LiveServer) -> None:
         RemoteGraph("simple", sync_client=client).invoke({"foo": 1})
 
 
-@pytest.mark.parametrize(("prefix", "header"), [("Bearer", "Authorization"), ("", "x-api-key")])
-def test_the_generated_client_with_a_key(guarded: LiveServer, prefix: str, header: str) -> None:
-    with AuthenticatedClient(base_url=guarded.url, token=KEY, prefix=prefix, auth_header_name=header) as client:
-        assert isinstance(search_assistants.sync(client=client, body=SearchAssistantsBody()), list)
-        with stream_run.sync(client, body=REQUEST) as events:
-            assert [event.data for event in events][-1] == OUTPUT
+@pytest.mark.parametrize("options", [{"api_key": KEY}, {"headers": {"Authorization": f"Bearer {KEY}"}}], ids=repr)
+def test_treadles_own_client_with_a_key(guarded: LiveServer, options: Any) -> None:
+    with Treadle(guarded.url, **options) as client:
+        assert client.assistants.search()
+        assert client.runs.stream("simple", input={"foo": 1}).output() == OUTPUT
 
 
-def test_the_generated_client_without_one(guarded: LiveServer) -> None:
-    with Client(base_url=guarded.url) as client:
-        answer = search_assistants.sync(client=client, body=SearchAssistantsBody())
-        assert isinstance(answer, ErrorResponse)
-        assert "x-api-key" in answer.detail
-        with pytest.raises(StreamError, match="x-api-key") as refusal, stream_run.sync(client, body=REQUEST):
+def test_treadles_own_client_without_one(guarded: LiveServer) -> None:
+    with Treadle(guarded.url) as client:
+        with pytest.raises(errors.AuthenticationError, match="x-api-key") as refusal:
+            client.assistants.search()
+        assert refusal.value.status == 401
+        with pytest.raises(errors.AuthenticationError, match="x-api-key"), client.runs.stream("simple"):
             pass
-        assert refusal.value.status_code == 401

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` as clients set it: with each call of the Python SDK, or as an argument of the generated client."""
+"""`Idempotency-Key` as clients set it: with each call of the Python SDK, or as an argument of Treadle's own client."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ import pytest
 
 from tests.live import LiveServer
 from tests.sdk.both_clients import KINDS, client_of
-from treadle_client import Client
-from treadle_client.api.stateless_runs import create_run, wait_run
-from treadle_client.bodies import StreamRunBody, WaitRunBody
-from treadle_client.models import ErrorResponse, Run, RunCreateStateless
-from treadle_client.streams import stream_run
+from treadle_client import ConflictError, Treadle
 
 GIVEN = {"foo": 1}
 REQUEST = {"assistant_id": "simple", "input": GIVEN}
@@ -41,21 +37,13 @@ def test_the_python_sdk_repeats_a_call(server: LiveServer, kind: str) -> None:
         assert first_ids == again_ids
 
 
-def test_the_generated_client_takes_a_key(server: LiveServer) -> None:
-    with Client(base_url=server.url) as client:
-        body = RunCreateStateless.from_dict(REQUEST)
-        first, again = (create_run.sync(client=client, body=body, idempotency_key="generated") for _ in range(2))
-        assert isinstance(first, Run)
-        assert isinstance(again, Run)
+def test_treadles_own_client_takes_a_key(server: LiveServer) -> None:
+    with Treadle(server.url) as client:
+        first, again = (client.runs.create("simple", input=GIVEN, idempotency_key="generated") for _ in range(2))
         assert first.run_id == again.run_id
+        with pytest.raises(ConflictError, match="Idempotency-Key: "):
+            client.runs.wait("simple", input=GIVEN, idempotency_key="generated")
 
-        other = WaitRunBody.from_dict(REQUEST)
-        refused = wait_run.sync(client=client, body=other, idempotency_key="generated")
-        assert isinstance(refused, ErrorResponse)
-        assert refused.detail.startswith("Idempotency-Key: ")
-
-        events, key = StreamRunBody.from_dict(REQUEST), "generated stream"
-        with stream_run.sync(client, body=events, idempotency_key=key) as stream:
-            seen = [(event.event, event.id) for event in stream]
-        with stream_run.sync(client, body=events, idempotency_key=key, last_event_id="1") as stream:
-            assert [(event.event, event.id) for event in stream] == seen[1:]
+        key = "generated stream"
+        seen = list(client.runs.stream("simple", input=GIVEN, idempotency_key=key))
+        assert list(client.runs.stream("simple", input=GIVEN, idempotency_key=key, last_event_id="1")) == seen[1:]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.storage.stores import BACKENDS, SHARED, Clock, opened
+from tests.storage.stores import BACKENDS, SHARED, Clock, address, opened
 from treadle.storage.contract.store import Storage
 
 
@@ -16,28 +16,32 @@ def clock() -> Clock:
     return Clock()
 
 
-def scheme(uri: str) -> str:
-    return uri.partition(":")[0]
+@pytest.fixture(params=BACKENDS)
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a store of any kind that has nothing in it."""
+    with address(request.param, tmp_path) as uri:
+        yield uri
 
 
-@pytest.fixture(params=BACKENDS, ids=scheme)
-async def storage(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Storage]:
+@pytest.fixture
+async def storage(anywhere: str, clock: Clock) -> AsyncIterator[Storage]:
     """A store of any kind."""
-    async with opened(request.param.format(folder=tmp_path), clock) as storage:
+    async with opened(anywhere, clock) as storage:
         yield storage
 
 
-@pytest.fixture(params=SHARED, ids=scheme)
-async def leased(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Storage]:
-    """A store that several processes may share."""
-    async with opened(request.param.format(folder=tmp_path), clock) as storage:
-        yield storage
-
-
-@pytest.fixture(params=SHARED, ids=scheme)
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=SHARED)
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a store that several processes may share, and that has nothing in it."""
-    return str(request.param).format(folder=tmp_path)
+    with address(request.param, tmp_path) as uri:
+        yield uri
+
+
+@pytest.fixture
+async def leased(shared: str, clock: Clock) -> AsyncIterator[Storage]:
+    """A store that several processes may share."""
+    async with opened(shared, clock) as storage:
+        yield storage
 
 
 @pytest.fixture

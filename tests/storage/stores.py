@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+from tests.databases import POSTGRES, POSTGRES_PARAM, a_schema
 from tests.live import DEADLINE
 from treadle.settings import Settings
 from treadle.storage import open_storage
@@ -20,10 +24,10 @@ from treadle.storage.contract.threads import ThreadState
 from treadle.storage.sqlite.database import Database
 from treadle.storage.sqlite.runs import SqliteRunStore
 
-BACKENDS = ("memory://", "sqlite:///{folder}/runs.db")
-"""Every backend; `{folder}` is a new one for each test."""
-SHARED = BACKENDS[1:]
+SHARED = ("sqlite", POSTGRES_PARAM)
 """Those that several processes may share, so that claims are leases: they end when they are not renewed."""
+BACKENDS = ("memory", *SHARED)
+"""Every backend."""
 LEASE = 15.0
 RUN_TTL = 60.0
 RESUMABLE_TTL = 30.0
@@ -43,6 +47,16 @@ class Clock:
         return self.now
 
 
+@contextmanager
+def address(backend: str, folder: Path) -> Iterator[str]:
+    """Where a backend finds nothing yet; for PostgreSQL, a fragment names the schema."""
+    if backend == "postgresql":
+        with a_schema() as schema:
+            yield f"{POSTGRES}#{schema}"
+    else:
+        yield "memory://" if backend == "memory" else f"sqlite:///{folder}/runs.db"
+
+
 async def store(
     uri: str,
     clock: Callable[[], float],
@@ -51,7 +65,15 @@ async def store(
 ) -> Storage:
     """The store that `uri` names, with times and sizes that tests can reach."""
     chosen = {"lease": LEASE, "run_ttl": RUN_TTL, "resumable_ttl": RESUMABLE_TTL, "event_buffer_bytes": 1000}
-    return await open_storage(Settings(database_uri=uri, **{**chosen, **changes}), graph_ids, clock)
+    return await open_storage(settings_of(uri, **{**chosen, **changes}), graph_ids, clock)
+
+
+def settings_of(uri: str, **changes: Any) -> Settings:
+    """Settings for the store at an `address`."""
+    uri, _, schema = uri.partition("#")
+    if schema:
+        changes |= {"database_schema": schema, "database_connections": 4}
+    return Settings(database_uri=uri, **changes)
 
 
 @asynccontextmanager
@@ -154,6 +176,13 @@ def count(path: Path, what: str) -> Any:
 
 def rows(uri: str, table: str) -> int:
     """The number of rows in a table of a shared store, read from outside."""
+    where, _, schema = uri.partition("#")
+    if schema:
+        with psycopg.connect(where) as connection:
+            [(number,)] = connection.execute(
+                SQL("SELECT count(*) FROM {}.{}").format(*map(Identifier, (schema, table)))
+            )
+            return int(number)
     return int(count(Path(uri.removeprefix("sqlite:///")), f"count(*) FROM {table}"))
 
 

@@ -11,6 +11,8 @@ import pytest
 from langgraph.channels.delta import DeltaChannel
 from langgraph.graph import START, StateGraph
 
+from tests.databases import POSTGRES_PARAM
+from tests.storage.places import places
 from treadle.graphs.checkpointers import MemorySavers, Savers, open_savers
 
 pytestmark = pytest.mark.anyio
@@ -20,12 +22,13 @@ class State(TypedDict):
     said: Annotated[list[str], add]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", POSTGRES_PARAM])
 async def savers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Savers]:
     """Checkpointers of every kind."""
-    opened = open_savers(tmp_path / "checkpoints.db" if request.param == "sqlite" else None)
-    yield opened
-    await opened.close()
+    with places(request.param, tmp_path / "checkpoints.db") as place:
+        opened = open_savers(place)
+        yield opened
+        await opened.close()
 
 
 def added(said: list[str], changes: list[list[str]]) -> list[str]:

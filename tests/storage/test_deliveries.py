@@ -12,7 +12,6 @@ import pytest
 
 from tests.live import DEADLINE
 from tests.storage.stores import (
-    BACKENDS,
     DONE,
     KEPT,
     RUN_TTL,
@@ -23,7 +22,6 @@ from tests.storage.stores import (
     ending,
     opened,
     record,
-    store,
     until,
 )
 from treadle.errors import LeaseLost
@@ -45,12 +43,11 @@ def owing(run_id: str, outcome: Outcome = DONE, *, at: float = 1000.0, host: str
     return ending(outcome, at=at, webhook=Delivery(f"msg_{run_id}", run_id, "graph", host, url, body, at))
 
 
-@pytest.fixture(params=BACKENDS, ids=lambda uri: uri.partition(":")[0])
-async def leased(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Storage]:
+@pytest.fixture
+async def leased(anywhere: str, clock: Clock) -> AsyncIterator[Storage]:
     """A store of any kind, whose deliveries are claimed for CLAIM_SECONDS."""
-    opened = await store(request.param.format(folder=tmp_path), clock, webhook_timeout=10.0)
-    yield opened
-    await opened.close()
+    async with opened(anywhere, clock, webhook_timeout=10.0) as storage:
+        yield storage
 
 
 async def settled(storage: Storage, run_id: str = "run", *, at: float = 1000.0, **changes: Any) -> RunRecord:
@@ -184,29 +181,26 @@ async def test_what_is_owed_is_told(leased: Storage) -> None:
         await leased.deliveries.changed.wait()
 
 
-async def test_size_is_kept_to_whatever_is_owed(tmp_path: Path, clock: Clock) -> None:
+async def test_size_is_kept_to_whatever_is_owed(anywhere: str, clock: Clock) -> None:
     """Runs that owe a delivery do not count; they count as soon as it is sent."""
-    for uri in BACKENDS:
-        async with opened(uri.format(folder=tmp_path), clock, run_retention_bytes=0) as storage:
-            for number in range(3):
-                await settled(storage, str(number))
-            assert (await storage.runs.sweep())[0] == []
-            for delivery in await storage.deliveries.claim(2):
-                await storage.deliveries.report(delivery, TAKEN, "delivered")
-            assert sorted((await storage.runs.sweep())[0]) == ["0", "1"]
-            assert [run.run_id for run in await storage.runs.find()] == ["2"]
+    async with opened(anywhere, clock, run_retention_bytes=0) as storage:
+        for number in range(3):
+            await settled(storage, str(number))
+        assert (await storage.runs.sweep())[0] == []
+        for delivery in await storage.deliveries.claim(2):
+            await storage.deliveries.report(delivery, TAKEN, "delivered")
+        assert sorted((await storage.runs.sweep())[0]) == ["0", "1"]
+        assert [run.run_id for run in await storage.runs.find()] == ["2"]
 
 
 # Several processes
 
 
-async def test_exactly_one_process_gets_each_and_another_one_takes_over(tmp_path: Path, clock: Clock) -> None:
-    path = tmp_path / "runs.db"
-    uri = f"sqlite:///{path}"
+async def test_exactly_one_process_gets_each_and_another_one_takes_over(shared: str, clock: Clock) -> None:
     async with (
-        opened(uri, clock) as one,
-        opened(uri, clock) as other,
-        opened(uri, clock, ["another graph"]) as stranger,
+        opened(shared, clock) as one,
+        opened(shared, clock) as other,
+        opened(shared, clock, ["another graph"]) as stranger,
     ):
         for number in range(20):
             await settled(one, str(number))

@@ -12,7 +12,6 @@ import pytest
 from langgraph_sdk import Encryption, EncryptionContext
 
 from tests.storage.stores import (
-    BACKENDS,
     RESUMABLE,
     SHARED,
     Clock,
@@ -21,6 +20,7 @@ from tests.storage.stores import (
     end,
     record,
     seen_after_give_back,
+    settings_of,
 )
 from treadle.encryption.handlers import Handlers
 from treadle.encryption.sealing import Sealing
@@ -53,21 +53,21 @@ def slow() -> Encryption:
     return vault
 
 
-@pytest.fixture(params=BACKENDS, ids=lambda uri: uri.partition(":")[0])
-async def storage(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Storage]:
+@pytest.fixture
+async def storage(anywhere: str, clock: Clock) -> AsyncIterator[Storage]:
     """A store of any kind that encrypts."""
     loops = GraphLoops(4, isolated=False)
     loops.start()
-    settings = Settings(database_uri=request.param.format(folder=tmp_path), lease=15.0)
-    opened = await open_encrypted(settings, ["graph"], clock, Sealing(Handlers(slow(), loops.home)))
     try:
+        sealing = Sealing(Handlers(slow(), loops.home))
+        opened = await open_encrypted(settings_of(anywhere, lease=15.0), ["graph"], clock, sealing)
         yield opened
-    finally:
         await opened.close()
+    finally:
         loops.stop()
 
 
-@pytest.mark.parametrize("storage", SHARED, indirect=True, ids=lambda uri: uri.partition(":")[0])
+@pytest.mark.parametrize("anywhere", SHARED, indirect=True)
 async def test_what_is_appended_before_a_run_is_given_back_is_kept(storage: Storage) -> None:
     assert await seen_after_give_back(storage) == [Event(1, "x", b"1"), Event(2, "y", b"2")]
 

@@ -37,7 +37,7 @@ async def test_events_of_a_resumable_run_are_followed_from_any_cursor_elsewhere(
     async with processes(shared, clock) as (one, other):
         run = await begin(one, "a", RESUMABLE)
         one.events.append("a", [("x", b"1"), ("y", b"2"), ("z", b"3")])
-        await one.runs.renew({"a": "token"}, extend=True)  # committed after the events
+        await one.events.written("a")
         follower, at_end = await other.events.follow("a", after), await other.events.follow("a", END)
         waiting = asyncio.ensure_future(all_seen(at_end))
         one.events.append("a", [("w", b"4")])
@@ -128,6 +128,7 @@ async def test_a_process_that_claims_its_own_lost_run_writes_the_events_of_the_n
         await begin(one, "a", RESUMABLE)
         before = await one.events.follow("a", 0)
         one.events.append("a", [("x", b"1")])
+        await one.events.written("a")
         clock.now += 15
         run = await claim_one(one)
         await one.events.open(run)

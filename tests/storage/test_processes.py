@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -90,10 +91,11 @@ async def test_a_cancellation_from_another_process_is_there_when_its_change_is(s
         await until(told)
 
 
-async def test_what_a_process_left_running_begins_again_when_it_was_the_last(shared: str, clock: Clock) -> None:
-    async with processes(shared, clock, number=1) as (one,):
+async def test_what_a_process_left_running_begins_again_when_it_was_the_last(path: Path, clock: Clock) -> None:
+    """In a file, which has nobody else's; in a database, those who cannot be reached may still be at work."""
+    async with opened(f"sqlite:///{path}", clock) as one:
         await one.runs.add([claimed("a")])
-    async with processes(shared, clock, number=1) as (one,):
+    async with opened(f"sqlite:///{path}", clock) as one:
         run = await claim_one(one)
         assert (run.run_id, run.attempt) == ("a", 2)
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
 import pytest
 
-from tests.storage.stores import BACKENDS, Clock, claimed, count, ending, opened, processes, record
+from tests.storage.stores import Clock, claimed, ending, opened, processes, record, rows
 from treadle.errors import InvalidRequest, QueueFull
 from treadle.storage.contract.runs import Outcome
 from treadle.storage.contract.store import Storage
@@ -17,15 +15,10 @@ from treadle.storage.contract.store import Storage
 pytestmark = pytest.mark.anyio
 
 
-def limited(uri: str, folder: Path, clock: Clock, most: int = 3) -> AbstractAsyncContextManager[Storage]:
-    """A store in which `most` runs may wait."""
-    return opened(uri.format(folder=folder), clock, max_queued=most)
-
-
-@pytest.fixture(params=BACKENDS, ids=lambda uri: uri.partition(":")[0])
-async def three(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> AsyncIterator[Storage]:
+@pytest.fixture
+async def three(anywhere: str, clock: Clock) -> AsyncIterator[Storage]:
     """A store in which three runs may wait."""
-    async with limited(request.param, tmp_path, clock) as three:
+    async with opened(anywhere, clock, max_queued=3) as three:
         yield three
 
 
@@ -89,20 +82,19 @@ async def test_a_run_that_is_given_back_waits_again(three: Storage) -> None:
     assert await fits(three, "e")
 
 
-@pytest.mark.parametrize("uri", BACKENDS)
-async def test_zero_is_no_limit(uri: str, tmp_path: Path, clock: Clock) -> None:
-    async with limited(uri, tmp_path, clock, most=0) as storage:
+async def test_zero_is_no_limit(anywhere: str, clock: Clock) -> None:
+    async with opened(anywhere, clock, max_queued=0) as storage:
         await storage.runs.add([record(f"{number}") for number in range(500)])
 
 
-async def test_it_is_exact_between_processes_that_add_at_once(path: Path, clock: Clock) -> None:
-    async with processes(f"sqlite:///{path}", clock, number=4) as unlimited:
+async def test_it_is_exact_between_processes_that_add_at_once(shared: str, clock: Clock) -> None:
+    async with processes(shared, clock, number=4) as unlimited:
         await unlimited[0].runs.add([record("first")])
-    async with processes(f"sqlite:///{path}", clock, number=4, max_queued=20) as stores:
+    async with processes(shared, clock, number=4, max_queued=20) as stores:
         runs = [[record(f"{number} {each}") for each in range(3)] for number in range(40)]
         adding = [stores[number % 4].runs.add(some) for number, some in enumerate(runs)]
         results = await asyncio.gather(*adding, return_exceptions=True)
     refused = [result for result in results if isinstance(result, BaseException)]
     assert {type(error) for error in refused} == {QueueFull}
     assert len(results) - len(refused) == 6  # and one run from before
-    assert count(path, "count(*) FROM runs") == count(path, "pending FROM queue") == 19
+    assert rows(shared, "runs") == 19

@@ -30,4 +30,8 @@ async def test_a_follower_shows_how_far_it_is(storage: Storage) -> None:
 
 
 async def test_a_store_shows_its_kind(storage: Storage) -> None:
-    assert repr(storage) in ("<Storage MemoryRunStore in memory>", "<Storage SqliteRunStore durable>")
+    assert repr(storage) in (
+        "<Storage MemoryRunStore in memory>",
+        "<Storage SqliteRunStore durable>",
+        "<Storage PostgresRunStore durable>",
+    )

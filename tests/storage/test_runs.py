@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from tests.storage.stores import (
-    BACKENDS,
     KEPT,
     LEASE,
     RUN_TTL,
@@ -116,9 +114,8 @@ async def test_a_kept_run_does_not_expire(storage: Storage, clock: Clock) -> Non
     assert await storage.runs.get("a") is not None
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-async def test_ended_runs_beyond_the_retention_leave_oldest_first(backend: str, clock: Clock, tmp_path: Path) -> None:
-    async with opened(backend.format(folder=tmp_path), clock, run_retention_bytes=100_000) as storage:
+async def test_ended_runs_beyond_the_retention_leave_oldest_first(anywhere: str, clock: Clock) -> None:
+    async with opened(anywhere, clock, run_retention_bytes=100_000) as storage:
         for name in "abc":
             await storage.runs.add([claimed(name)])
             await storage.runs.settle(name, "token", ending(Outcome("success", values=b"x" * 40_000)))
@@ -127,11 +124,8 @@ async def test_ended_runs_beyond_the_retention_leave_oldest_first(backend: str, 
         assert await storage.runs.get("c") is not None
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-async def test_a_retention_of_nothing_keeps_kept_and_unfinished_runs(
-    backend: str, clock: Clock, tmp_path: Path
-) -> None:
-    async with opened(backend.format(folder=tmp_path), clock, run_retention_bytes=0) as storage:
+async def test_a_retention_of_nothing_keeps_kept_and_unfinished_runs(anywhere: str, clock: Clock) -> None:
+    async with opened(anywhere, clock, run_retention_bytes=0) as storage:
         await storage.runs.add([claimed("gone"), claimed("kept", kwargs=KEPT), claimed("running"), record("pending")])
         for name in ("gone", "kept"):
             await storage.runs.settle(name, "token", ending(Outcome("success", values=b"x" * 1000)))

@@ -12,7 +12,7 @@ from tests.web.calls import Json
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 """The Accept header of a browser that follows a link."""
 FORM = {"content-type": "application/x-www-form-urlencoded"}
-VOID = {"meta", "input", "link", "img", "br"}
+VOID = {"meta", "input", "link", "img", "br", "wbr"}
 
 
 class HtmlPage(HTMLParser):

@@ -7,11 +7,14 @@ from contextlib import closing
 from typing import Any
 
 import httpx
+import psycopg
+from psycopg.sql import SQL, Identifier
 
 from tests.graphs.graphs_under_test import entered
 from tests.live import LiveServer, until
 from tests.web.calls import Json, accepted, create, ended
-from treadle.graphs.checkpointers import MemorySavers, SqliteSavers
+from treadle.graphs.checkpointers import MemorySavers, Savers, SqliteSavers
+from treadle.graphs.postgres.savers import PostgresSavers
 
 
 def new_thread(http: httpx.Client, **fields: Any) -> Any:
@@ -71,11 +74,23 @@ def stored(server: LiveServer, of: Json) -> int:
         with closing(sqlite3.connect(savers.path)) as file:
             counts = (f"SELECT count(*) FROM {table} WHERE thread_id = ?" for table in ("checkpoints", "writes"))
             return sum(int(file.execute(count, (thread_id,)).fetchone()[0]) for count in counts)
-    assert isinstance(savers, MemorySavers)
+    if not isinstance(savers, MemorySavers):
+        return stored_in_postgresql(savers, thread_id)
     saver = savers.saver
     checkpoints = [key for namespace in dict(saver.storage).get(thread_id, {}).values() for key in namespace]
     others = [key for key in [*list(saver.writes), *list(saver.blobs)] if key[0] == thread_id]
     return len(checkpoints) + len(others)
+
+
+def stored_in_postgresql(savers: Savers, thread_id: str) -> int:
+    """How many rows of a thread are in the schema."""
+    assert isinstance(savers, PostgresSavers)
+    found = 0
+    with psycopg.connect(savers.place.uri) as connection:
+        for table in ("checkpoints", "checkpoint_writes", "checkpoint_blobs"):
+            count = SQL("SELECT count(*) FROM {} WHERE thread_id = %s").format(Identifier(savers.place.name, table))
+            found += sum(number for (number,) in connection.execute(count, (thread_id,)))
+    return found
 
 
 def superstep(*updates: Json) -> Json:

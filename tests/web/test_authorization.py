@@ -17,6 +17,8 @@ from tests.web.guarding import BEARER, bearing, guarded, guarded_server, loaded,
 from tests.web.owning import RUN, Mine, furnish, requests
 from treadle.web.routes import USERLESS
 
+pytestmark = pytest.mark.edge
+
 RECORDING = (
     BEARER
     + """

@@ -13,6 +13,8 @@ from tests.web.guarding import BEARER, bearing, guarded, told
 from tests.web.owning import RUN
 from treadle.keys import keys_in_list
 
+pytestmark = pytest.mark.edge
+
 CHANGING = (
     BEARER
     + """

@@ -11,6 +11,8 @@ import pytest
 
 from tests.live import DEADLINE, serving
 
+pytestmark = pytest.mark.edge
+
 PATHS = ["/runs", "/runs/wait", "/runs/stream"]
 Refused = Callable[..., str]
 
@@ -181,7 +183,7 @@ def test_one_key_with_two_values(refused: Refused) -> None:
     assert "context.user" in refused(body, 400)
 
 
-@pytest.mark.parametrize("value", ["260000000000", "1e12", "1e308", "1" + "0" * 30])
+@pytest.mark.parametrize("value", ["250000000001", "1e12", "1e308", "1" + "0" * 30])
 def test_a_delay_beyond_the_calendar(refused: Refused, value: str) -> None:
     assert "after_seconds" in refused(f'{{"assistant_id":"simple","after_seconds":{value}}}')
 

@@ -16,6 +16,8 @@ from tests.web.hook_receiver import HOOKED, HookReceiver
 from tests.web.keeping import new_thread, thread_path
 from treadle.encoding import MAX_DEPTH
 
+pytestmark = pytest.mark.edge
+
 DEEPEST = 254
 """Levels of a body."""
 MODES = ["values", "updates", "messages", "messages-tuple", "tasks", "checkpoints", "debug", "events", "custom"]

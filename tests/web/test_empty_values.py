@@ -16,6 +16,8 @@ from tests.web.keeping import kept, thread_path
 from tests.web.test_feedback import entries, url
 from treadle_api.operations import Operation, Parameter
 
+pytestmark = pytest.mark.edge
+
 shows = pytest.mark.shows
 AnyOperation = Operation[Any, Any, Any]
 LEGAL = {

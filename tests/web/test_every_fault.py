@@ -27,6 +27,8 @@ from tests.web.test_every_status import SMALLEST, Operation, declaring, send
 from treadle.encoding import MAX_DEPTH
 from treadle.keys import keys_in_list
 
+pytestmark = pytest.mark.edge
+
 
 @pytest.fixture(scope="module")
 def declared(server: LiveServer) -> Any:

@@ -12,6 +12,8 @@ from tests.graphs.graphs_under_test import cancelled, entered
 from tests.live import serving, sse, until
 from tests.web.calls import accepted, create, ended, names, until_status
 
+pytestmark = pytest.mark.edge
+
 shows = pytest.mark.shows
 HELLO = {"messages": [{"role": "user", "content": "hi"}]}
 MESSAGES = ["messages/metadata", "messages/partial", "messages/complete"]

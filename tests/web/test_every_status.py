@@ -14,6 +14,8 @@ import treadle_api.operations as op
 from tests.live import serving, until
 from tests.web.creating import EVERY, PATHS, Creator
 
+pytestmark = pytest.mark.edge
+
 shows = pytest.mark.shows
 Operation = op.Operation[Any, Any, Any]
 SMALLEST = b'{"checkpoint": {}, "version": 1}'

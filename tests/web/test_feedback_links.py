@@ -12,6 +12,8 @@ from tests.live import LiveServer, serving
 from tests.web.calls import Json, accepted, create, detail, ended
 from tests.web.test_feedback import BOTH, refused, shows, url
 
+pytestmark = pytest.mark.edge
+
 
 @pytest.fixture
 def rated(http: httpx.Client) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -15,9 +15,9 @@ from tests.live import LiveServer
 from tests.web.calls import Json, accepted, create, ended
 from tests.web.html_pages import BROWSER, FORM
 from tests.web.test_feedback import entries, refused, url
-from treadle_client import Client
-from treadle_client.api.stateless_runs import give_feedback, give_feedback_by_link
-from treadle_client.models import FeedbackEntry, FeedbackGiven
+from treadle_client import Treadle
+
+pytestmark = pytest.mark.edge
 
 PROGRAMS = [
     None,
@@ -101,11 +101,10 @@ def test_what_is_accepted_may_be_said_in_several_lines(http: httpx.Client, rated
 
 
 def test_the_generated_client_speaks_json(server: LiveServer, rated: Json) -> None:
-    run_id, token = UUID(rated["run_id"]), url(rated).rpartition("/")[2]
-    with Client(base_url=server.url) as client:
-        posted = give_feedback.sync(run_id, token, client=client, body=FeedbackGiven(score=True))
-        opened = give_feedback_by_link.sync(run_id, token, client=client, comment="fine")
-    assert isinstance(posted, FeedbackEntry) and isinstance(opened, FeedbackEntry)
+    token = url(rated).rpartition("/")[2]
+    with Treadle(server.url) as client:
+        posted = client.runs.give_feedback(rated["run_id"], token, score=True)
+        opened = client.runs.give_feedback_by_link(rated["run_id"], token, comment="fine")
     assert (posted.score, opened.comment) == (True, "fine")
 
 

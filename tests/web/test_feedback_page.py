@@ -17,6 +17,8 @@ from tests.web.html_pages import BROWSER, FORM, Browser, HtmlPage, page
 from tests.web.test_feedback import BOTH, ODD, entries, shows, url
 from treadle.feedback.book import MOST
 
+pytestmark = pytest.mark.edge
+
 NASTY = [
     "</legend><script>alert(1)</script>",
     '\' onmouseover="x" &amp; &lt;',

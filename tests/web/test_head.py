@@ -17,6 +17,8 @@ from tests.web.keeping import kept, slow_run, thread_path
 from tests.web.test_feedback import entries, url
 from treadle.keys import keys_in_list
 
+pytestmark = pytest.mark.edge
+
 GETS = [operation for operation in op.ALL if operation.method == "GET"]
 PARTS = ["join", "stream"]
 VOLATILE = {"date", "server-timing", "content-length"}

@@ -15,6 +15,8 @@ from tests.web.test_custom_app import served
 from treadle.errors import ConfigError
 from treadle.graphs.config import read_config
 
+pytestmark = pytest.mark.edge
+
 ONE, OTHER = {"origin": "https://one.example"}, {"origin": "https://other.example"}
 PREFLIGHT = {"access-control-request-method": "POST"}
 RUN: dict[str, Any] = {"assistant_id": "agent", "input": {}}

@@ -9,6 +9,8 @@ import pytest
 
 from tests.web.keeping import kept, thread_path
 
+pytestmark = pytest.mark.edge
+
 
 @pytest.mark.parametrize(
     ("path", "body"),

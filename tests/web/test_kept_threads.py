@@ -197,8 +197,8 @@ def test_a_kept_run_lives_as_long_as_its_thread(forgetful: httpx.Client) -> None
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[httpx.Client]:
-    """A client of a server where a run may take a third of a second."""
-    with serving(run_timeout=0.3) as live, live.client() as client:
+    """A client of a server where a run may take a second: long enough to begin, also on a busy machine."""
+    with serving(run_timeout=1.0) as live, live.client() as client:
         yield client
 
 

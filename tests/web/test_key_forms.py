@@ -10,6 +10,8 @@ import pytest
 from treadle.errors import ConfigError
 from treadle.keys import KeyRing, keys_in_list
 
+pytestmark = pytest.mark.edge
+
 KEY, OTHER = "first-key=with/odd+signs", "second-key"
 
 

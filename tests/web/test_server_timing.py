@@ -17,6 +17,8 @@ from tests.live import serving
 from tests.web.calls import UNKNOWN, Json, accepted, create, detail, ended
 from tests.web.keeping import kept, new_thread, run_path, slow_run, thread_path
 
+pytestmark = pytest.mark.edge
+
 TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 METRIC = re.compile(rf"(?P<name>{TOKEN});dur=(?P<duration>{TOKEN})")
 """One metric, in the syntax of RFC 9110's tokens and lists and the W3C's Server Timing; a description is not sent."""

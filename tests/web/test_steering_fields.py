@@ -12,6 +12,8 @@ from tests.web.calls import Json, accepted
 from tests.web.creating import EVERY, PATHS, Creator
 from tests.web.keeping import history, searched, thread
 
+pytestmark = pytest.mark.edge
+
 shows = pytest.mark.shows
 SOME_ID = "01a1fcc4-be40-7503-a98b-f479b877e3b9"
 OTHER_ID = "1f1e58a6-4c71-6148-8002-1076c7c10a80"

@@ -156,10 +156,18 @@ def test_before_nothing_is_no_bound(http: httpx.Client, before: Any) -> None:
         ({"source": "loop", "step": -1}, []),
         ({"mine": "yes"}, [2, 1, 0, -1]),
         ({"mine": "no"}, []),
+        # What not every checkpointer finds.
+        ({"it's": "ü", "a.b": "c"}, [2, 1, 0, -1]),
+        ({"it's": "ü", "source": "loop"}, [2, 1, 0]),
+        ({"it's": ["ü"], "source": "loop"}, []),
+        ({"a.b": "d"}, []),
+        ({"\0": None, "mine": "yes"}, [2, 1, 0, -1]),
+        ({"step": 10**30}, []),
+        ({"step": 1.0}, [1]),
     ],
 )
 def test_states_are_chosen_by_their_metadata(http: httpx.Client, metadata: Json, expected: list[int]) -> None:
-    run = kept(http, "simple", {"foo": 1}, metadata={"mine": "yes"})
+    run = kept(http, "simple", {"foo": 1}, metadata={"mine": "yes", "it's": "ü", "a.b": "c"})
     assert steps(searched(http, run, metadata=metadata, limit=10)) == expected
     assert steps(searched(http, run, metadata=metadata)) == expected[:1]
 

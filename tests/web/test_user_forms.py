@@ -11,6 +11,8 @@ import pytest
 from tests.web.calls import UNKNOWN
 from tests.web.guarding import guarded, refusal, told
 
+pytestmark = pytest.mark.edge
+
 FORMS = '''
 import asyncio
 import dataclasses

@@ -12,6 +12,8 @@ from tests.live import GRAPHS, LiveServer, serving
 from tests.web.owning import Mine, Request, furnish, good, requests
 from treadle.web.routes import USERLESS
 
+pytestmark = pytest.mark.edge
+
 USERS = 100
 GUARDED = GRAPHS.with_name("guarded.json")
 OPERATIONS = [operation for operation in op.ALL if operation not in USERLESS]

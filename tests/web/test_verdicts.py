@@ -13,6 +13,8 @@ from tests.web.creating import EVERY, PATHS
 from tests.web.keeping import kept, thread_path
 from treadle.web.verdicts import explained
 
+pytestmark = pytest.mark.edge
+
 MODES = ["values", "messages", "messages-tuple", "tasks", "checkpoints", "updates", "events", "debug", "custom"]
 LISTED = ", ".join(f'"{mode}"' for mode in MODES[:-1]) + f' or "{MODES[-1]}"'
 TEXT = 'of type "string"'

@@ -17,6 +17,8 @@ from tests.web.calls import accepted, create, detail
 from tests.web.creating import EVERY, PATHS, Creator
 from tests.web.hook_receiver import HOOKED, SECRET, receiving
 
+pytestmark = pytest.mark.edge
+
 NAMES: dict[str, list[str]] = {
     "public.test": ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"],
     "private.test": ["10.0.0.5"],

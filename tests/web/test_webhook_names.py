@@ -18,6 +18,8 @@ from tests.web.creating import EVERY, PATHS, Creator
 from tests.web.hook_receiver import HOOKED, receiving
 from treadle.outbox import resolving
 
+pytestmark = pytest.mark.edge
+
 
 class Names:
     """The system's resolver in these tests: it does not answer names below `silent.test` before `let_go`."""

@@ -14,6 +14,8 @@ from tests.live import DEADLINE, LiveServer, serving, until
 from tests.web.calls import create, detail, until_status
 from tests.web.hook_receiver import HOOKED, HookReceiver, receiving, until_delivery
 
+pytestmark = pytest.mark.edge
+
 
 @pytest.fixture
 def http(hooked: LiveServer) -> Iterator[httpx.Client]:

@@ -10,20 +10,19 @@ import pytest
 
 from tests.live import serving
 from tests.web.calls import accepted
-from tests.web.guarding import BEARER, bearing, guarded_project, loaded
+from tests.web.guarding import BEARER, GRAPH, bearing, guarded_project, loaded
 from tests.web.keeping import superstep, thread_path, update
 
-FACTORY = """
+FACTORY = f"""{GRAPH}
 from langgraph_sdk.runtime import ServerRuntime
-import telling
 
 asked = []
 
-def graph(config, runtime: ServerRuntime):
+def factory(config, runtime: ServerRuntime):
     configurable = config["configurable"]
     user = runtime.user
     asked.append((runtime.access_context, user and user.identity, configurable["langgraph_auth_user_id"]))
-    return telling.graph
+    return graph
 """
 
 
@@ -31,7 +30,7 @@ def graph(config, runtime: ServerRuntime):
 def http(tmp_path: Path) -> Iterator[httpx.Client]:
     config = guarded_project(tmp_path, BEARER)
     (tmp_path / "factory.py").write_text(FACTORY)
-    config.write_text(config.read_text().replace("./telling.py:graph", "./factory.py:graph"))
+    config.write_text(config.read_text().replace("./telling.py:graph", "./factory.py:factory"))
     with serving(config) as live, live.client() as client:
         yield client
 
@@ -58,17 +57,16 @@ def test_the_writer_is_the_user_of_a_factory(tmp_path: Path, http: httpx.Client)
     assert ("threads.update", "ben", "ben") in loaded(tmp_path / "factory.py").asked
 
 
-CHANGING = """
+CHANGING = f"""{GRAPH}
 from langgraph_sdk.runtime import ServerRuntime
-import telling
 
-def graph(config, runtime: ServerRuntime):
+def factory(config, runtime: ServerRuntime):
     name = runtime.user.identity
     config["tags"].append(name)
     config["configurable"]["nested"]["who"] = name
     config["configurable"]["mine"] = name
     config["metadata"]["marks"].append(name)
-    return telling.graph
+    return graph
 """
 
 
@@ -77,7 +75,7 @@ def test_what_a_factory_changes_is_its_own(tmp_path: Path, store: str) -> None:
     """Nothing of a reader, nor of the user who runs it, comes into the run."""
     config = guarded_project(tmp_path, BEARER)
     (tmp_path / "factory.py").write_text(CHANGING)
-    config.write_text(config.read_text().replace("./telling.py:graph", "./factory.py:graph"))
+    config.write_text(config.read_text().replace("./telling.py:graph", "./factory.py:factory"))
     uri = "memory://" if store == "memory" else f"sqlite:///{tmp_path}/runs.db"
     given = {"configurable": {"nested": {}, "mine": 1}, "tags": ["a"], "metadata": {"marks": []}}
     body = {"assistant_id": "agent", "input": {}, "on_completion": "keep", "config": given}

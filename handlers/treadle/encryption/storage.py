@@ -24,7 +24,7 @@ CLOSING = 2.0
 
 
 async def open_encrypted(
-    settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float], sealing: Sealing
+    settings: Settings, graph_ids: Sequence[str], clock: Callable[[], float] | None, sealing: Sealing
 ) -> Storage:
     """As `open_storage`, with everything sealed that goes in. In memory, events stay as they are."""
     made: list[EncryptedEventRows] = []

@@ -17,7 +17,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from treadle.graphs.event_loops import GraphLoop
 from treadle.graphs.pruning import older
+from treadle.storage.contract.store import DatabaseSchema, Place
 
 Json = dict[str, Any]
 Saver = BaseCheckpointSaver[Any]
@@ -35,11 +37,11 @@ _DELETE_OF_RUN = (
     "(SELECT 1 FROM checkpoints WHERE thread_id = :thread_id)",
 )
 # In the metadata of a checkpoint: by channel, how long ago it had its whole value.
-_COUNTERS = "counters_since_delta_snapshot"
+COUNTERS = "counters_since_delta_snapshot"
 # Values are not read: an old one may be of a class that is no longer there.
 _ORIGINS = f"""
 SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id, CASE WHEN json_valid(CAST(metadata AS TEXT))
-    THEN json_extract(CAST(metadata AS TEXT), '$.{_COUNTERS}') END
+    THEN json_extract(CAST(metadata AS TEXT), '$.{COUNTERS}') END
 FROM checkpoints WHERE thread_id = :thread_id
 """
 _DELETE_EACH = tuple(
@@ -73,9 +75,13 @@ class Savers(ABC):
         """Close the connections. Called while the loops still run."""
 
 
-def open_savers(file: Path | None, serde: Json | None = None) -> Savers:
-    """Checkpointers in an SQLite file, or in memory."""
-    return MemorySavers(serde) if file is None else SqliteSavers(file, serde)
+def open_savers(place: Place, serde: Json | None = None, home: GraphLoop | None = None) -> Savers:
+    """Checkpointers in an SQLite file, in a schema, or in memory. Connections to a server belong to the `home` loop."""
+    if isinstance(place, DatabaseSchema):
+        from treadle.graphs.postgres.savers import PostgresSavers
+
+        return PostgresSavers(place, serde, home)
+    return MemorySavers(serde) if place is None else SqliteSavers(place, serde)
 
 
 class MemorySavers(Savers):
@@ -127,7 +133,7 @@ class MemorySaver(InMemorySaver):
         """Delete the older checkpoints of the thread, and the values that only they had."""
         namespaces = self.storage.get(thread_id, {})
         found = {
-            (namespace, checkpoint_id): (parent_id, self.serde.loads_typed(metadata).get(_COUNTERS) or ())
+            (namespace, checkpoint_id): (parent_id, self.serde.loads_typed(metadata).get(COUNTERS) or ())
             for namespace, checkpoints in namespaces.items()
             for checkpoint_id, (_, metadata, parent_id) in checkpoints.items()
         }

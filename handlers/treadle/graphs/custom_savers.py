@@ -87,6 +87,7 @@ class SaverElsewhere(BaseCheckpointSaver[Any]):
 
     def __init__(self, saver: Saver, home: GraphLoop) -> None:
         super().__init__(serde=saver.serde)
+        self.loop = home.loop
         self._saver = saver
         self._home = home
 

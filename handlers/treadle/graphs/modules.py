@@ -60,8 +60,9 @@ def _module(folder: Path, location: str) -> ModuleType:
     if not location.endswith(".py"):
         return importlib.import_module(location)
     path = (folder / location).resolve()
+    file = str(path)
     for module in tuple(sys.modules.values()):
-        if getattr(module, "__file__", None) == str(path) and not _is_main(module):
+        if getattr(module, "__file__", None) == file and not _is_main(module):
             return module
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")

@@ -14,10 +14,12 @@ from langgraph.store.base import BaseStore, Op, Result
 
 from treadle.graphs.embeddings import HomeEmbeddings, load_embeddings
 from treadle.graphs.event_loops import GraphLoop
-from treadle.graphs.items import Index, ItemStore
+from treadle.graphs.item_index import Index
+from treadle.graphs.items import ItemStore, open_items
 from treadle.graphs.modules import authors_code, load_attribute
 from treadle.graphs.opened import Opened, instance_of
 from treadle.graphs.store_config import StoreConfig
+from treadle.storage.contract.store import Place
 
 
 class Stores(ABC):
@@ -63,13 +65,13 @@ def load_store(folder: Path, config: StoreConfig) -> LoadedStore:
     return LoadedStore(config, index=Index(load_embeddings(folder, config, config.embed), config.dims, config.fields))
 
 
-def open_stores(loaded: LoadedStore, file: Path | None, home: GraphLoop) -> Stores:
-    """The store that the configuration asks for: Treadle's own in `file` or in memory, or the author's on `home`."""
+def open_stores(loaded: LoadedStore, place: Place, home: GraphLoop) -> Stores:
+    """The store that the configuration asks for: Treadle's own in its place, or the author's on `home`."""
     config = loaded.config
     if config.path is not None:
         return CustomStores(loaded.source, f"{config.where}.path ({config.path})", home)
     index = loaded.index and replace(loaded.index, embeddings=HomeEmbeddings(loaded.index.embeddings, home))
-    return OwnStores(ItemStore(file, index, config.ttl), config.sweep_period)
+    return OwnStores(open_items(place, index, config.ttl), config.sweep_period)
 
 
 class OwnStores(Stores):
@@ -81,7 +83,8 @@ class OwnStores(Stores):
         self.sweep_period = sweep_period
 
     async def start(self) -> None:
-        """The store opens its file itself, when it is first used."""
+        """Look whether the index can be made. The store opens its file itself, when it is first used."""
+        await asyncio.to_thread(self.items.start)
 
     async def here(self) -> BaseStore:
         return self.items

@@ -56,8 +56,8 @@ _EXTENSIONS = frozenset(
 )
 # Fields of `langsmith_tracer`, and the keys of `configurable` that they become.
 _TRACER_KEYS = {"project_name": TRACE_PROJECT, "example_id": TRACE_EXAMPLE}
-# The last moment that a timestamp can show, in seconds since the epoch.
-_LAST_MOMENT = 253402300799.0
+# Seconds. The published document says the same: a run that is due after the year 9999 could not be shown.
+_LONGEST_DELAY = 250_000_000_000
 
 
 def _no_key(key: str) -> bool:
@@ -145,8 +145,8 @@ def _refuse(body: CreateRunBody, document: Json) -> None:
 
 def _due(now: float, after_seconds: float) -> float:
     """When to start: a negative delay means now (recorded)."""
-    if after_seconds > _LAST_MOMENT - now:
-        raise InvalidRequest("after_seconds: the run would start beyond the year 9999")
+    if after_seconds > _LONGEST_DELAY:
+        raise InvalidRequest(f"after_seconds: longer than {_LONGEST_DELAY}")
     return now + max(after_seconds, 0)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from uuid_utils import uuid7
 
 from treadle.encoding import read_uuid
+from treadle.errors import InvalidRequest
 from treadle.storage.contract.threads import ThreadRecord, ThreadTtl
 from treadle_api.operations import CreateThreadBody
 
@@ -20,6 +21,8 @@ def new_thread(body: CreateThreadBody, received_at: float, graph_ids: Sequence[s
         ttl = ThreadTtl(ttl.minutes if body.ttl.ttl is None else body.ttl.ttl, body.ttl.strategy)
     metadata = body.metadata or {}
     graph_id = metadata.get("graph_id")
+    if body.supersteps and graph_id not in graph_ids:
+        raise InvalidRequest("supersteps: name the graph that they are for in metadata.graph_id")
     return ThreadRecord(
         thread_id=str(uuid7() if body.thread_id is None else read_uuid("thread_id", body.thread_id)),
         graph_id=graph_id if graph_id in graph_ids else None,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+import re
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateUpdate
 
 from treadle.encoding import encode, failure
-from treadle.errors import CheckpointNotFound, EncryptionFailed, InvalidRequest, StateInvalid, StateUnreadable
+from treadle.errors import CheckpointNotFound, InvalidRequest, StateInvalid, StateUnreadable, StorageUnavailable
 from treadle.execution.config import Deployment, graph_config
 from treadle.execution.graph_input import graph_command
 from treadle.graphs.checkpoints import Checkpoints, OpenGraphs, left_in_thread
@@ -28,6 +29,8 @@ Json = dict[str, Any]
 T = TypeVar("T")
 # Keys of a checkpoint that clients may set: LangGraph keeps other keys in the same place.
 ADDRESS = ("checkpoint_ns", "checkpoint_id", "checkpoint_map")
+# Keys of metadata that each checkpointer finds: LangGraph's for SQLite refuses others, and takes a dot for a path.
+_FOUND = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class ThreadStates:
         """The API's ThreadState as JSON: at the newest checkpoint, or at the one of this address.
 
         Raises CheckpointNotFound (404), StateInvalid (400) if the state does not fit the graph's
-        schema, StateUnreadable (500) if the graph's own code fails.
+        schema, StateUnreadable (500) if the graph's own code fails, StorageUnavailable (503).
         """
         thread_id = record.thread_id
         config = _checkpoint_config(thread_id, checkpoint)
@@ -81,18 +84,22 @@ class ThreadStates:
         """States at past checkpoints, the newest first, as a JSON array.
 
         `before` and `checkpoint` are addresses of checkpoints: only older states, only states of that namespace.
-        Raises StateInvalid (400), StateUnreadable (500) if the graph's own code fails.
+        Raises StateInvalid (400), StateUnreadable (500) if the graph's own code fails, StorageUnavailable (503).
         """
         thread_id = record.thread_id
         older = _checkpoint_config(thread_id, before) if before and before.get("checkpoint_id") else None
+        sought = {key: value for key, value in (metadata or {}).items() if _is_found(key, value)}
+        compared = {key: value for key, value in (metadata or {}).items() if key not in sought}
 
         async def read() -> bytes:
-            states = []
+            states: list[bytes] = []
             async with self._opened(record, user) as graph:
                 config = _checkpoint_config(thread_id, checkpoint)
-                history = graph.aget_state_history(config, filter=metadata, before=older, limit=limit)
-                async for snapshot in history:
-                    states.append(encode(selected(snapshot_view(snapshot), select)))
+                count = None if compared else limit
+                # To its end: LangGraph's for SQLite would keep its lock.
+                async for snapshot in graph.aget_state_history(config, filter=sought, before=older, limit=count):
+                    if len(states) < limit and _has(snapshot.metadata, compared):
+                        states.append(encode(selected(snapshot_view(snapshot), select)))
                     await asyncio.sleep(0)  # runs share this loop
             return b"[%b]" % b",".join(states)
 
@@ -106,7 +113,7 @@ class ThreadStates:
         async def guarded() -> T | None:
             try:
                 return await read() if await self.checkpoints.exist(thread_id) else None
-            except EncryptionFailed:
+            except StorageUnavailable:
                 raise
             except Exception as error:  # the author's factories, reducers and values are at work here
                 shown = failure(error)
@@ -129,8 +136,6 @@ class ThreadStates:
         self, record: ThreadRecord, supersteps: Sequence[ThreadCreateSupersteps], user: User | None
     ) -> ThreadState:
         """Write the supersteps as checkpoints, all or none. On the graphs' loop."""
-        if record.graph_id is None:
-            raise InvalidRequest("supersteps: name the graph that they are for in metadata.graph_id")
         config = _checkpoint_config(record.thread_id)
         config["configurable"]["graph_id"] = record.graph_id  # comes into the metadata of each checkpoint (recorded)
         try:
@@ -139,7 +144,7 @@ class ThreadStates:
                     config, [[_update(each) for each in step.updates] for step in supersteps]
                 )
                 return await left_in_thread(graph, record.thread_id)
-        except EncryptionFailed:
+        except StorageUnavailable:
             await self.checkpoints.delete(record.thread_id)
             raise
         except Exception as error:  # the graph's own reducers judge the values
@@ -154,6 +159,17 @@ def _checkpoint_config(thread_id: str, checkpoint: Json | None = None) -> Runnab
     given = checkpoint or {}
     named = {key: given[key] for key in ADDRESS if given.get(key) is not None}
     return {"configurable": {**named, "thread_id": thread_id}}
+
+
+def _is_found(key: str, value: Any) -> bool:
+    """Whether every checkpointer finds checkpoints by this part of their metadata; SQLite has integers of 64 bits."""
+    plain = value.isprintable() if isinstance(value, str) else isinstance(value, int) and abs(value) < 2**63
+    return plain and _FOUND.fullmatch(key) is not None
+
+
+def _has(metadata: Mapping[str, Any] | None, wanted: Json) -> bool:
+    """Whether the metadata of a checkpoint has the wanted values; what it lacks is null, as for checkpointers."""
+    return all((metadata or {}).get(key) == value for key, value in wanted.items())
 
 
 def _update(update: ThreadSuperstepUpdate) -> StateUpdate:

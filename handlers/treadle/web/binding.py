@@ -7,9 +7,7 @@ the refusal. A valid body is loaded into the generated model, which is only a ty
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from importlib.resources import files
 from math import inf
@@ -33,7 +31,7 @@ from treadle.web.refusals import note_refusal
 from treadle.web.replies import Failure, Reply
 from treadle.web.rights import OPEN, Guard, Rights, caller_name
 from treadle.web.verdicts import explained, gist
-from treadle_api.operations import ALL, Operation
+from treadle_api.operations import Operation
 
 B = TypeVar("B")
 P = TypeVar("P")
@@ -142,40 +140,12 @@ class Contract:
         """The document of the operations that this version serves."""
         return cls(orjson.loads(files("treadle_api").joinpath("openapi.json").read_bytes()))
 
-    def published(
-        self,
-        *,
-        needs_key: bool,
-        is_closed: Callable[[Operation[Any, Any, Any]], bool] = lambda operation: False,
-        auth: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """The document as it is true of this server: with the need for a key only if there is one, without the closed
-        operations, and with what `auth` says of `securitySchemes` and `security`.
-        """
-        closed = {operation.operation_id for operation in ALL if is_closed(operation)}
-        paths = {path: _open_operations(item, closed) for path, item in self.document["paths"].items()}
-        document = {**self.document, "paths": {path: item for path, item in paths.items() if item}}
-        document = {name: part for name, part in document.items() if needs_key or name != "security"}
-        if schemes := (auth or {}).get("securitySchemes"):
-            known = document["components"]["securitySchemes"]
-            document["components"] = {**document["components"], "securitySchemes": {**known, **schemes}}
-        if security := (auth or {}).get("security"):
-            # With keys, both are asked for.
-            keys = document.get("security") or [{}]
-            document["security"] = [{**key, **scheme} for key in keys for scheme in security]
-        return document
-
     def validator(self, pointer: str) -> Validator:
         """The validator of the schema at a JSON pointer."""
         # A $ref is a URI: the braces of a path have to be percent-encoded in it.
         reference = CONTRACT + quote(pointer, safe="#/~")
         compiled: Validator = validator_for({"$ref": reference}, registry=self._schemas)
         return compiled
-
-
-def _open_operations(item: dict[str, Any], closed: AbstractSet[str]) -> dict[str, Any]:
-    """The operations of a path without the closed ones."""
-    return {method: operation for method, operation in item.items() if operation["operationId"] not in closed}
 
 
 class Endpoint:
@@ -186,11 +156,13 @@ class Endpoint:
         binding: Binding,
         contract: Contract,
         *,
+        clock: Callable[[], float],
         max_body_bytes: int,
         guard: Guard | None = None,
         contexts: RequestContexts | None = None,
     ) -> None:
         operation = binding.operation
+        self._clock = clock
         self._guard = guard
         self._contexts = contexts
         self.operation = operation
@@ -228,7 +200,7 @@ class Endpoint:
         await (reply.head(send) if scope["method"] == "HEAD" else reply(scope, receive, send))
 
     async def _read(self, scope: Scope, receive: Receive) -> Call[Any, Any]:
-        received_at = time.time()
+        received_at = self._clock()
         headers = dict(scope["headers"])
         body, document, typed, rights = None, None, None, OPEN
         if self._guard is not None:  # before anything is said about the request

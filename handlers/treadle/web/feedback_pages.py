@@ -14,7 +14,7 @@ from string import Template
 from typing import Any, Final
 
 from treadle.feedback.book import Recorded
-from treadle.web.replies import Encoded
+from treadle.web.replies import Page
 
 HEADERS: Final = {
     # What a link answers with depends on the client, and a link that records must reach the server each time.
@@ -42,12 +42,6 @@ class Markup(str):
     """Text that is HTML already."""
 
     __slots__ = ()
-
-
-class Page(Encoded[Any]):
-    """A whole page in HTML."""
-
-    media_type = b"text/html; charset=utf-8"
 
 
 class FeedbackPages:

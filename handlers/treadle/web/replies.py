@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
 from starlette.types import Message, Receive, Scope, Send
@@ -90,6 +90,12 @@ class Json(Encoded[R_co]):
         timings: Mapping[str, float | None] | None = None,
     ) -> None:
         super().__init__(encode(content), status=status, headers=headers, timings=timings)
+
+
+class Page(Encoded[Any]):
+    """A whole page in HTML."""
+
+    media_type = b"text/html; charset=utf-8"
 
 
 class Empty(Reply[R_co]):

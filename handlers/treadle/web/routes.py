@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from starlette.exceptions import HTTPException
@@ -16,6 +16,7 @@ from treadle.web.binding import Binding, Contract, Endpoint, bind
 from treadle.web.cancelling import CancelHandlers
 from treadle.web.feedback import MOST_FEEDBACK_BYTES, FeedbackHandlers, read_feedback
 from treadle.web.joining import RunHandlers
+from treadle.web.reference import DOCS, ROOT, Reference, Root
 from treadle.web.rights import Guard
 from treadle.web.stateless import StatelessRunHandlers
 from treadle.web.store import StoreHandlers
@@ -41,8 +42,8 @@ def bindings(
     feedback: FeedbackHandlers,
     system: SystemHandlers,
 ) -> list[Binding]:
-    """Every operation that is served."""
-    return [
+    """Every operation that is served: those that the contract lacks are bound to nothing."""
+    table = [
         *_about_assistants(assistants),
         *_about_threads(threads, joining, control),
         bind(op.health_check, system.health_check),
@@ -72,6 +73,8 @@ def bindings(
             failure=feedback.failure,
         ),
     ]
+    served = {operation.name for operation in op.ALL}
+    return [binding for binding in table if binding.operation.name in served]
 
 
 def _about_assistants(assistants: AssistantHandlers) -> list[Binding]:
@@ -114,6 +117,7 @@ def paths(
     bound: Iterable[Binding],
     contract: Contract,
     *,
+    clock: Callable[[], float],
     max_body_bytes: int,
     guard: Guard | None = None,
     contexts: RequestContexts | None = None,
@@ -129,6 +133,7 @@ def paths(
             binding.operation.method: Endpoint(
                 binding,
                 contract,
+                clock=clock,
                 max_body_bytes=max_body_bytes,
                 guard=None if binding.operation in USERLESS else guard,
                 contexts=None if binding.operation in USERLESS else contexts,
@@ -136,6 +141,12 @@ def paths(
             for binding in group
         }
         yield Path(path, endpoints)
+
+
+def pages(table: Iterable[Path], closed: Collection[str]) -> list[Path]:
+    """The paths of the pages, which are no operations; those of closed tags are not shown there."""
+    health = next((each.endpoints["GET"] for each in table if each.path == op.health_check.path), None)
+    return [Path(DOCS, {"GET": Reference(closed)}), Path(ROOT, {"GET": Root(health)})]
 
 
 class Dispatch:
@@ -165,9 +176,9 @@ class Path:
     The route itself takes every method: Starlette would try `GET /runs/wait` as `/runs/{run_id}` otherwise.
     """
 
-    def __init__(self, path: str, endpoints: dict[str, Endpoint]) -> None:
+    def __init__(self, path: str, endpoints: Mapping[str, ASGIApp]) -> None:
         self.path = path
-        self.endpoints = {**endpoints, "HEAD": endpoints["GET"]} if "GET" in endpoints else endpoints
+        self.endpoints = {**endpoints, **({"HEAD": endpoints["GET"]} if "GET" in endpoints else {})}
         """By method."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

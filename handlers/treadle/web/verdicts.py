@@ -20,6 +20,8 @@ def explained(error: ValidationError) -> str:
     """The validator's own text; where it would name only some of what a value may be, all of it."""
     if error.kind.name == "enum":
         return _unlike(error, [[error]])
+    if unserved := _unserved(error):
+        return unserved
     alternatives = getattr(error.kind, "context", ()) if error.kind.name in _ALTERNATIVES else ()
     if not alternatives or not all(alternatives):  # the latter of a value that is valid by several, and must be by one
         return _shortened(str(error))
@@ -36,6 +38,16 @@ def _unlike(error: ValidationError, alternatives: list[list[ValidationError]]) -
     value = json.dumps(error.instance, ensure_ascii=False, separators=(",", ":"))
     rest = str(error)[len(error.message) :]
     return _shortened(f"{value} is not {', and not '.join(wanted)}{rest}")
+
+
+def _unserved(error: ValidationError) -> str | None:
+    """The refusal of a field or value that the contract has and no handler reads; None for any other error."""
+    refused = getattr(error.kind, "schema", None) if error.kind.name == "not" else None
+    if refused is None or (refused and set(refused) != {"enum"}):
+        return None
+    place = ".".join(map(str, error.instance_path))
+    value = json.dumps(error.instance) if refused else "this field"
+    return f"{place + ': ' if place else ''}{value} is in the contract, and this server does not serve it yet"
 
 
 def gist(error: ValidationError) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from treadle.storage.contract.assistants import AssistantStore
 from treadle.storage.contract.deliveries import DeliveryStore
@@ -24,6 +24,21 @@ class Changes(ABC):
         """Wait until another process may have added, claimed, cancelled or ended a run since the last call."""
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseSchema:
+    """A schema of a PostgreSQL database."""
+
+    uri: str = field(repr=False)
+    """`postgresql://…` of a server to which a connection stays the same between transactions."""
+    name: str
+    connections: int
+    """How many connections one part of this process may have open at once."""
+
+
+Place: TypeAlias = Path | DatabaseSchema | None
+"""Where LangGraph keeps what is its own: a file, a schema, or, with None, this process's memory."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Storage:
     """The parts of one store. `durable`: it outlives the process."""
@@ -35,10 +50,12 @@ class Storage:
     feedback: FeedbackStore
     events: EventLog
     changes: Changes
-    checkpoints: Path | None
-    """The file for the checkpoints of kept threads; None: they are in memory."""
-    items: Path | None
-    """The file for the items that graphs store; None: they are in memory."""
+    clock: Callable[[], float]
+    """The time of the store, by which everything in it is judged: seconds since the epoch."""
+    checkpoints: Place
+    """Where the checkpoints of kept threads are."""
+    items: Place
+    """Where the items are that graphs store."""
     durable: bool
     close: Callable[[], Coroutine[Any, Any, None]]
     """Writes what is waiting, and closes files and connections."""

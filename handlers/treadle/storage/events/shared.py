@@ -132,6 +132,10 @@ class SharedEventLog(EventLog):
         await self._elsewhere.look()
         await self.share_what_is_wanted()
 
+    def wake(self, run_id: str) -> None:
+        """Another process has written events of the run, or has ended it."""
+        self._elsewhere.wake(run_id)
+
     async def share_what_is_wanted(self) -> None:
         """Begin to write the events of runs that another process follows."""
         if len(self._open) > len(self._writers):

@@ -55,6 +55,7 @@ async def open_memory(settings: Settings, clock: Callable[[], float]) -> Storage
         feedback,
         events,
         NoChanges(),
+        clock,
         checkpoints=None,
         items=None,
         durable=False,

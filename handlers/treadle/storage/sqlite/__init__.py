@@ -68,6 +68,7 @@ async def open_sqlite(
         SqliteFeedbackStore(database, clock, secret),
         events,
         changes,
+        clock,
         checkpoints=path.with_name("checkpoints.db"),
         items=path.with_name("items.db"),
         durable=True,

@@ -10,12 +10,12 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeGuard, TypeVar
 
 from treadle.errors import ConfigError, StorageUnavailable
+from treadle.storage import sql_files
 from treadle.storage.sqlite.migrations import migrate
 
 T = TypeVar("T")
@@ -43,10 +43,8 @@ ADVICE = {
 
 
 def statements(name: str) -> dict[str, str]:
-    """The statements of a `.sql` file: each begins with a line `-- name: …`."""
-    text = files(__package__).joinpath(name).read_text("utf-8")
-    blocks = (block.partition("\n") for block in text.split("-- name: ")[1:])
-    return {title.strip(): body.strip() for title, _, body in blocks}
+    """The statements of a `.sql` file of this package, by name."""
+    return sql_files.statements(__package__, name)
 
 
 class Database:

@@ -1,0 +1,1 @@
+"""What differs between two editions of a document, and for whom: `python -m codegen report OLD NEW`."""

@@ -1,0 +1,1 @@
+"""`treadle conform`: black-box checks of any Agent Server against the contract."""

@@ -1,0 +1,1 @@
+"""LangGraph's checkpointer and store of items in a schema of a PostgreSQL database."""

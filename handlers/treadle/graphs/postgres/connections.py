@@ -1,0 +1,77 @@
+"""Connections to a schema of a PostgreSQL database, and what their errors mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier
+from psycopg_pool import PoolTimeout
+
+from treadle.errors import StorageUnavailable
+from treadle.storage.contract.store import DatabaseSchema
+
+ANSWER = 30
+"""Seconds that a statement may take."""
+FREE = 10.0
+"""Seconds that one waits for a connection when all are in use, or none can be made."""
+IDLE = 60.0
+"""Seconds after which a connection that nobody needs is closed, but for the last one."""
+# A server that vanished without a word is noticed within the time of a statement. An address may say otherwise.
+_DEFAULTS = {
+    "application_name": "treadle",
+    "connect_timeout": 5,
+    "keepalives_idle": ANSWER,
+    "tcp_user_timeout": ANSWER * 1000,
+}
+_SETTINGS = "SELECT set_config('search_path', %s, false), set_config('statement_timeout', %s, false)"
+
+
+def parameters(place: DatabaseSchema) -> dict[str, Any]:
+    """The arguments of a connection, as LangGraph's classes expect it."""
+    given = {**_DEFAULTS, **conninfo_to_dict(place.uri)}
+    return {**given, "autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
+
+
+def settings(*schemas: str) -> tuple[str, tuple[str, str]]:
+    """The statement, with its values, by which a connection finds tables and types in these schemas alone.
+
+    It is a statement since poolers such as PgBouncer refuse settings in the address.
+    """
+    path = ", ".join(Identifier(schema).as_string(None) for schema in schemas)
+    return _SETTINGS, (path, f"{ANSWER}s")
+
+
+def created(connection: psycopg.Connection[Any], schema: str) -> None:
+    """Create the schema if it is not there: a role that may not need not be able to."""
+    if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)).fetchone() is None:
+        connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(schema)))
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the same may work over another connection: the server may have been started anew."""
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not isinstance(
+        error, PoolTimeout | psycopg.errors.QueryCanceled
+    )
+
+
+@contextmanager
+def errors() -> Iterator[None]:
+    """Raise StorageUnavailable for errors of the database, ValueError for values that it cannot hold."""
+    try:
+        yield
+    except psycopg.DataError as error:
+        raise ValueError(f"PostgreSQL cannot hold this: {_said(error)}") from error
+    except psycopg.Error as error:
+        raise StorageUnavailable(f"The database is not available: {_said(error)}") from error
+
+
+def _said(error: psycopg.Error) -> str:
+    """The first line of the message: the others may quote what was written."""
+    if isinstance(error, psycopg.errors.UntranslatableCharacter):
+        return "a text with the character U+0000"
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,149 @@
+"""The connections of this process to a PostgreSQL database. No statement waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, TypeVar
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from treadle.errors import ConfigError, StorageUnavailable
+from treadle.settings import Settings
+from treadle.storage import sql_files
+
+T = TypeVar("T")
+Row: TypeAlias = "asyncpg.Record"
+Connection: TypeAlias = "PoolConnectionProxy[Row]"
+# What a connection calls itself, for those who look at `pg_stat_activity`.
+NAME = "treadle"
+# Times that a transaction is tried which another one got in the way of.
+TRIES = 5
+# What says that the server, or the way to it, fails; other errors of PostgreSQL are about the statement or its data.
+FAILURES = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.PostgresSystemError,
+)
+_IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+class Database:
+    """A pool of connections. Its methods raise StorageUnavailable (503) if the database cannot be used in time."""
+
+    def __init__(self, pool: asyncpg.Pool[Row], schema: str, *, timeout: float, pooled: bool) -> None:
+        self.schema = schema
+        self._pool = pool
+        self._timeout = timeout
+        self._pooled = pooled
+
+    def statements(self, name: str, **parts: str) -> dict[str, str]:
+        """The statements of a `.sql` file of this package for this schema, with parts that are put in."""
+        found = sql_files.statements(__package__, name)
+        for part, text in {"schema": self.schema, **parts}.items():
+            found = {title: statement.replace(f"{{{part}}}", text) for title, statement in found.items()}
+        return found
+
+    async def fetch(self, statement: str, *values: Any) -> list[Row]:
+        """Execute a statement in a transaction of its own, and return its rows."""
+        async with self._connection() as connection:
+            if not self._pooled:
+                return await connection.fetch(statement, *values)
+            async with connection.transaction():  # or the pooler may give its parts to different connections
+                return await connection.fetch(statement, *values)
+
+    async def value(self, statement: str, *values: Any) -> Any:
+        """The first column of the first row; None without rows."""
+        rows = await self.fetch(statement, *values)
+        return rows[0][0] if rows else None
+
+    async def write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Commit `work`, all of it or nothing, and return its result. It is done anew if another one got in its way."""
+        for tried in range(1, TRIES + 1):
+            try:
+                async with self._connection() as connection, connection.transaction():
+                    return await work(connection)
+            except _IN_THE_WAY as error:
+                if tried == TRIES:
+                    raise unavailable(error) from error
+        raise AssertionError("unreachable")
+
+    async def close(self) -> None:
+        """Close the connections; those that are still at work are cut off after a while."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._pool.close()
+        except FAILURES:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """A connection for one transaction, which may take as long as the database has to answer."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                connection = await self._pool.acquire()
+            # Cut off, and not only cancelled: a server that is out of reach does not answer to that either.
+            limit = asyncio.get_running_loop().call_later(self._timeout, connection.terminate)
+            try:
+                yield connection
+            finally:
+                try:
+                    await self._pool.release(connection)
+                finally:
+                    limit.cancel()
+        except FAILURES as error:
+            if isinstance(error, ValueError):  # of asyncpg, about a value: the database is all right
+                raise
+            raise unavailable(error) from error
+
+
+async def open_database(settings: Settings, uri: str) -> Database:
+    """The database, which answers. Raises ConfigError if it does not."""
+    pooled = settings.database_direct_uri is not None
+    try:
+        pool = await asyncpg.create_pool(
+            uri,
+            min_size=1,
+            max_size=settings.database_connections,
+            timeout=settings.database_timeout,
+            reset=_nothing,
+            # Statements that are prepared stay with one connection of a pooler, and the next one knows nothing of them.
+            statement_cache_size=0 if pooled else 200,
+            server_settings=None if pooled else {"application_name": NAME},
+        )
+    except (*FAILURES, asyncpg.PostgresError, ValueError) as error:
+        raise unusable(error) from None
+    return Database(pool, settings.database_schema, timeout=settings.database_timeout, pooled=pooled)
+
+
+async def _nothing(_connection: object) -> None:
+    """No statement leaves anything behind in its session: there is nothing to reset, and so no round trip."""
+
+
+def unavailable(error: Exception) -> StorageUnavailable:
+    """The error for callers when the database fails."""
+    return StorageUnavailable(f"The run store is not available: {_said(error)}")
+
+
+def unusable(error: Exception) -> ConfigError:
+    """The error at start-up for a database that cannot be used. It does not quote the URI, which has a password."""
+    return ConfigError(
+        f"DATABASE_URI: the database cannot be used: {_said(error)}; see that it runs and may be used, or name another"
+    )
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -1,0 +1,1 @@
+"""Linters and generators of others read the document that a server publishes."""
