@@ -16,6 +16,7 @@ SAVERS = """
 import asyncio
 import sqlite3
 from contextlib import asynccontextmanager, contextmanager
+from threading import Timer
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -31,6 +32,9 @@ class Needing:
     def __init__(self, place): pass
 def failing(): raise ValueError("no such place")
 async def late(): raise ConnectionError("no database")
+async def behind():
+    Timer(0.1, asyncio.get_running_loop().call_soon_threadsafe, [int]).start()
+    raise ConnectionError("its thread ends later")
 def leaving(): raise SystemExit("no")
 async def giving_up(): raise asyncio.CancelledError
 def nothing(): return None
@@ -85,6 +89,7 @@ def check_start(config: Path, *said: str) -> None:
         ("./savers.py:asking", "TypeError"),
         ("./savers.py:failing", "ValueError: no such place"),
         ("./savers.py:late", "ConnectionError: no database"),
+        ("./savers.py:behind", "ConnectionError: its thread ends later"),
         ("./savers.py:leaving", "SystemExit"),
         ("./savers.py:giving_up", "CancelledError"),
         ("./savers.py:entering", "OSError: the door is locked"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -18,6 +20,8 @@ from treadle.graphs.modules import authors_code
 T = TypeVar("T")
 # Seconds that the author's code may take to close what it opened.
 CLOSING = 5.0
+# Seconds that the threads of an opening that failed have to end.
+ENDING = 0.2
 log = structlog.get_logger("treadle.graphs")
 
 
@@ -50,10 +54,12 @@ class Opened(Generic[T]):
         """Keep it open until this task is cancelled: a context manager may ask to be left by the task that entered."""
         try:
             async with AsyncExitStack() as stack:
+                before = set(threading.enumerate())
                 try:
                     with authors_code(self._where):
                         opened.set_result(await self._make(stack))
                 except GraphError as error:
+                    await _ended(before)
                     opened.set_exception(error)
                     return
                 with suppress(asyncio.CancelledError):
@@ -73,6 +79,16 @@ async def instance_of(kind: type[Any], source: Any, stack: AsyncExitStack) -> An
     if not isinstance(made, kind):
         raise TypeError(f"expected a {kind.__name__} of LangGraph, and not a {type(made).__name__}")
     return made
+
+
+async def _ended(before: set[threading.Thread]) -> None:
+    """Wait, for at most ENDING seconds, until the threads begun after `before` have ended.
+
+    The thread of a connection that could not be opened still calls the event loop, which the server's end may close.
+    """
+    until = time.monotonic() + ENDING
+    while set(threading.enumerate()) - before and time.monotonic() < until:
+        await asyncio.sleep(0.005)
 
 
 async def _let_go(holding: asyncio.Task[None]) -> None:
