@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -20,8 +19,8 @@ from treadle.graphs.modules import authors_code
 T = TypeVar("T")
 # Seconds that the author's code may take to close what it opened.
 CLOSING = 5.0
-# Seconds that the threads of an opening that failed have to end.
-ENDING = 0.2
+# Seconds that the threads of an opening that failed have to end, and between two looks at them.
+ENDING, LOOK = 0.2, 0.005
 log = structlog.get_logger("treadle.graphs")
 
 
@@ -86,9 +85,10 @@ async def _ended(before: set[threading.Thread]) -> None:
 
     The thread of a connection that could not be opened still calls the event loop, which the server's end may close.
     """
-    until = time.monotonic() + ENDING
-    while set(threading.enumerate()) - before and time.monotonic() < until:
-        await asyncio.sleep(0.005)
+    for _ in range(round(ENDING / LOOK)):
+        if not set(threading.enumerate()) - before:
+            return
+        await asyncio.sleep(LOOK)
 
 
 async def _let_go(holding: asyncio.Task[None]) -> None:
