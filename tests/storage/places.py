@@ -17,4 +17,4 @@ def places(kind: str, file: Path) -> Iterator[Place]:
         yield file if kind == "sqlite" else None
     else:
         with a_schema() as name:
-            yield DatabaseSchema(POSTGRES or "", name, 3)
+            yield DatabaseSchema(POSTGRES or "", name, 3, 30)

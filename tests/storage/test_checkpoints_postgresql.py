@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from math import inf, nan
 from typing import Any, TypedDict
 from uuid import uuid4
@@ -19,7 +20,6 @@ from tests.databases import POSTGRES, a_schema, needs_postgres
 from treadle.errors import StorageUnavailable
 from treadle.graphs.checkpointers import MemorySavers, open_savers
 from treadle.graphs.event_loops import GraphLoop
-from treadle.graphs.postgres import connections
 from treadle.graphs.postgres.savers import PostgresSavers
 from treadle.storage.contract.store import DatabaseSchema
 
@@ -30,7 +30,7 @@ TABLES = ("checkpoints", "checkpoint_writes", "checkpoint_blobs")
 @pytest.fixture
 async def place() -> AsyncIterator[DatabaseSchema]:
     with a_schema() as name:
-        yield DatabaseSchema(POSTGRES or "", name, 3)
+        yield DatabaseSchema(POSTGRES or "", name, 3, 30)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ async def test_connections_that_were_lost_are_made_anew(savers: PostgresSavers, 
 
 
 async def test_a_server_that_is_not_there_is_unavailable_and_may_be_there_later(place: DatabaseSchema) -> None:
-    nowhere = DatabaseSchema("postgresql://nobody@127.0.0.1:9/none", place.name, 2)
+    nowhere = DatabaseSchema("postgresql://nobody@127.0.0.1:9/none", place.name, 2, 30)
     savers = PostgresSavers(nowhere)
     with pytest.raises(StorageUnavailable):
         await savers.here()
@@ -161,10 +161,8 @@ async def test_a_server_that_is_not_there_is_unavailable_and_may_be_there_later(
     await savers.close()
 
 
-async def test_a_statement_that_takes_too_long_is_given_up(
-    savers: PostgresSavers, place: DatabaseSchema, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connections, "ANSWER", 1)
+async def test_a_statement_that_takes_too_long_is_given_up(place: DatabaseSchema) -> None:
+    savers = PostgresSavers(replace(place, timeout=1))
     saver = await savers.here()
     async with await psycopg.AsyncConnection.connect(place.uri) as other:
         await other.execute(SQL("LOCK TABLE {}").format(Identifier(place.name, "checkpoints")))
@@ -173,6 +171,7 @@ async def test_a_statement_that_takes_too_long_is_given_up(
         with pytest.raises(StorageUnavailable, match="statement timeout"):
             await savers.delete_of_run("thread", "run")
     assert await saver.aget_tuple(on("thread")) is None
+    await savers.close()
 
 
 async def test_processes_may_start_at_once(place: DatabaseSchema) -> None:

@@ -63,12 +63,12 @@ async def test_a_run_is_settled_once_by_whoever_holds_it_last(shared: str, clock
 
 async def test_a_change_wakes_every_process(shared: str, clock: Clock) -> None:
     async with processes(shared, clock, number=3) as (one, *others):
-        await one.runs.add([claimed("run"), record("pending")])
+        await one.runs.add([claimed("run")])
         changes = (
             lambda: one.runs.add([record("new")]),
-            lambda: one.runs.cancel_pending("pending", ending(Outcome("interrupted"))),
             lambda: one.runs.request_cancel("run", CancelRequest("interrupt", "stop")),
-            lambda: one.runs.settle("run", "token", ending()),
+            lambda: one.runs.give_back("run", "token"),
+            lambda: one.runs.remove("run"),
         )
         for other in others:
             await quiet(other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 from typing import Any
 
 import psycopg
@@ -15,35 +16,32 @@ from psycopg_pool import PoolTimeout
 from treadle.errors import StorageUnavailable
 from treadle.storage.contract.store import DatabaseSchema
 
-ANSWER = 30
-"""Seconds that a statement may take."""
-FREE = 10.0
-"""Seconds that one waits for a connection when all are in use, or none can be made."""
 IDLE = 60.0
 """Seconds after which a connection that nobody needs is closed, but for the last one."""
-# A server that vanished without a word is noticed within the time of a statement. An address may say otherwise.
-_DEFAULTS = {
-    "application_name": "treadle",
-    "connect_timeout": 5,
-    "keepalives_idle": ANSWER,
-    "tcp_user_timeout": ANSWER * 1000,
-}
 _SETTINGS = "SELECT set_config('search_path', %s, false), set_config('statement_timeout', %s, false)"
 
 
 def parameters(place: DatabaseSchema) -> dict[str, Any]:
     """The arguments of a connection, as LangGraph's classes expect it."""
-    given = {**_DEFAULTS, **conninfo_to_dict(place.uri)}
+    seconds = ceil(place.timeout)
+    # A server that vanished without a word is noticed within the time of a statement. An address may say otherwise.
+    defaults = {
+        "application_name": "treadle",
+        "connect_timeout": seconds,
+        "keepalives_idle": seconds,
+        "tcp_user_timeout": seconds * 1000,
+    }
+    given = {**defaults, **conninfo_to_dict(place.uri)}
     return {**given, "autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
 
 
-def settings(*schemas: str) -> tuple[str, tuple[str, str]]:
+def settings(place: DatabaseSchema, *schemas: str) -> tuple[str, tuple[str, str]]:
     """The statement, with its values, by which a connection finds tables and types in these schemas alone.
 
-    It is a statement since poolers such as PgBouncer refuse settings in the address.
+    It also limits the time of each statement. Poolers such as PgBouncer refuse such settings in the address.
     """
-    path = ", ".join(Identifier(schema).as_string(None) for schema in schemas)
-    return _SETTINGS, (path, f"{ANSWER}s")
+    path = ", ".join(Identifier(schema).as_string(None) for schema in schemas or (place.name,))
+    return _SETTINGS, (path, f"{place.timeout * 1000:.0f}ms")
 
 
 def created(connection: psycopg.Connection[Any], schema: str) -> None:

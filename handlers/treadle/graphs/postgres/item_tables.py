@@ -58,7 +58,7 @@ class ItemTables:
                 ) from error
             found = {"nspname": "public"}
         self._schemas.append(found["nspname"])
-        connection.execute(*settings(*self._schemas))
+        connection.execute(*settings(self._place, *self._schemas))
         # LangGraph's first statement makes the extension, and its last one an index that its searches do not use.
         assert self._index is not None
         made: Any = PostgresStore.VECTOR_MIGRATIONS[1]

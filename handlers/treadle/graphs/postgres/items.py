@@ -16,17 +16,19 @@ from psycopg_pool import ConnectionPool
 from treadle.graphs.item_index import Index, KnownVectors, Vectors
 from treadle.graphs.items import MOST_VECTORS, ItemStore, page, whole
 from treadle.graphs.postgres.conditions import condition
-from treadle.graphs.postgres.connections import FREE, IDLE, errors, is_lost, parameters, settings
+from treadle.graphs.postgres.connections import IDLE, errors, is_lost, parameters, settings
 from treadle.graphs.postgres.item_tables import ItemTables
 from treadle.graphs.sealed_values import with_plain_value
 from treadle.storage.contract.store import DatabaseSchema
 
 T = TypeVar("T")
 Connection = psycopg.Connection[dict[str, Any]]
+# Items that one statement deletes at most, so that it ends in time.
+_CHUNK = 1000
 # What another process deletes at the same time is not waited for.
-_SWEEP = """
+_SWEEP = f"""
 DELETE FROM store WHERE (prefix, key) IN
-    (SELECT prefix, key FROM store WHERE expires_at < CURRENT_TIMESTAMP FOR UPDATE SKIP LOCKED)
+    (SELECT prefix, key FROM store WHERE expires_at < CURRENT_TIMESTAMP LIMIT {_CHUNK} FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -45,7 +47,8 @@ class PostgresItems(ItemStore):
 
     def sweep(self) -> None:
         if self._opened is not None:
-            self._carried_out(lambda connection: connection.execute(_SWEEP))
+            while self._carried_out(lambda connection: connection.execute(_SWEEP).rowcount) == _CHUNK:
+                pass
 
     def _close(self) -> None:
         with self._lock:
@@ -102,7 +105,7 @@ class PostgresItems(ItemStore):
         schemas = ItemTables(self._place, self._index).make()
 
         def configured(connection: Connection) -> None:
-            connection.execute(*settings(*schemas))
+            connection.execute(*settings(self._place, *schemas))
             # As in a file: NaN becomes null, times become texts. Integers beyond 64 bits cannot be written, so that
             # what looks like one is a float, which jsonb writes with all its digits.
             set_json_dumps(orjson.dumps, connection)
@@ -115,7 +118,7 @@ class PostgresItems(ItemStore):
             min_size=1,
             max_size=self._place.connections,
             max_idle=IDLE,
-            timeout=FREE,
+            timeout=self._place.timeout,
             open=False,
         )
         pool.open()

@@ -19,7 +19,7 @@ from psycopg_pool import AsyncConnectionPool
 from treadle.graphs.checkpointers import COUNTERS, Json, Saver, Savers, serializer
 from treadle.graphs.custom_savers import SaverElsewhere
 from treadle.graphs.event_loops import GraphLoop
-from treadle.graphs.postgres.connections import FREE, IDLE, errors, is_lost, parameters, settings
+from treadle.graphs.postgres.connections import IDLE, errors, is_lost, parameters, settings
 from treadle.graphs.postgres.tables import make_tables
 from treadle.graphs.pruning import older
 from treadle.storage.contract.store import DatabaseSchema
@@ -110,7 +110,7 @@ class PostgresSavers(Savers):
         await asyncio.to_thread(make_tables, self.place, lambda _: migrations)
 
         async def configured(connection: psycopg.AsyncConnection[Any]) -> None:
-            await connection.execute(*settings(self.place.name))
+            await connection.execute(*settings(self.place))
 
         pool = Pool(
             name="treadle-threads",
@@ -119,7 +119,7 @@ class PostgresSavers(Savers):
             min_size=1,
             max_size=self.place.connections,
             max_idle=IDLE,
-            timeout=FREE,
+            timeout=self.place.timeout,
             open=False,
         )
         await pool.open()

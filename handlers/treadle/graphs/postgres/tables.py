@@ -24,7 +24,7 @@ def make_tables(place: DatabaseSchema, *steps: Callable[[Connection], Migrations
     Raises StorageUnavailable.
     """
     with errors(), psycopg.Connection[Any].connect(**parameters(place)) as connection, connection.transaction():
-        connection.execute(*settings(place.name))
+        connection.execute(*settings(place))
         connection.execute(_PATIENCE)
         connection.execute(_LOCK, (f"treadle:{place.name}",))
         created(connection, place.name)

@@ -17,11 +17,11 @@ from treadle.storage.contract.threads import ThreadStore
 
 
 class Changes(ABC):
-    """Notices changes that other processes make to the same store."""
+    """Notices what other processes want of this one."""
 
     @abstractmethod
     async def next(self) -> None:
-        """Wait until another process may have added, claimed, cancelled or ended a run since the last call."""
+        """Wait until another process may have added, given back, removed or asked to cancel a run since the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class DatabaseSchema:
     name: str
     connections: int
     """How many connections one part of this process may have open at once."""
+    timeout: float
+    """Seconds that a statement may take, and that one waits for a connection."""
 
 
 Place: TypeAlias = Path | DatabaseSchema | None

@@ -93,7 +93,10 @@ def _storage(
     changes.watch(deliveries.hear)
     changes.watch(partial(_pass_on, events))
     schema = DatabaseSchema(
-        settings.database_direct_uri or settings.database_uri, settings.database_schema, settings.database_connections
+        settings.database_direct_uri or settings.database_uri,
+        settings.database_schema,
+        settings.database_connections,
+        settings.database_timeout,
     )
 
     async def close() -> None:

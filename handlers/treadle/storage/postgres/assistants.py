@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from treadle.encoding import dump, parse
+from treadle.encoding import dump
 from treadle.errors import AssistantsFull
 from treadle.storage.contract.assistants import (
     MOST_VERSIONS,
@@ -12,7 +12,8 @@ from treadle.storage.contract.assistants import (
     Change,
     has_entries,
 )
-from treadle.storage.postgres.database import Connection, Database, Row
+from treadle.storage.postgres.database import Connection, Database
+from treadle.storage.rows.assistants import assistant_of
 
 _KEYS = {"name": "name_folded", "graph_id": "graph_folded"}
 
@@ -34,7 +35,7 @@ class PostgresAssistantStore(AssistantStore):
 
     async def get(self, assistant_id: str) -> AssistantRecord | None:
         rows = await self._database.fetch(self._sql["get"], assistant_id)
-        return _record(rows[0]) if rows else None
+        return assistant_of(rows[0]) if rows else None
 
     async def find(self, query: AssistantQuery, most: int | None = None) -> list[AssistantRecord]:
         key = _KEYS.get(query.sort_by, f"a.{query.sort_by}")
@@ -45,7 +46,7 @@ class PostgresAssistantStore(AssistantStore):
             found.clear()
             # The statement knows the other conditions. Rows are read only as far as they are wanted.
             async for row in connection.cursor(statement, *_conditions(query), None if _further(query) else most):
-                record = _record(row)
+                record = assistant_of(row)
                 if _fits(query, record):
                     found.append(record)
                 if most is not None and len(found) >= most:
@@ -66,7 +67,7 @@ class PostgresAssistantStore(AssistantStore):
         async def work(connection: Connection) -> AssistantRecord | None:
             await connection.fetch(self._sql["lock"])
             rows = await connection.fetch(self._sql["get"], assistant_id)
-            before = _record(rows[0]) if rows else original
+            before = assistant_of(rows[0]) if rows else original
             if before is None:
                 return None
             after = change(before)
@@ -76,12 +77,12 @@ class PostgresAssistantStore(AssistantStore):
             await self._add_version(connection, after, newest + 1)
             await connection.fetch(self._sql["select"], assistant_id, newest + 1, after.updated_at)
             await connection.fetch(self._sql["trim"], assistant_id, newest + 1 - MOST_VERSIONS)
-            return _record((await connection.fetch(self._sql["get"], assistant_id))[0])
+            return assistant_of((await connection.fetch(self._sql["get"], assistant_id))[0])
 
         return await self._database.write(work)
 
     async def versions(self, assistant_id: str) -> list[AssistantRecord]:
-        return [_record(row) for row in await self._database.fetch(self._sql["versions"], assistant_id)]
+        return [assistant_of(row) for row in await self._database.fetch(self._sql["versions"], assistant_id)]
 
     async def select(self, assistant_id: str, version: int, at: float) -> AssistantRecord | None:
         if abs(version) >= 2**63:  # more than a bigint can be
@@ -90,7 +91,7 @@ class PostgresAssistantStore(AssistantStore):
         async def work(connection: Connection) -> AssistantRecord | None:
             if not await connection.fetch(self._sql["select"], assistant_id, version, at):
                 return None
-            return _record((await connection.fetch(self._sql["get"], assistant_id))[0])
+            return assistant_of((await connection.fetch(self._sql["get"], assistant_id))[0])
 
         return await self._database.write(work)
 
@@ -128,20 +129,4 @@ def _further(query: AssistantQuery) -> bool:
 def _fits(query: AssistantQuery, record: AssistantRecord) -> bool:
     return has_entries(record.metadata, query.metadata or {}) and (
         query.admits is None or query.admits(record.metadata)
-    )
-
-
-def _record(row: Row) -> AssistantRecord:
-    assistant_id, graph_id, name, description, config, context, metadata, created_at, updated_at, version = row
-    return AssistantRecord(
-        assistant_id=assistant_id,
-        graph_id=graph_id,
-        name=name,
-        description=description,
-        config=parse(config),
-        context=parse(context),
-        metadata=parse(metadata),
-        created_at=created_at,
-        updated_at=updated_at,
-        version=version,
     )

@@ -68,11 +68,14 @@ class Database:
         rows = await self.fetch(statement, *values)
         return rows[0][0] if rows else None
 
-    async def write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Commit `work`, all of it or nothing, and return its result. It is done anew if another one got in its way."""
+    async def write(self, work: Callable[[Connection], Awaitable[T]], patience: float | None = None) -> T:
+        """Commit `work`, all of it or nothing, and return its result. It is done anew if another one got in its way.
+
+        `patience`: seconds that it may take, instead of those that any other statement may.
+        """
         for tried in range(1, TRIES + 1):
             try:
-                async with self._connection() as connection, connection.transaction():
+                async with self._connection(patience) as connection, connection.transaction():
                     return await work(connection)
             except _IN_THE_WAY as error:
                 if tried == TRIES:
@@ -88,13 +91,13 @@ class Database:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def _connection(self, patience: float | None = None) -> AsyncIterator[Connection]:
         """A connection for one transaction, which may take as long as the database has to answer."""
         try:
             async with asyncio.timeout(self._timeout):
                 connection = await self._pool.acquire()
             # Cut off, and not only cancelled: a server that is out of reach does not answer to that either.
-            limit = asyncio.get_running_loop().call_later(self._timeout, connection.terminate)
+            limit = asyncio.get_running_loop().call_later(patience or self._timeout, connection.terminate)
             try:
                 yield connection
             finally:

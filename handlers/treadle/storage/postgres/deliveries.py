@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import astuple
-
-import orjson
 
 from treadle.storage.contract.deliveries import Delivery, DeliveryAttempt, DeliveryStatus, DeliveryStore
 from treadle.storage.postgres.changes import News, PostgresChanges
 from treadle.storage.postgres.claiming import claimed
 from treadle.storage.postgres.database import Connection, Database, Row
-
-COLUMNS = ("delivery_id", "run_id", "graph_id", "host", "url", "due", "status", "attempts", "claim")
+from treadle.storage.rows.deliveries import COLUMNS, attempts_with, delivery_of
 
 
 class PostgresDeliveryStore(DeliveryStore):
@@ -56,7 +52,7 @@ class PostgresDeliveryStore(DeliveryStore):
         now = self._clock()
         claim = self._sql["claim"], (now, now + self._lease, limit, self._graph_ids, list(without))
         rows = await claimed(self._database, claim, self._give_all_back)
-        return [_delivery(tuple(row)[:-1]) for row in sorted(rows, key=lambda row: row[-1])]
+        return [delivery_of(row) for row in rows]
 
     async def next_due(self, without: Collection[str] = ()) -> float | None:
         moment: float | None = await self._database.value(self._sql["next_due"], self._graph_ids, list(without))
@@ -65,7 +61,7 @@ class PostgresDeliveryStore(DeliveryStore):
     async def report(
         self, delivery: Delivery, attempt: DeliveryAttempt, status: DeliveryStatus, due: float | None = None
     ) -> None:
-        noted = orjson.dumps([astuple(each) for each in (*delivery.attempts, attempt)])
+        noted = attempts_with(delivery, attempt)
         which = (delivery.delivery_id, delivery.claim)
 
         async def work(connection: Connection) -> None:
@@ -83,7 +79,7 @@ class PostgresDeliveryStore(DeliveryStore):
         self.announce()
 
     async def of_run(self, run_id: str) -> list[Delivery]:
-        return [_delivery(tuple(row)) for row in await self._database.fetch(self._sql["of_run"], run_id)]
+        return [delivery_of(row) for row in await self._database.fetch(self._sql["of_run"], run_id)]
 
     async def add_in(self, connection: Connection, delivery: Delivery) -> None:
         """Add what an ended run owes; inside a transaction."""
@@ -93,9 +89,3 @@ class PostgresDeliveryStore(DeliveryStore):
     async def _give_all_back(self, rows: Sequence[Row]) -> None:
         for row in rows:
             await self._database.fetch(self._sql["give_back"], row["delivery_id"], row["claim"])
-
-
-def _delivery(row: tuple[object, ...]) -> Delivery:
-    delivery_id, run_id, graph_id, host, url, due, status, attempts, claim, body = row
-    tried = tuple(DeliveryAttempt(*each) for each in orjson.loads(attempts))  # type: ignore[arg-type]
-    return Delivery(delivery_id, run_id, graph_id, host, url, body, due, status, tried, claim)  # type: ignore[arg-type]

@@ -13,10 +13,13 @@ WITH free AS (
 ),
 chosen AS (
     SELECT delivery_id, free_at FROM free ORDER BY free_at LIMIT $3
+),
+taken AS (
+    UPDATE {schema}.deliveries AS claimed SET claim = gen_random_uuid()::text, free_at = $2
+    FROM chosen WHERE claimed.delivery_id = chosen.delivery_id
+    RETURNING {claimed_columns}, body, chosen.free_at AS was_free_at
 )
-UPDATE {schema}.deliveries AS claimed SET claim = gen_random_uuid()::text, free_at = $2
-FROM chosen WHERE claimed.delivery_id = chosen.delivery_id
-RETURNING {claimed_columns}, body, chosen.free_at
+SELECT {columns}, body FROM taken ORDER BY was_free_at
 
 -- name: next_due
 SELECT min(each.free_at) FROM unnest($1::text[]) AS mine (graph_id), LATERAL (

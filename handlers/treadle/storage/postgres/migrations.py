@@ -11,6 +11,8 @@ from treadle.storage.postgres.database import Connection, Database, unusable
 
 OLDEST = 130000
 """The oldest version of PostgreSQL, as `server_version_num` gives it."""
+# Seconds for which processes that start at once wait for the first one, which may have a large table to change.
+PATIENCE = 600.0
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 _VERSION = "CREATE TABLE IF NOT EXISTS {schema}.treadle_schema (version integer NOT NULL)"
 
@@ -21,7 +23,7 @@ async def migrate(database: Database) -> None:
     Raises ConfigError for a schema of another program or of a newer version, and without the right to make tables.
     """
     try:
-        await database.write(lambda connection: _migrate(connection, database.schema))
+        await database.write(lambda connection: _migrate(connection, database.schema), PATIENCE)
     except asyncpg.PostgresError as error:
         raise unusable(error) from None
 
@@ -30,7 +32,7 @@ async def _migrate(connection: Connection, schema: str) -> None:
     number = int(await connection.fetchval("SHOW server_version_num"))
     if number < OLDEST:
         raise ConfigError(f"DATABASE_URI: PostgreSQL {number // 10000} is too old; use {OLDEST // 10000} or newer")
-    await connection.execute(_LOCK, f"{schema}.schema")
+    await connection.execute(_LOCK, f"treadle:{schema}")  # that of the tables of threads and items, too
     scripts = migrations()
     version = await _version(connection, schema)
     if version > len(scripts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from treadle.storage.postgres.database import Connection, Database
-from treadle.storage.postgres.run_rows import COLUMNS
+from treadle.storage.rows.runs import COLUMNS
 
 # Runs, events and keys that one transaction forgets at most, so that no other write waits long for it.
 CHUNK = 200

@@ -25,8 +25,8 @@ from treadle.storage.postgres.deliveries import PostgresDeliveryStore
 from treadle.storage.postgres.event_rows import PostgresEventRows
 from treadle.storage.postgres.queue import PostgresQueue
 from treadle.storage.postgres.retention import PostgresRetention
-from treadle.storage.postgres.run_rows import COLUMNS, once_of, record_of, request_of, row_of
 from treadle.storage.postgres.threads import PostgresThreadStore
+from treadle.storage.rows.runs import COLUMNS, request_of, row_of, run_of
 
 # Seconds for which other processes still find the events of an ended run that is not resumable.
 GRACE = 30.0
@@ -80,7 +80,7 @@ class PostgresRunStore(RunStore):
     ) -> None:
         keyed_until = None if once is None else once.expires_at
         lease = self._clock() + self._times.lease
-        rows = [row_of(record, lease, keyed_until) for record in records]
+        rows = [(*row_of(record, lease), keyed_until) for record in records]
         queued = sum(record.status == "pending" for record in records)
         crowded = queued > 0 and self._queue.may_be_full(queued)
 
@@ -102,21 +102,21 @@ class PostgresRunStore(RunStore):
 
     async def first(self, caller: str, key: str) -> IdempotentRequest | None:
         rows = await self._database.fetch(self._keys["first"], caller, key, self._clock())
-        return once_of(rows[0]) if rows else None
+        return _once_of(rows[0]) if rows else None
 
     async def get(self, run_id: str) -> RunRecord | None:
         rows = await self._database.fetch(self._sql["get"], run_id, self._clock())
-        return record_of(rows[0]) if rows else None
+        return run_of(rows[0]) if rows else None
 
     async def find(self, *, thread_id: str | None = None, status: Status | None = None) -> list[RunRecord]:
         rows = await self._database.fetch(self._sql["find"], self._clock(), thread_id, status)
-        return [record_of(row) for row in rows]
+        return [run_of(row) for row in rows]
 
     async def claim(self, limit: int, held: Collection[str] = ()) -> list[RunRecord]:
         now = self._clock()
         claim = self._sql["claim"], (now, now + self._times.lease, limit, self._graph_ids, list(held))
         rows = await claimed(self._database, claim, self._give_all_back)
-        return [record_of(row) for row in sorted(rows, key=lambda row: (row["due"], row["number"]))]
+        return [run_of(row) for row in rows]
 
     async def next_due(self, held: Collection[str] = ()) -> float | None:
         moment: float | None = await self._database.value(self._sql["next_due"], self._graph_ids, list(held))
@@ -181,11 +181,11 @@ class PostgresRunStore(RunStore):
         which = (once.caller, once.key)
         facts = (once.fingerprint, once.expires_at, [record.run_id for record in records])
         if not await connection.fetch(self._keys["take"], *which, *facts, now):
-            raise KeyTaken(once_of((await connection.fetch(self._keys["first"], *which, now))[0]))
+            raise KeyTaken(_once_of((await connection.fetch(self._keys["first"], *which, now))[0]))
 
     async def _ended_under(self, run_id: str, claim: str) -> RunRecord | None:
         rows = await self._database.fetch(self._sql["settled"], run_id, claim)
-        return record_of(rows[0]) if rows else None
+        return run_of(rows[0]) if rows else None
 
     async def _end(self, run_id: str, claim: str | None, ending: Ending) -> RunRecord | None:
         """End a run, and write the state of its thread, the expiry of its events, and its webhook."""
@@ -209,7 +209,7 @@ class PostgresRunStore(RunStore):
         if webhook is not None:
             self._deliveries.announce()
         self._changes.tell("moved", run_id)
-        return record_of(rows[0], ending.run)
+        return run_of(rows[0], ending.run)
 
     def _outcome(self, ending: Ending) -> tuple[object, ...]:
         outcome, at, times = ending.outcome, ending.at, self._times
@@ -223,3 +223,8 @@ class PostgresRunStore(RunStore):
     async def _give_all_back(self, rows: Sequence[Row]) -> None:
         for row in rows:
             await self.give_back(row["run_id"], row["claim"])
+
+
+def _once_of(row: Row) -> IdempotentRequest:
+    caller, key, fingerprint, expires_at, run_ids = row
+    return IdempotentRequest(caller, key, fingerprint, expires_at, tuple(run_ids))

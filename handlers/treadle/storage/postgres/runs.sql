@@ -31,12 +31,15 @@ expired AS (
 ),
 chosen AS (
     SELECT run_id FROM (SELECT * FROM pending UNION ALL SELECT * FROM expired) AS free ORDER BY due, number LIMIT $3
+),
+taken AS (
+    UPDATE {schema}.runs AS claimed
+    SET status = 'running', claim = gen_random_uuid()::text, lease = $2, attempt = attempt + 1, started_at = $1,
+        updated_at = $1
+    FROM chosen WHERE claimed.run_id = chosen.run_id
+    RETURNING {claimed_columns}, number
 )
-UPDATE {schema}.runs AS claimed
-SET status = 'running', claim = gen_random_uuid()::text, lease = $2, attempt = attempt + 1, started_at = $1,
-    updated_at = $1
-FROM chosen WHERE claimed.run_id = chosen.run_id
-RETURNING {claimed_columns}
+SELECT {columns} FROM taken ORDER BY due, number
 
 -- name: next_due
 SELECT least(

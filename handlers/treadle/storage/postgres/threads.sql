@@ -1,7 +1,7 @@
 -- name: add
 INSERT INTO {schema}.threads (
-    thread_id, graph_id, assistant_id, metadata, config, graph_config, created_at, updated_at, state_updated_at,
-    status, "values", error, interrupts, ttl_minutes, ttl_strategy, expires_at
+    thread_id, graph_id, metadata, config, graph_config, created_at, updated_at, state_updated_at,
+    status, "values", error, interrupts, ttl_minutes, ttl_strategy, expires_at, assistant_id
 ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (thread_id) DO NOTHING
 RETURNING thread_id

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import TypeVar
 
-from treadle.encoding import dump, parse
+from treadle.encoding import dump
 from treadle.errors import AssistantsFull, TreadleError
 from treadle.storage.contract.assistants import (
     MOST_VERSIONS,
@@ -15,6 +15,7 @@ from treadle.storage.contract.assistants import (
     AssistantStore,
     Change,
 )
+from treadle.storage.rows.assistants import assistant_of
 from treadle.storage.sqlite.database import Database, Row, statements
 
 SQL = statements("assistants.sql")
@@ -33,7 +34,7 @@ class SqliteAssistantStore(AssistantStore):
 
     async def get(self, assistant_id: str) -> AssistantRecord | None:
         rows = self._database.read(SQL["get"], assistant_id)
-        return _record(rows[0]) if rows else None
+        return assistant_of(rows[0]) if rows else None
 
     async def find(self, query: AssistantQuery, most: int | None = None) -> list[AssistantRecord]:
         key = f"casefold({query.sort_by})" if query.sort_by in ("name", "graph_id") else f"a.{query.sort_by}"
@@ -41,7 +42,7 @@ class SqliteAssistantStore(AssistantStore):
         found: list[AssistantRecord] = []
 
         def take(row: Row) -> bool:
-            record = _record(row)
+            record = assistant_of(row)
             if query.admits is None or query.admits(record.metadata):  # the statement knows the other conditions
                 found.append(record)
             return most is None or len(found) < most
@@ -60,7 +61,7 @@ class SqliteAssistantStore(AssistantStore):
     ) -> AssistantRecord | None:
         def work(connection: sqlite3.Connection) -> AssistantRecord | None:
             row = connection.execute(SQL["get"], (assistant_id,)).fetchone()
-            before = _record(row) if row else original
+            before = assistant_of(row) if row else original
             if before is None:
                 return None
             after = change(before)
@@ -70,12 +71,12 @@ class SqliteAssistantStore(AssistantStore):
             _add_version(connection, after, newest + 1)
             connection.execute(SQL["select"], (assistant_id, newest + 1, after.updated_at))
             connection.execute(SQL["trim"], (assistant_id, newest + 1 - MOST_VERSIONS))
-            return _record(connection.execute(SQL["get"], (assistant_id,)).fetchone())
+            return assistant_of(connection.execute(SQL["get"], (assistant_id,)).fetchone())
 
         return await self._write(work)
 
     async def versions(self, assistant_id: str) -> list[AssistantRecord]:
-        return [_record(row) for row in self._database.read(SQL["versions"], assistant_id)]
+        return [assistant_of(row) for row in self._database.read(SQL["versions"], assistant_id)]
 
     async def select(self, assistant_id: str, version: int, at: float) -> AssistantRecord | None:
         if abs(version) >= 2**63:  # more than an integer of SQLite can be
@@ -84,7 +85,7 @@ class SqliteAssistantStore(AssistantStore):
         def work(connection: sqlite3.Connection) -> AssistantRecord | None:
             if not connection.execute(SQL["select"], (assistant_id, version, at)).rowcount:
                 return None
-            return _record(connection.execute(SQL["get"], (assistant_id,)).fetchone())
+            return assistant_of(connection.execute(SQL["get"], (assistant_id,)).fetchone())
 
         return await self._write(work)
 
@@ -127,19 +128,3 @@ def _add_version(connection: sqlite3.Connection, record: AssistantRecord, versio
     described = (record.graph_id, record.name, record.description)
     row = (record.assistant_id, version, *described, *documents, record.updated_at)
     connection.execute(SQL["add_version"], row)
-
-
-def _record(row: Row) -> AssistantRecord:
-    assistant_id, graph_id, name, description, config, context, metadata, created_at, updated_at, version = row
-    return AssistantRecord(
-        assistant_id=assistant_id,
-        graph_id=graph_id,
-        name=name,
-        description=description,
-        config=parse(config),
-        context=parse(context),
-        metadata=parse(metadata),
-        created_at=created_at,
-        updated_at=updated_at,
-        version=version,
-    )

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import astuple
 
 import orjson
 
 from treadle.storage.contract.deliveries import Delivery, DeliveryAttempt, DeliveryStatus, DeliveryStore
+from treadle.storage.rows.deliveries import COLUMNS, attempts_with, delivery_of
 from treadle.storage.sqlite.claiming import claim_each
-from treadle.storage.sqlite.database import Database, Row, statements
+from treadle.storage.sqlite.database import Database, statements
 
-COLUMNS = "delivery_id, run_id, graph_id, host, url, due, status, attempts, claim"
-SQL = {name: text.replace("{columns}", COLUMNS) for name, text in statements("deliveries.sql").items()}
+SQL = {name: text.replace("{columns}", ", ".join(COLUMNS)) for name, text in statements("deliveries.sql").items()}
 
 
 class SqliteDeliveryStore(DeliveryStore):
@@ -47,7 +46,7 @@ class SqliteDeliveryStore(DeliveryStore):
             claim=(SQL["claim"], (now + self._lease,)),
             give_back=SQL["give_back"],
         )
-        return [_delivery(row) for row in rows]
+        return [delivery_of(row) for row in rows]
 
     async def next_due(self, without: Collection[str] = ()) -> float | None:
         busy = orjson.dumps(list(without))
@@ -57,7 +56,7 @@ class SqliteDeliveryStore(DeliveryStore):
     async def report(
         self, delivery: Delivery, attempt: DeliveryAttempt, status: DeliveryStatus, due: float | None = None
     ) -> None:
-        noted = orjson.dumps([astuple(each) for each in (*delivery.attempts, attempt)])
+        noted = attempts_with(delivery, attempt)
         which = (delivery.delivery_id, delivery.claim)
 
         def work(connection: sqlite3.Connection) -> None:
@@ -75,18 +74,12 @@ class SqliteDeliveryStore(DeliveryStore):
         await self._database.write(lambda connection: connection.execute(SQL["give_back"], which))
 
     async def of_run(self, run_id: str) -> list[Delivery]:
-        return [_delivery(row) for row in self._database.read(SQL["of_run"], run_id)]
+        return [delivery_of(row) for row in self._database.read(SQL["of_run"], run_id)]
 
 
 def add_delivery(connection: sqlite3.Connection, delivery: Delivery) -> None:
-    """WebhookFor it from now on, and keep its run until it has ended; inside a transaction."""
+    """Add what an ended run owes, and keep its run until the delivery has ended; inside a transaction."""
     row = (delivery.delivery_id, delivery.run_id, delivery.graph_id, delivery.host, delivery.url, delivery.due)
     connection.execute(SQL["add"], row)
     connection.execute(SQL["add_body"], (delivery.delivery_id, delivery.body))
     connection.execute(SQL["hold"], (delivery.run_id,))
-
-
-def _delivery(row: Row) -> Delivery:
-    delivery_id, run_id, graph_id, host, url, due, status, attempts, claim, body = row
-    tried = tuple(DeliveryAttempt(*each) for each in orjson.loads(attempts))
-    return Delivery(delivery_id, run_id, graph_id, host, url, body, due, status, tried, claim)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import orjson
 
-from treadle.encoding import dump
 from treadle.errors import LeaseLost, TreadleError
 from treadle.storage.contract.queue_limit import QueueLimit
 from treadle.storage.contract.runs import (
@@ -20,20 +19,18 @@ from treadle.storage.contract.runs import (
     Status,
 )
 from treadle.storage.contract.threads import ThreadRecord
+from treadle.storage.rows.runs import COLUMNS, request_of, row_of, run_of
 from treadle.storage.sqlite import keys
 from treadle.storage.sqlite.claiming import claim_each
 from treadle.storage.sqlite.database import Database, Row, statements
 from treadle.storage.sqlite.deliveries import SqliteDeliveryStore, add_delivery
-from treadle.storage.sqlite.run_rows import COLUMNS, record_of, request_of
 from treadle.storage.sqlite.threads import add_thread, leave
 
-SQL = {name: text.replace("{columns}", COLUMNS) for name, text in statements("runs.sql").items()}
+SQL = {name: text.replace("{columns}", ", ".join(COLUMNS)) for name, text in statements("runs.sql").items()}
 EVENTS = statements("events.sql")
 # Runs and events that one transaction forgets at most, so that no other write waits long for it.
 CHUNK = 10
 EVENTS_AT_ONCE = 500
-# Bytes of a row beside the request and the outcome.
-ROW_BYTES = 1500
 # Seconds for which other processes still find the events of an ended run that is not resumable.
 GRACE = 30.0
 
@@ -72,7 +69,7 @@ class SqliteRunStore(RunStore):
         self, records: Sequence[RunRecord], threads: Sequence[ThreadRecord] = (), once: IdempotentRequest | None = None
     ) -> None:
         now = self._clock()
-        rows = [self._added(record, now) for record in records]
+        rows = [row_of(record, now + self._lease) for record in records]
 
         def work(connection: sqlite3.Connection) -> IdempotentRequest | TreadleError | None:
             if once is not None and (earlier := keys.earlier(connection, once, now)):
@@ -100,7 +97,7 @@ class SqliteRunStore(RunStore):
 
     async def get(self, run_id: str) -> RunRecord | None:
         rows = self._database.read(SQL["get"], run_id, self._clock())
-        return record_of(rows[0]) if rows else None
+        return run_of(rows[0]) if rows else None
 
     async def find(self, *, thread_id: str | None = None, status: Status | None = None) -> list[RunRecord]:
         name = {(False, False): "find_all", (False, True): "find_status", (True, False): "find_thread"}.get(
@@ -109,7 +106,7 @@ class SqliteRunStore(RunStore):
         # The status is a literal, so that SQLite uses the partial index for pending or running runs.
         statement = SQL[name].replace("{status}", status or "")
         parameters = [] if thread_id is None else [thread_id]
-        return [record_of(row) for row in self._database.read(statement, *parameters, self._clock())]
+        return [run_of(row) for row in self._database.read(statement, *parameters, self._clock())]
 
     async def claim(self, limit: int, held: Collection[str] = ()) -> list[RunRecord]:
         now = self._clock()
@@ -123,7 +120,7 @@ class SqliteRunStore(RunStore):
             claim=(SQL["claim"], (now + self._lease, now, now)),
             give_back=SQL["give_back"],
         )
-        return [record_of(row) for row in rows]
+        return [run_of(row) for row in rows]
 
     async def next_due(self, held: Collection[str] = ()) -> float | None:
         which = (self._graph_ids, orjson.dumps(list(held)))
@@ -169,7 +166,7 @@ class SqliteRunStore(RunStore):
             row = connection.execute(SQL["find"], (run_id,)).fetchone()
             if row is None:
                 return
-            run = record_of(row)
+            run = run_of(row)
             if ending is not None:
                 leave(connection, run.thread_id, ending.left, ending.at)
                 if ending.webhook is not None and run.ended_at is None:
@@ -212,35 +209,6 @@ class SqliteRunStore(RunStore):
         more_keys = keys.forget_some(connection, now)
         return gone, more_keys or room <= 0 or CHUNK in (len(gone), len(unread))
 
-    def _added(self, record: RunRecord, now: float) -> Row:
-        request = {
-            "metadata": record.metadata,
-            "kwargs": record.kwargs.to_json(),
-            "multitask_strategy": record.multitask_strategy,
-        }
-        if record.base_url is not None:
-            request["base_url"] = record.base_url
-        lease = now + self._lease if record.claim is not None else None
-        return (
-            record.run_id,
-            record.thread_id,
-            record.assistant_id,
-            record.graph_id,
-            dump(request),
-            record.temporary,
-            record.resumable,
-            record.shared or record.resumable,
-            record.size + ROW_BYTES,
-            record.created_at,
-            record.due,
-            record.status,
-            record.attempt,
-            record.claim,
-            lease,
-            record.updated_at,
-            record.started_at,
-        )
-
     async def _end(self, statement: str, which: Row, ending: Ending) -> RunRecord | None:
         """End a run, and write the state of its thread, the expiry of its events, and its webhook."""
         outcome, at = ending.outcome, ending.at
@@ -259,7 +227,7 @@ class SqliteRunStore(RunStore):
             if outcome.feedback is not None:
                 # As long as its links are good, and evicted by size in its turn, as a run with a key.
                 row = connection.execute(SQL["keep_for_links"], (at + self._feedback_ttl, run_id)).fetchone()
-            ended = record_of(row, ending.run)
+            ended = run_of(row, ending.run)
             if ending.webhook is None:
                 return ended
             add_delivery(connection, ending.webhook)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from treadle.encoding import dump, parse
-from treadle.storage.contract.threads import ThreadRecord, ThreadState, ThreadStore, ThreadTtl
-from treadle.storage.sqlite.database import Database, Row, statements
+from treadle.encoding import dump
+from treadle.storage.contract.threads import ThreadRecord, ThreadState, ThreadStore
+from treadle.storage.rows.threads import COLUMNS, row_of, thread_of
+from treadle.storage.sqlite.database import Database, statements
 
-SQL = statements("threads.sql")
+SQL = {name: text.replace("{columns}", COLUMNS) for name, text in statements("threads.sql").items()}
 
 
 class SqliteThreadStore(ThreadStore):
@@ -24,7 +25,7 @@ class SqliteThreadStore(ThreadStore):
 
     async def get(self, thread_id: str) -> ThreadRecord | None:
         rows = self._database.read(SQL["get"], thread_id, self._clock())
-        return _record(rows[0]) if rows else None
+        return thread_of(rows[0]) if rows else None
 
     async def of_assistant(self, assistant_id: str) -> list[str]:
         return [row[0] for row in self._database.read(SQL["of_assistant"], dump({"assistant_id": assistant_id}))]
@@ -38,32 +39,14 @@ class SqliteThreadStore(ThreadStore):
 
     async def expired(self) -> tuple[list[ThreadRecord], float | None]:
         now = self._clock()
-        over = [_record(row) for row in self._database.read(SQL["expired"], now)]
+        over = [thread_of(row) for row in self._database.read(SQL["expired"], now)]
         upcoming: float | None = self._database.read(SQL["next_expiry"], now)[0][0]
         return over, upcoming
 
 
 def add_thread(connection: sqlite3.Connection, record: ThreadRecord) -> bool:
     """Add the thread, if there is none with its id; inside a transaction."""
-    state = record.state
-    row = (
-        record.thread_id,
-        record.graph_id,
-        dump(record.metadata),
-        dump(record.config),
-        dump(record.graph_config),
-        record.created_at,
-        record.updated_at,
-        record.state_updated_at,
-        state.status,
-        state.values,
-        state.error,
-        state.interrupts,
-        record.ttl.minutes,
-        record.ttl.strategy,
-        record.expires_at,
-    )
-    return connection.execute(SQL["add"], row).rowcount == 1
+    return connection.execute(SQL["add"], row_of(record)).rowcount == 1
 
 
 def leave(connection: sqlite3.Connection, thread_id: str, state: ThreadState | None, at: float) -> None:
@@ -71,21 +54,3 @@ def leave(connection: sqlite3.Connection, thread_id: str, state: ThreadState | N
     if state is not None:
         row = (state.status, state.values, state.error, state.interrupts, at, at, at, thread_id)
         connection.execute(SQL["leave"], row)
-
-
-def _record(row: Row) -> ThreadRecord:
-    thread_id, graph_id, metadata, config, graph_config, created_at, updated_at, state_updated_at = row[:8]
-    status, values, error, interrupts, ttl_minutes, ttl_strategy, pruned = row[8:]
-    return ThreadRecord(
-        thread_id=thread_id,
-        graph_id=graph_id,
-        metadata=parse(metadata),
-        config=parse(config),
-        graph_config=parse(graph_config),
-        created_at=created_at,
-        updated_at=updated_at,
-        state_updated_at=state_updated_at,
-        state=ThreadState(status, values, error, interrupts),
-        ttl=ThreadTtl(ttl_minutes, ttl_strategy),
-        pruned=bool(pruned),
-    )

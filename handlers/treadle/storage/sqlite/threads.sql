@@ -6,9 +6,7 @@ INSERT INTO threads (
 ON CONFLICT (thread_id) DO NOTHING
 
 -- name: get
-SELECT thread_id, graph_id, metadata, config, graph_config, created_at, updated_at, state_updated_at,
-    status, "values", error, interrupts, ttl_minutes, ttl_strategy, pruned
-FROM threads WHERE thread_id = ? AND (expires_at IS NULL OR expires_at > ? OR ttl_strategy = 'keep_latest')
+SELECT {columns} FROM threads WHERE thread_id = ? AND (expires_at IS NULL OR expires_at > ? OR ttl_strategy = 'keep_latest')
 
 -- name: leave
 UPDATE threads
@@ -26,9 +24,7 @@ DELETE FROM threads WHERE thread_id = ?
 UPDATE threads SET pruned = 1, expires_at = NULL WHERE thread_id = ? AND expires_at <= ?
 
 -- name: expired
-SELECT thread_id, graph_id, metadata, config, graph_config, created_at, updated_at, state_updated_at,
-    status, "values", error, interrupts, ttl_minutes, ttl_strategy, pruned
-FROM threads WHERE expires_at <= ?
+SELECT {columns} FROM threads WHERE expires_at <= ?
 
 -- name: next_expiry
 SELECT min(expires_at) FROM threads WHERE expires_at > ?
