@@ -15,6 +15,8 @@ from benchmarks import comparing, machine
 from benchmarks.bench import Bench
 from benchmarks.cannon import cannon
 from benchmarks.conditions import blocking, crowd, elsewhere, idle
+from benchmarks.distributed import fan_out, processes
+from benchmarks.distributed import stored as stored_elsewhere
 from benchmarks.figures import Figures
 from benchmarks.growth import finished, followers, one_run, queued, stored, workers
 from benchmarks.peers import official
@@ -49,10 +51,15 @@ GROUPS: dict[str, dict[str, Measure]] = {
         "blocking": blocking.measure,
         "elsewhere": elsewhere.measure,
     },
+    "distributed": {
+        "processes": processes.measure,
+        "fan_out": fan_out.measure,
+        "stored": stored_elsewhere.measure,
+    },
     "peers": {"official": official.measure},
 }
 """What can be measured."""
-EFFORT = {"speed": (7, 1.0), "growth": (3, 1.0), "conditions": (1, 1.0), "peers": (3, 5.0)}
+EFFORT = {"speed": (7, 1.0), "growth": (3, 1.0), "conditions": (1, 1.0), "distributed": (3, 2.0), "peers": (3, 5.0)}
 """Rounds, and seconds of a turn: the official server takes a second for one run."""
 
 

@@ -41,5 +41,7 @@ QUEUED_OK, QUEUED_CREATE = "queued runs, /ok", "queued runs, POST /runs"
 CLAIM, SWEEP = "queued runs, a claim", "runs in the store, a write beside a sweep"
 PROCESSES_WAIT, PROCESSES_STREAM = "processes, waits", "processes, streams"
 PROCESSES_STORE = "processes that only store"
+FAN_OUT = "events of other processes a second"
+ADDED, READ = "runs in the store, one more that ends", "runs in the store, one is read"
 
 IDLE = "CPU time with nothing to do, ms a second"

@@ -29,13 +29,13 @@ def measure(bench: Bench) -> None:
                     bench.add(what, "SQLite", CPU, cpu * 1e6, at)
         for number in range(bench.rounds):
             bench.say(f"{PROCESSES_STORE}: {at}")
-            bench.add(PROCESSES_STORE, "SQLite", RATE, _store(bench, at, number), at)
+            uri = f"sqlite:///{bench.folder}/stored-{at}-{number}.db"
+            bench.add(PROCESSES_STORE, "SQLite", RATE, store_alone(uri, at, bench.seconds), at)
 
 
-def _store(bench: Bench, processes: int, number: int) -> float:
-    """Runs a second of all processes together."""
-    file = bench.folder / f"stored-{processes}-{number}.db"
-    line = [sys.executable, "-m", writing.__name__, str(file), str(max(1.0, bench.seconds))]
+def store_alone(uri: str, processes: int, seconds: float) -> float:
+    """Runs a second that so many processes together add and settle."""
+    line = [sys.executable, "-m", writing.__name__, uri, str(max(1.0, seconds))]
     popen = partial(subprocess.Popen, line, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     running = [popen() for _ in range(processes)]
     for process in running:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.growth.writing FILE SECONDS`: add runs to a file and settle them, 64 at once.
+"""`python -m benchmarks.growth.writing URI SECONDS`: add runs to a store and settle them, 64 at once.
 
 Prints `ready`, waits for a line, and prints the number of runs a second.
 """
@@ -18,9 +18,9 @@ from treadle.storage.contract.store import Storage
 AT_ONCE = 64
 
 
-async def main(file: str, seconds: float) -> None:
+async def main(uri: str, seconds: float) -> None:
     """Store for so many seconds."""
-    async with opened(f"sqlite:///{file}", time.time, lease=60.0, run_ttl=600.0) as storage:
+    async with opened(uri, time.time, lease=60.0, run_ttl=600.0) as storage:
         print("ready", flush=True)
         sys.stdin.readline()
         start, numbers = monotonic(), count()

@@ -203,18 +203,16 @@ async def test_the_events_of_an_ended_run_stay_while_somebody_elsewhere_reads_th
     async with processes(shared, clock) as (one, other):
         await one.runs.add([record("a", shared=True)])
         follower = await other.events.follow("a", 0)
-        await other.runs.renew({}, extend=True)  # committed after the follower's notice
+        elsewhere = other.events._elsewhere  # type: ignore[attr-defined]
+        await elsewhere._rows.stay(elsewhere._process)  # committed after the follower's notice
         run = await claim_one(one)
         await one.events.open(run)
         one.events.append("a", [("x", b"1")] * 5)
         await end(one, run)
-        await other.runs.renew({}, extend=True)  # committed after the follower was entered
         clock.now += RUN_TTL
-        elsewhere = other.events._elsewhere  # type: ignore[attr-defined]
-        elsewhere._rows.stay(elsewhere._process)
-        await other.runs.renew({}, extend=True)
+        await elsewhere._rows.stay(elsewhere._process)
         await one.runs.sweep()
         assert [event.seq for event in await all_seen(follower)] == [1, 2, 3, 4, 5]
-        await other.runs.renew({}, extend=True)
+        await elsewhere._rows.stay(elsewhere._process)  # committed after the follower's end
         await one.runs.sweep()
         assert rows(shared, "events") == rows(shared, "runs") == 0

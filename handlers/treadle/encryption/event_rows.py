@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from treadle.encryption.sealing import PATIENCE, Sealing, each
 from treadle.errors import EncryptionFailed
 from treadle.storage.contract.events import Event
 from treadle.storage.contract.runs import RunRecord
-from treadle.storage.events.rows import EventRows, Reader
+from treadle.storage.events.rows import EventRows, Page, Reader
 
 T = TypeVar("T")
 Events = Sequence[tuple[str, bytes]]
@@ -85,19 +86,18 @@ class EncryptedEventRows(EventRows):
     def shed(self, run_id: str, cursor: float) -> asyncio.Future[None]:
         return self._inner.shed(run_id, cursor)
 
-    async def after(self, run_id: str, cursor: int) -> list[Event]:
+    async def page(self, run_id: str, cursor: int) -> Page:
         async def opened(event: Event) -> Event:
             return event._replace(data=await self._sealing.open_blob("run", "event", event.data))
 
-        found = await self._inner.after(run_id, cursor)
-        return await self._sealing.here(lambda: each(opened, found)) if found else []
+        found = await self._inner.page(run_id, cursor)
+        if not found.events:
+            return found
+        return replace(found, events=await self._sealing.here(lambda: each(opened, found.events)))
 
     async def last(self, run_id: str) -> int:
         await self.until_written(run_id)
         return await self._inner.last(run_id)
-
-    async def has_ended(self, run_id: str) -> bool:
-        return await self._inner.has_ended(run_id)
 
     async def states(self, run_ids: Sequence[str]) -> Mapping[str, Hashable]:
         return await self._inner.states(run_ids)

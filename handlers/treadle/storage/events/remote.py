@@ -106,6 +106,8 @@ class RemoteFollower(Follower):
         self._entered: asyncio.Future[None] | None = None
         self._unentered = 0
         self._begun = False
+        self._unread = True
+        self._over = False
         self._nudged = False
         self._left = False
         self._woken = asyncio.Event()
@@ -116,13 +118,13 @@ class RemoteFollower(Follower):
 
     async def next(self) -> Sequence[Event]:
         while True:
-            self._woken.clear()  # before the reads: what changes during them is looked at again
-            # In this order: once the end of the run is visible, so are all of its events.
-            over = self._left or await self._rows.has_ended(self.reader.run_id)
-            events = [] if self.cursor == END else await self._read()
+            if not (self._unread or self._over or self._left or self._nudged):
+                await self._woken.wait()
+            self._woken.clear()  # before the read: what changes during it is looked at again
+            events = () if self._over or self._left else await self._read()
             if events:
                 return events
-            if over or self._left:
+            if self._over or self._left:
                 self.ended = True
                 forgotten = not self._left and await self._was_forgotten()
                 self.broken |= forgotten
@@ -131,7 +133,6 @@ class RemoteFollower(Follower):
             if self._nudged:
                 self._nudged = False
                 return ()
-            await self._woken.wait()
 
     def nudge(self) -> None:
         self._nudged = True
@@ -161,13 +162,16 @@ class RemoteFollower(Follower):
         known = entered is not None and entered.done() and entered.exception() is None
         return known and not await self._rows.is_entered(self.reader)
 
-    async def _read(self) -> list[Event]:
-        events = await self._rows.after(self.reader.run_id, self.cursor)
+    async def _read(self) -> Sequence[Event]:
+        self._unread = True
+        page = await self._rows.page(self.reader.run_id, self.cursor)
+        self._unread, self._over = page.is_full, page.ended and not page.is_full
+        events = page.events
         if not events:
-            return []
+            return ()
         if self._begun and events[0].seq != self.cursor + 1:
             self.break_off()  # this process stood still for too long, and the writer went on
-            return []
+            return ()
         self._begun = True
         self.cursor = events[-1].seq
         self._unentered += sum(len(event.data) for event in events)

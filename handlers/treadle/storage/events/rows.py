@@ -11,6 +11,11 @@ from typing import TypeAlias
 from treadle.storage.contract.events import Event
 from treadle.storage.contract.runs import RunRecord
 
+PAGE = 500
+"""Events of a page, at most."""
+PAGE_BYTES = 64 * 1024
+"""Bytes of data after which a page is full; at least one event is on it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -19,6 +24,22 @@ class Reader:
     run_id: str
     process: str
     number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events of a run after a cursor, in order."""
+
+    events: Sequence[Event]
+    is_full: bool
+    """Whether there may be more of them."""
+    ended: bool
+    """Whether the run has ended or is unknown: no events come after those that can be read."""
+
+    @classmethod
+    def of(cls, events: Sequence[Event], *, ended: bool) -> Page:
+        """The page of events that a store has read up to its limits."""
+        return cls(events, len(events) >= PAGE or sum(len(event.data) for event in events) >= PAGE_BYTES, ended)
 
 
 class EventRows(ABC):
@@ -58,16 +79,12 @@ class EventRows(ABC):
     # For the processes of the readers.
 
     @abstractmethod
-    async def after(self, run_id: str, cursor: int) -> list[Event]:
-        """The next page of the events after `cursor`, in order."""
+    async def page(self, run_id: str, cursor: int) -> Page:
+        """The events after `cursor`, as many as a page has, and whether the run has ended: both of one moment."""
 
     @abstractmethod
     async def last(self, run_id: str) -> int:
         """The number of the last event; 0 without events."""
-
-    @abstractmethod
-    async def has_ended(self, run_id: str) -> bool:
-        """Whether the run has ended or is unknown. All of its events are readable by then."""
 
     @abstractmethod
     async def states(self, run_ids: Sequence[str]) -> Mapping[str, Hashable]:

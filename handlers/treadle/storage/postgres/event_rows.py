@@ -10,15 +10,12 @@ from itertools import groupby
 from typing import Any
 
 from treadle.errors import StorageUnavailable
-from treadle.storage.contract.events import Event
-from treadle.storage.contract.runs import ENDED, RunRecord
-from treadle.storage.events.rows import EventRows, Reader
+from treadle.storage.contract.runs import RunRecord
+from treadle.storage.events.rows import EventRows, Page, Reader
 from treadle.storage.postgres.changes import PostgresChanges
-from treadle.storage.postgres.database import Database
+from treadle.storage.postgres.database import Connection, Database, Row
+from treadle.storage.postgres.event_pages import EventPages, fail, resolve
 
-# Bytes of data, and events, of one page.
-PAGE_BYTES = 64 * 1024
-PAGE = 500
 # Bytes that one statement adds, unless a single run has more.
 BATCH_BYTES = 4 * 1024 * 1024
 
@@ -60,6 +57,7 @@ class PostgresEventRows(EventRows):
         self._clock = clock
         self._lease = lease
         self._sql = database.statements("events.sql")
+        self._pages = EventPages(database)
         self._waiting: list[_Batch | _Step] = []
         self._writing: asyncio.Task[None] | None = None
 
@@ -85,17 +83,12 @@ class PostgresEventRows(EventRows):
     def shed(self, run_id: str, cursor: float) -> asyncio.Future[None]:
         return self._execute("shed", run_id, int(cursor))
 
-    async def after(self, run_id: str, cursor: int) -> list[Event]:
-        rows = await self._database.fetch(self._sql["after"], run_id, cursor, PAGE, PAGE_BYTES)
-        return [Event(*row) for row in rows]
+    async def page(self, run_id: str, cursor: int) -> Page:
+        return await self._pages.get(run_id, cursor)
 
     async def last(self, run_id: str) -> int:
         last: int | None = await self._database.value(self._sql["last"], run_id)
         return last or 0
-
-    async def has_ended(self, run_id: str) -> bool:
-        rows = await self._database.fetch(self._sql["status"], run_id)
-        return not rows or rows[0][0] in ENDED
 
     async def states(self, run_ids: Sequence[str]) -> Mapping[str, Hashable]:
         rows = await self._database.fetch(self._sql["states"], list(run_ids))
@@ -147,19 +140,31 @@ class PostgresEventRows(EventRows):
                     for part in _parts([item for item in together if isinstance(item, _Batch)]):
                         await self._add(part)
                 else:
-                    for item in together:
-                        if isinstance(item, _Step):
-                            await self._carry_out(item)
+                    await self._carry_out([item for item in together if isinstance(item, _Step)])
 
-    async def _carry_out(self, step: _Step) -> None:
+    async def _carry_out(self, steps: Sequence[_Step]) -> None:
+        """Carry out steps in one transaction, or else each for itself."""
+
+        async def work(connection: Connection) -> list[list[Row]]:
+            return [await connection.fetch(step.statement, *step.values) for step in steps]
+
         try:
-            rows = await self._database.fetch(step.statement, *step.values)
-        except Exception as error:  # whoever waits for it is told, and the next one is carried out
-            _fail(step.done, error)
+            if len(steps) == 1:
+                found = [await self._database.fetch(steps[0].statement, *steps[0].values)]
+            else:
+                found = await self._database.write(work)
+        except Exception as error:
+            if len(steps) > 1 and not isinstance(error, StorageUnavailable):
+                for step in steps:
+                    await self._carry_out([step])
+            else:
+                for step in steps:
+                    fail(step.done, error)
             return
-        if step.tells is not None and rows:
-            self._changes.tell(step.tells)
-        _resolve(step.done, None)
+        for step, rows in zip(steps, found, strict=True):
+            if step.tells is not None and rows:
+                self._changes.tell(step.tells)
+            resolve(step.done, None)
 
     async def _add(self, part: Sequence[_Batch]) -> None:
         held = [batch.run_id for batch in part], [batch.claim for batch in part]
@@ -172,20 +177,20 @@ class PostgresEventRows(EventRows):
             found = await self._database.fetch(self._sql["add"], *held, *map(list, zip(*rows, strict=True)))
         except StorageUnavailable as error:
             for batch in part:
-                _fail(batch.added, error)
+                fail(batch.added, error)
             return
         except Exception as error:  # of the data of one of them, which must not fail the others
             if len(part) > 1:
                 for batch in part:
                     await self._add([batch])
             else:
-                _fail(part[0].added, error)
+                fail(part[0].added, error)
             return
         holding = {run_id for (run_id,) in found}
         if holding:
             self._changes.tell("moved", *holding)
         for batch in part:
-            _resolve(batch.added, batch.run_id in holding)
+            resolve(batch.added, batch.run_id in holding)
 
 
 def _parts(batches: Sequence[_Batch]) -> Iterator[list[_Batch]]:
@@ -206,13 +211,3 @@ def _whether_awaited(future: asyncio.Future[Any]) -> asyncio.Future[Any]:
     """The same future; asyncio does not complain about its error if nobody waits for it."""
     future.add_done_callback(lambda done: None if done.cancelled() else done.exception())
     return future
-
-
-def _resolve(future: asyncio.Future[Any], result: object) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _fail(future: asyncio.Future[Any], error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)

@@ -12,13 +12,19 @@ added AS (
 )
 SELECT run_id FROM held
 
--- name: after
-SELECT seq, name, data FROM (
+-- name: pages
+-- For each run and cursor the next events, and the status: once the end of a run is visible, so are all its events.
+SELECT mine.number, runs.status, page.seq, page.name, page.data
+FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS mine (run_id, cursor, number)
+LEFT JOIN {schema}.runs ON runs.run_id = mine.run_id
+LEFT JOIN LATERAL (
     SELECT seq, name, data, sum(octet_length(data)) OVER (ORDER BY seq) - octet_length(data) AS before
-    FROM (SELECT * FROM {schema}.events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3) AS next
-) AS page
-WHERE before < $4
-ORDER BY seq
+    FROM (
+        SELECT seq, name, data FROM {schema}.events
+        WHERE events.run_id = mine.run_id AND seq > mine.cursor ORDER BY seq LIMIT $3
+    ) AS next
+) AS page ON page.before < $4
+ORDER BY mine.number, page.seq
 
 -- name: last
 SELECT max(seq) FROM {schema}.events WHERE run_id = $1
@@ -51,9 +57,6 @@ UPDATE {schema}.runs SET shared = true WHERE run_id = $1 AND NOT shared RETURNIN
 
 -- name: shared
 SELECT run_id FROM {schema}.runs WHERE status = 'running' AND shared
-
--- name: status
-SELECT status FROM {schema}.runs WHERE run_id = $1
 
 -- name: states
 SELECT mine.run_id, status, (SELECT max(seq) FROM {schema}.events WHERE run_id = mine.run_id)

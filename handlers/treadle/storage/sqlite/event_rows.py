@@ -11,13 +11,10 @@ import orjson
 
 from treadle.storage.contract.events import Event
 from treadle.storage.contract.runs import ENDED, RunRecord
-from treadle.storage.events.rows import EventRows, Reader
+from treadle.storage.events.rows import PAGE, PAGE_BYTES, EventRows, Page, Reader
 from treadle.storage.sqlite.database import Database, Row, statements
 
 SQL = statements("events.sql")
-# Bytes of data, and events, of one page.
-PAGE_BYTES = 64 * 1024
-PAGE = 500
 
 
 class SqliteEventRows(EventRows):
@@ -48,7 +45,10 @@ class SqliteEventRows(EventRows):
     def shed(self, run_id: str, cursor: float) -> asyncio.Future[None]:
         return self._execute("shed", run_id, cursor)
 
-    async def after(self, run_id: str, cursor: int) -> list[Event]:
+    async def page(self, run_id: str, cursor: int) -> Page:
+        # In this order: once the end of the run is visible, so are all of its events.
+        rows = self._database.read(SQL["status"], run_id)
+        ended = not rows or rows[0][0] in ENDED
         room = PAGE_BYTES
 
         def more(row: Row) -> bool:
@@ -56,15 +56,12 @@ class SqliteEventRows(EventRows):
             room -= len(row[2])
             return room > 0
 
-        return [Event(*row) for row in self._database.read_while(more, SQL["after"], run_id, cursor, PAGE)]
+        found = self._database.read_while(more, SQL["after"], run_id, cursor, PAGE)
+        return Page.of([Event(*row) for row in found], ended=ended)
 
     async def last(self, run_id: str) -> int:
         last: int | None = self._database.read(SQL["last"], run_id)[0][0]
         return last or 0
-
-    async def has_ended(self, run_id: str) -> bool:
-        rows = self._database.read(SQL["status"], run_id)
-        return not rows or rows[0][0] in ENDED
 
     async def states(self, run_ids: Sequence[str]) -> Mapping[str, Hashable]:
         return {run_id: tuple(state) for run_id, *state in self._database.read(SQL["states"], orjson.dumps(run_ids))}
