@@ -23,6 +23,7 @@ import pytest
 
 VARIABLE = "TEST_DATABASE_URI"
 MISSING = f"PostgreSQL: not found ({VARIABLE})"
+NO_VECTORS = "the PostgreSQL server has no extension vector"
 OVER = 3600
 """Seconds after which a schema belongs to a session that was killed."""
 _PATIENCE = 60
@@ -140,6 +141,15 @@ def drop(*schemas: str) -> None:
         connection.execute("SET client_min_messages = error")
         for schema in schemas:
             connection.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(schema)))
+
+
+def has_vectors() -> bool:
+    """Whether the server has the extension that searches by meaning need."""
+    import psycopg
+
+    with psycopg.connect(POSTGRES or "") as connection:
+        found = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'")
+        return found.fetchone() is not None
 
 
 def drop_leftovers() -> None:

@@ -8,16 +8,17 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
 
 import httpx
+import pytest
 from starlette.types import ASGIApp
 
-from tests.databases import POSTGRES, a_schema
+from tests.databases import NO_VECTORS, POSTGRES, a_schema, has_vectors
 from tests.judging import Judged
 from treadle.app import services
 from treadle.edge import application
@@ -62,9 +63,14 @@ class LiveServer:
         self.services: Services
         self.connections: Collection[Any] = ()
         """Those of clients, as uvicorn has them."""
+        self.loop: asyncio.AbstractEventLoop
 
     def __repr__(self) -> str:
         return f"<LiveServer {self.url}>"
+
+    def on_its_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` where the connections of its store are at home."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(DEADLINE)
 
     def client(self, **options: Any) -> httpx.Client:
         """A plain HTTP client of this server, which waits for answers until the deadline."""
@@ -85,6 +91,8 @@ def serving(
     `around` puts an application of a test's own around that of the server.
     """
     graphs_config = read_config(config)
+    if STORE == "postgresql" and graphs_config.store.embed is not None and not has_vectors():
+        pytest.skip(NO_VECTORS)
     graphs_config.enter()
     graphs = Graphs(graphs_config)
     listener = Listener.bind("127.0.0.1", 0, asked=True)
@@ -99,6 +107,7 @@ def serving(
         configured = Settings(**{"shutdown_grace": 1.0, **store, **settings})
         async with services(graphs, configured, api_url=listener.url, resolve=resolve, clock=clock) as running:
             live.services = running
+            live.loop = asyncio.get_running_loop()
             served = around(judged(running))
             server = Server(served, patience=PATIENCE * configured.heartbeat, last_answers=1)
             stop.append(server)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from langchain_core.embeddings import Embeddings
 
-from tests.databases import POSTGRES_PARAM
+from tests.databases import NO_VECTORS, POSTGRES_PARAM
 from tests.storage.places import places
 from treadle.errors import GraphError
 from treadle.graphs.item_index import Index
@@ -54,7 +54,7 @@ def said_or_searched(place: DatabaseSchema) -> None:
     except GraphError as error:
         assert str(error).startswith("store.index: the PostgreSQL server has no extension vector (pgvector)")
         assert "\n" not in str(error)
-        pytest.skip("the PostgreSQL server has no extension vector, and the store said so")
+        pytest.skip(f"{NO_VECTORS}, and the store said so")
     finally:
         items.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx
@@ -186,15 +185,15 @@ def test_deleting_a_thread_cancels_its_run(
     assert until(lambda: cancelled["slow"] - before) == 1
     until(lambda: not stored(server, run))
     storage = server.services.storage
-    assert asyncio.run(storage.runs.find(thread_id=run["thread_id"])) == []
-    assert asyncio.run(storage.threads.get(run["thread_id"])) is None
+    assert server.on_its_loop(storage.runs.find(thread_id=run["thread_id"])) == []
+    assert server.on_its_loop(storage.threads.get(run["thread_id"])) is None
 
 
 def test_a_thread_whose_run_has_not_started_is_deleted_with_it(server: LiveServer, http: httpx.Client) -> None:
     run = pending_run(http)
     assert http.delete(thread_path(run)).status_code == 204
     assert http.get(f"/runs/{run['run_id']}").status_code == 404
-    assert asyncio.run(server.services.storage.runs.find(thread_id=run["thread_id"])) == []
+    assert server.on_its_loop(server.services.storage.runs.find(thread_id=run["thread_id"])) == []
 
 
 def test_whoever_follows_a_run_sees_a_clean_end_when_its_thread_is_deleted(http: httpx.Client) -> None:
