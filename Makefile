@@ -106,9 +106,11 @@ document: $(INSTALLED) ## Let linters and generators of others read the publishe
 	@cd tests/document && npm ci --silent --no-audit --no-fund
 	@$(BIN)/python -m tests.document
 
-contract: $(INSTALLED) ## Fuzz a running server against the contract (SEED=…; two to four minutes)
-	@$(BIN)/python -m tests.contract $(if $(call told,SEED),--seed $(SEED))
-	@$(BIN)/python -m tests.contract.stock --max-examples 5 $(if $(call told,SEED),--seed $(SEED))
+FUZZED = $(if $(call told,SEED),--seed $(SEED)) $(if $(call told,STORE),--store $(STORE))
+
+contract: $(INSTALLED) ## Fuzz a running server against the contract (SEED=…, STORE=postgresql; two to four minutes)
+	@$(BIN)/python -m tests.contract $(FUZZED)
+	@$(BIN)/python -m tests.contract.stock --max-examples 5 $(FUZZED)
 
 planted: $(INSTALLED) ## Plant bugs in the server, and see that the contract suite finds each of them (one to two minutes)
 	@$(BIN)/python -m tests.contract.planting

@@ -17,7 +17,7 @@ from tests.contract.fuzzing import prepared, run
 from tests.contract.outcome import Outcome, lines, write_reports
 from tests.contract.report import Report
 from tests.contract.sequences import missing, plans
-from tests.contract.server import Server, serving
+from tests.contract.server import STORES, Server, serving
 
 SEED = 20240607
 PATIENCE = 600.0
@@ -56,7 +56,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     planted = {"module": "tests.contract.planted", "PLANTED": arguments.plant} if arguments.plant else {}
-    with serving(folder / "server.log", **planted) as server:
+    with serving(folder / "server.log", store=arguments.store, **planted) as server:
         report, verdicts = fuzz(server, folder, budget)
         alive = server.alive
     logged = [f"logged: {fault.strip()[-300:]}" for fault in server.faults[:5]]
@@ -122,6 +122,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--max-examples", type=int, metavar="N", help="cases per operation, sequences of operations")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the log, document and events are left")
     parser.add_argument("--report", type=Path, metavar="FOLDER", help="where to write contract.md and junit.xml")
+    parser.add_argument("--store", choices=STORES, default="memory", help="where its runs are (default: %(default)s)")
     parser.add_argument("--plant", metavar="BUGS", help="fuzz a server with these bugs of planted.py in it: a,b")
     return parser.parse_args()
 

@@ -8,15 +8,17 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 from tests.contract.inputs import write_config
+from tests.databases import MISSING, POSTGRES, a_schema
 
 ROOT = Path(__file__).parent.parent.parent
+STORES = ("memory", "sqlite", "postgresql")
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 # Nothing listens on the discard port: a request that tries to leave the machine fails at once.
@@ -103,15 +105,34 @@ def _entry(line: bytes) -> dict[str, Any]:
 
 @contextmanager
 def serving(
-    log: Path, *, module: str = "treadle", store: str = "memory://", steered: bool = True, **environment: str
+    log: Path, *, module: str = "treadle", store: str = "memory", steered: bool = True, **environment: str
 ) -> Iterator[Server]:
     """Serve the graphs of inputs.py on a free port; `module` runs in the place of `treadle`.
 
-    A variable of `environment` that is empty is not set.
+    `store` is one of STORES. A variable of `environment` that is empty is not set.
     """
     config = write_config(log.parent.resolve(), steered=steered)
-    variables = {name: value for name, value in (_environment() | environment).items() if value}
-    command = [sys.executable, "-m", module, "serve", str(config), "--port", "0", "--database-uri", store]
+    with _empty(store) as place:
+        variables = {name: value for name, value in (_environment() | place | environment).items() if value}
+        command = [sys.executable, "-m", module, "serve", str(config), "--port", "0"]
+        with _answering(command, log, variables) as server:
+            yield server
+
+
+@contextmanager
+def _empty(store: str) -> Iterator[dict[str, str]]:
+    """The settings of a store that has nothing in it. Raises SystemExit without PostgreSQL."""
+    if store != "postgresql":
+        yield {"DATABASE_URI": "memory://" if store == "memory" else "sqlite:///runs.db"}
+    elif POSTGRES is None:
+        raise SystemExit(f"{MISSING}: start one, or name one")
+    else:
+        with a_schema() as schema:
+            yield {"DATABASE_URI": POSTGRES, "DATABASE_SCHEMA": schema}
+
+
+@contextmanager
+def _answering(command: Sequence[str], log: Path, variables: Mapping[str, str]) -> Iterator[Server]:
     process = subprocess.Popen(
         command, cwd=log.parent, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )

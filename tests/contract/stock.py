@@ -22,11 +22,10 @@ from typing import Any
 
 from tests.contract.faults import Fault
 from tests.contract.report import Report
-from tests.contract.server import Server, serving
+from tests.contract.server import STORES, Server, serving
 
 SEED = 1
 PATIENCE = 1800.0
-STORES = {"memory": "memory://", "sqlite": "sqlite:///runs.db"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +163,7 @@ def main() -> int:
     with TemporaryDirectory(prefix="treadle-stock-") as name:
         folder = arguments.keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        store = STORES[arguments.store]
-        with serving(folder / "server.log", store=store, steered=False, TREADLE_API_KEYS="") as server:
+        with serving(folder / "server.log", store=arguments.store, steered=False, TREADLE_API_KEYS="") as server:
             outcome = run(server, folder, arguments.seed, options)
     print("\n".join(lines(outcome)))
     cases = sum(tally.cases for tally in outcome.report.tallies.values())
