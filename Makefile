@@ -8,7 +8,7 @@ CONFIG ?= examples/langgraph.json
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock serve demo generate spec-update spec-report generate-check format lint types test endurance memory lowest install-lowest js pyright document contract planted fuzz conformance chaos client-matrix \
-	bench bench-growth bench-peers charts check ci wheel clean
+	bench bench-growth bench-distributed bench-peers charts check ci wheel clean
 # What is imported is compiled once, and not by each of the many processes that tests start.
 export PYTHONDONTWRITEBYTECODE :=
 # Tests wait a good deal, for servers and for what these promise: more processes than cores.
@@ -150,6 +150,10 @@ bench: $(INSTALLED) charts ## Measure beside a bare application, and write docs/
 bench-growth: $(INSTALLED) charts ## Measure how cost grows, and what holds under other conditions (a quarter of an hour)
 	@$(BENCHMARKS) growth
 	@$(BENCHMARKS) conditions
+	@$(BENCHMARKS) document
+
+bench-distributed: $(INSTALLED) charts ## Measure several processes on PostgreSQL and on a file (ten minutes; needs PostgreSQL)
+	@$(BENCHMARKS) distributed
 	@$(BENCHMARKS) document
 
 bench-peers: $(INSTALLED) charts ## Measure the official development server beside Treadle (some minutes)

@@ -11,7 +11,7 @@ from benchmarks.report import tables
 from benchmarks.spread import Spread
 from benchmarks.subjects import APART, FOLLOWERS, IDLE, PROCESSES_STORE, PROCESSES_WAIT, RATE
 
-GROUPS = ("speed", "growth", "conditions", "peers")
+GROUPS = ("speed", "growth", "conditions", "distributed", "peers")
 
 
 def read(folder: Path) -> dict[str, Figures]:
@@ -37,6 +37,7 @@ def text(measured: dict[str, Figures]) -> str:
         curves=tables.curves(measured["growth"]),
         conditions_measured=bool(measured["conditions"].values),
         conditions=tables.conditions(measured["conditions"]),
+        distributed=tables.distributed(measured["distributed"]),
         idle=measured["conditions"].spread(Key("one of two servers on a file", "SQLite", IDLE)),
         apart=measured["growth"].curve(FOLLOWERS, "memory", APART),
         processes=processes(measured["growth"]),

@@ -130,6 +130,24 @@ def conditions(figures: Figures) -> str:
     return table(("", "store", P50, P99, MAX), rows, words=2)
 
 
-def _median(figures: Figures, what: str, server: str, quantity: str) -> str:
-    spread = figures.spread(Key(what, server, quantity))
+def distributed(figures: Figures) -> str:
+    """Medians for both stores that processes share; empty if they were not measured."""
+    places = dict.fromkeys(
+        (key.what, key.at, key.quantity) for key in figures.values if key.quantity in (RATE, P50, P99)
+    )
+    rows = [
+        [
+            what,
+            f"{at:,}",
+            quantity,
+            *(_median(figures, what, store, quantity, at) for store in ("SQLite", "PostgreSQL")),
+        ]
+        for what, at, quantity in places
+        if at is not None
+    ]
+    return table(("", "at", "", "SQLite", "PostgreSQL"), rows) if rows else ""
+
+
+def _median(figures: Figures, what: str, server: str, quantity: str, at: int | None = None) -> str:
+    spread = figures.spread(Key(what, server, quantity, at))
     return NOTHING if spread is None else number(spread.median)

@@ -11,7 +11,7 @@ from benchmarks.figures import Figures, Key
 from benchmarks.goals import GOALS
 from benchmarks.report import document, tables
 from benchmarks.report.panels import PANELS
-from benchmarks.subjects import P50, PROCESSES_STORE, PROCESSES_WAIT, RATE, WAIT_1, WAIT_64
+from benchmarks.subjects import CLAIM, P50, P99, PROCESSES_STORE, PROCESSES_WAIT, RATE, WAIT_1, WAIT_64
 from tests.benchmarks.measured import FAST, SLOW, everything, waits
 
 
@@ -45,6 +45,14 @@ def test_goals_that_are_met_are_counted(tmp_path: Path) -> None:
     text = document.text(document.read(tmp_path))
     assert f"{met} of {len(GOALS)} goals are met." in text
     assert "cores 2" in text
+
+
+def test_stores_that_processes_share_stand_side_by_side(tmp_path: Path) -> None:
+    values = {Key(PROCESSES_WAIT, store, RATE, 2): [rate] for store, rate in (("SQLite", 700.0), ("PostgreSQL", 600.0))}
+    Figures({}, {**values, Key(CLAIM, "PostgreSQL", P99, 1_000_000): [2.0]}).write(tmp_path / "distributed.json")
+    lines = document.text(document.read(tmp_path)).splitlines()
+    assert "| processes, waits | 2 | runs a second | 700 | 600 |" in lines
+    assert "| queued runs, a claim | 1,000,000 | p99, ms | – | 2 |" in lines
 
 
 def test_the_official_server_stands_beside_ours(tmp_path: Path) -> None:
