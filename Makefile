@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 CONFIG ?= examples/langgraph.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock serve demo generate spec-update spec-report generate-check format lint types test endurance memory lowest install-lowest js pyright document contract planted fuzz conformance chaos client-matrix \
+.PHONY: help install lock serve demo generate spec-update spec-report generate-check format lint types test endurance memory postgres lowest install-lowest js pyright document contract planted fuzz conformance chaos client-matrix \
 	bench bench-growth bench-distributed bench-peers charts check ci wheel clean
 # What is imported is compiled once, and not by each of the many processes that tests start.
 export PYTHONDONTWRITEBYTECODE :=
@@ -85,6 +85,9 @@ endurance: $(INSTALLED) ## Run the tests with many clients, large answers, kille
 
 memory: $(INSTALLED) ## Run the tests of the HTTP edge on the memory store; `make test` has them on SQLite
 	@TEST_STORE=memory $(PYTEST) tests/web tests/sdk
+
+postgres: $(INSTALLED) ## Run the tests of the HTTP edge on PostgreSQL (PART=tests/sdk; minutes)
+	@TEST_STORE=postgresql $(PYTEST) $(or $(call told,PART),tests/web tests/sdk)
 
 # What the lowest versions need is in a .venv-lowest of its own.
 LOWEST := $(MAKE) --no-print-directory VENV=.venv-lowest LOCK=requirements-lowest.lock
@@ -177,7 +180,7 @@ TOGETHER := $(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.F
 
 ci: $(INSTALLED) ## Everything CI runs; the tests last
 	@$(TOGETHER) install-lowest contract lint types generate-check wheel js pyright document planted
-	@$(TOGETHER) lowest endurance
+	@$(TOGETHER) lowest endurance postgres PART=tests/sdk
 	@$(MAKE) --no-print-directory test
 
 BARE := uv pip compile --universal --python-version 3.11 \

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from tests.databases import NO_VECTORS, POSTGRES, a_schema, has_vectors
+from tests.databases import MISSING, NO_VECTORS, POSTGRES, a_schema, has_vectors
 from tests.judging import Judged
 from treadle.app import services
 from treadle.edge import application
@@ -46,6 +46,8 @@ STORE = os.environ.get("TEST_STORE", "sqlite")
 def a_store(kind: str = STORE) -> Iterator[dict[str, Any]]:
     """The settings for a store of this kind that has nothing in it."""
     if kind == "postgresql":
+        if POSTGRES is None:
+            pytest.skip(MISSING)
         with a_schema() as schema:
             yield {"database_uri": POSTGRES, "database_schema": schema, "database_connections": 4}
     elif kind == "sqlite":
