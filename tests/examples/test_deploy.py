@@ -142,6 +142,7 @@ def test_settings_are_those_of_the_server() -> None:
     assert [name for name in named if name not in _VARIABLES] == []
     [trigger] = objects("ScaledObject")[0]["spec"]["triggers"]
     [metric] = objects("HorizontalPodAutoscaler")[0]["spec"]["metrics"]
+    assert {type(value) for value in trigger["metadata"].values()} == {str}  # or KEDA's definitions refuse them
     target = trigger["metadata"]["targetQueryValue"]
     assert float(target) < slots
     assert metric["external"]["target"]["averageValue"] == target
@@ -177,6 +178,14 @@ def test_the_image_has_the_packages_that_are_tested(name: str) -> None:
     packed = set(pins.findall((DEPLOY / name).read_text("utf-8")))
     assert packed
     assert packed - tested == set()
+
+
+def test_the_document_names_each_file_and_real_settings() -> None:
+    told = (ROOT / "docs" / "deploying.md").read_text("utf-8")
+    made = [path for path in DEPLOY.rglob("*") if path.is_file()]
+    assert [path.name for path in made if path.name not in told] == []
+    named = set(re.findall(r"`((?:DATABASE|BG_JOB|HTTP|N_JOBS|TREADLE|HEARTBEAT|FORWARDED)_[A-Z_]+)[`=]", told))
+    assert named - set(_VARIABLES) == {"TREADLE_PORT"}  # what Kubernetes would set, and is none
 
 
 class Process:
