@@ -180,6 +180,14 @@ def test_the_image_has_the_packages_that_are_tested(name: str) -> None:
     assert packed - tested == set()
 
 
+def test_nginx_allows_what_the_server_allows() -> None:
+    lines = (DEPLOY / "nginx.conf").read_text("utf-8")
+    given = dict(re.findall(r"^ *(\w+) (\S+);", lines, re.MULTILINE))
+    assert int(given["client_max_body_size"].removesuffix("m")) * 1024 * 1024 == Settings().max_body_bytes
+    assert float(given["proxy_read_timeout"].removesuffix("s")) > Settings().heartbeat
+    assert given["proxy_buffering"] == "off"
+
+
 def test_the_document_names_each_file_and_real_settings() -> None:
     told = (ROOT / "docs" / "deploying.md").read_text("utf-8")
     made = [path for path in DEPLOY.rglob("*") if path.is_file()]
