@@ -191,6 +191,8 @@ lock: ## Resolve all locks anew, for every Python from 3.11 on (needs uv)
 	$(COMPILE) --group dev -o requirements.lock
 	$(COMPILE) --group test --resolution lowest-direct -o requirements-lowest.lock
 	for group in charts peers; do $(BARE) --group pyproject.toml:$$group -o benchmarks/$$group.lock || exit 1; done
+	$(COMPILE) --constraint requirements.lock -o examples/deploy/server.lock
+	$(BARE) --group pyproject.toml:image --constraint requirements.lock -o examples/deploy/build.lock
 
 clean: ## Remove what was built
 	@rm -rf $(VENV) .venv-lowest $(CHARTS) $(PEERS) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

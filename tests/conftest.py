@@ -26,6 +26,7 @@ LONG = {
     "test_connections",
     "test_coverage",
     "test_cut_connections",
+    "test_deploy",
     "test_editions",
     "test_failures",
     "test_feedback_langsmith",

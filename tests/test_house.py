@@ -14,7 +14,14 @@ from treadle.settings import _VARIABLES, Settings
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("handlers", "codegen", "examples", "tests", "benchmarks")
-LOCKS = ("requirements.lock", "requirements-lowest.lock", "benchmarks/charts.lock", "benchmarks/peers.lock")
+LOCKS = [
+    "requirements.lock",
+    "requirements-lowest.lock",
+    "benchmarks/charts.lock",
+    "benchmarks/peers.lock",
+    "examples/deploy/server.lock",
+    "examples/deploy/build.lock",
+]
 WRITTEN = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
