@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from importlib.util import find_spec
 from typing import NoReturn
@@ -9,6 +11,8 @@ from typing import NoReturn
 
 def main() -> None:
     """Run the command line; without the dependencies of a command, say in one line what to install and exit with 2."""
+    if os.getpid() == 1:  # in a container, Linux ignores signals for which the first process has no handler
+        signal.signal(signal.SIGTERM, lambda number, _frame: os._exit(128 + number))
     try:
         from treadle.cli import cli
     except ModuleNotFoundError as error:

@@ -174,7 +174,7 @@ def _engine(
         work += [leases.renew_forever, partial(leases.listen_forever, slots.wake.set)]
     if slots.open:
         work.append(Claiming(storage.runs, slots, attempts, endings, clock).claim_forever)
-    return _Engine(attempts, endings, Worker(slots, attempts, work, clock))
+    return _Engine(attempts, endings, Worker(slots, attempts, work, clock, storage.events.until_unfollowed))
 
 
 def _guard(graphs: Graphs, loops: GraphLoops) -> Guard | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -27,7 +27,16 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 class Worker:
     """Runs at most as many runs at once as there are `slots`, and does `work` in the background."""
 
-    def __init__(self, slots: Slots, attempts: Attempts, work: Sequence[Work], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        slots: Slots,
+        attempts: Attempts,
+        work: Sequence[Work],
+        clock: Callable[[], float],
+        until_unfollowed: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`until_unfollowed` returns when no client of this process follows a run of another one."""
+        self._until_unfollowed = until_unfollowed
         self._slots = slots
         self._attempts = attempts
         self._work = work
@@ -83,9 +92,10 @@ class Worker:
         """Start no more runs. Those under way may end within `grace` seconds after `close`; then cancel them."""
         self.close()
         left = grace - (monotonic() - (self._closed_at or 0))
-        if self._slots.in_use and left > 0 and not self._grace_skipped.is_set():
-            waiting = "waiting for runs to end; a second Ctrl-C, or SIGTERM, stops at once"
-            log.info(waiting, runs=self.busy, seconds=round(left, 1))
+        if left > 0 and not self._grace_skipped.is_set():
+            if self._slots.in_use:
+                waiting = "waiting for runs to end; a second Ctrl-C, or SIGTERM, stops at once"
+                log.info(waiting, runs=self.busy, seconds=round(left, 1))
             await self._grace_period(left)
         self._attempts.leave()
         await self._let_end(SHORT_UNWINDING if self._grace_skipped.is_set() else UNWINDING)
@@ -96,11 +106,16 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _grace_period(self, seconds: float) -> None:
-        waits = (self._slots.until_all_free(), self._grace_skipped.wait())
+        waits = (self._until_all_told(), self._grace_skipped.wait())
         tasks = [asyncio.ensure_future(each) for each in waits]
         await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
+
+    async def _until_all_told(self) -> None:
+        """Wait for the runs of this process, and for those of others whose clients are connected to this one."""
+        await self._slots.until_all_free()
+        await self._until_unfollowed()
 
     async def _let_end(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -103,6 +103,10 @@ class EventLog(ABC):
         """End the attempt in this process while the run goes on. Followers end `broken`."""
 
     @abstractmethod
+    async def until_unfollowed(self) -> None:
+        """Return when this process has no followers of runs that other processes execute."""
+
+    @abstractmethod
     def close_all(self) -> None:
         """End all followers as `broken`, because this process ends."""
 

@@ -71,6 +71,9 @@ class MemoryEventLog(EventLog):
         if run is not None:
             run.forget()
 
+    async def until_unfollowed(self) -> None:
+        """No other process executes runs."""
+
     def close_all(self) -> None:
         for run_id in list(self._runs):
             self.abandon(run_id)

@@ -31,6 +31,7 @@ class RemoteFollowers:
         self._of_run: dict[str, dict[int, RemoteFollower]] = {}
         self._known: dict[str, Hashable] = {}
         self._closed = False
+        self._gone = asyncio.Event()
         self._task = asyncio.create_task(forever(self._renew_forever))
 
     async def add(self, run_id: str, after: int | None) -> Follower:
@@ -68,6 +69,12 @@ class RemoteFollowers:
         for follower in [each for followers in self._of_run.values() for each in followers.values()]:
             follower.break_off()
 
+    async def until_none(self) -> None:
+        """Return when there is no follower."""
+        while self._of_run:
+            self._gone.clear()
+            await self._gone.wait()
+
     def remove(self, follower: RemoteFollower) -> None:
         """Forget a follower."""
         reader = follower.reader
@@ -77,6 +84,7 @@ class RemoteFollowers:
         if not followers:
             del self._of_run[reader.run_id]
             self._known.pop(reader.run_id, None)
+            self._gone.set()
         if follower.cursor != END:
             self._rows.leave(reader)
 

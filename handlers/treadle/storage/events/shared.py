@@ -87,6 +87,9 @@ class SharedEventLog(EventLog):
         self._here.abandon(run_id)
         self._leave(run_id)
 
+    async def until_unfollowed(self) -> None:
+        await self._elsewhere.until_none()
+
     def close_all(self) -> None:
         for run_id in list(self._open):
             self.abandon(run_id)
