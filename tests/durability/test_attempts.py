@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,7 @@ from tests.live import DEADLINE
 ATTEMPTS = 2
 
 
-def test_a_run_that_kills_its_process_ends_with_error_when_its_attempts_are_used_up(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_a_run_that_kills_its_process_ends_with_error_when_its_attempts_are_used_up(place: Place) -> None:
     fields: dict[str, Any] = {"assistant_id": "deadly", "stream_resumable": True, "on_completion": "keep"}
     with place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS)) as server, client(server) as http:
         run_id = create(http, place.tale(after_seconds=1, **fields))
@@ -40,8 +38,7 @@ def test_a_run_that_kills_its_process_ends_with_error_when_its_attempts_are_used
         assert ended(http, create(http, place.tale()))["status"] == "success"
 
 
-def test_a_run_that_takes_too_long_ends_with_timeout(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_a_run_that_takes_too_long_ends_with_timeout(place: Place) -> None:
     with place.serve(BG_JOB_TIMEOUT_SECS="2") as server, client(server) as http:
         start = time.monotonic()
         run = ended(http, create(http, place.tale(steps=1, pause=3600)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.durability.claims import claim_many
@@ -13,9 +11,9 @@ pytestmark = pytest.mark.anyio
 RUNS = 2_000
 
 
-async def test_two_processes_execute_each_of_ten_thousand_runs_exactly_once(tmp_path: Path) -> None:
-    place = Place(tmp_path)
-    with place.serve() as one, place.serve() as other:
+async def test_two_processes_execute_each_of_ten_thousand_runs_exactly_once(place: Place) -> None:
+    long = "60"  # the machine may be too busy for shorter leases
+    with place.serve(LEASE_SECONDS=long) as one, place.serve(LEASE_SECONDS=long) as other:
         claims = await claim_many(place, [one.url, other.url], RUNS)
     assert claims.violations == []
     assert claims.runs == RUNS

@@ -1,0 +1,59 @@
+"""The database is killed and comes back: nothing that was accepted is lost, and no process ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.database_server import DatabaseServer, a_database_server, installed
+from tests.durability.clients import client, create, ended, get
+from tests.durability.outages import outage
+from tests.durability.place import Place, servers
+from tests.durability.stores import Schema
+from tests.live import until
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(not installed(), reason="PostgreSQL: nothing to start a server with"),
+]
+
+
+@pytest.fixture
+def database() -> Iterator[DatabaseServer]:
+    """A database of this test's own."""
+    with a_database_server() as server:
+        yield server
+
+
+@pytest.fixture
+def place(database: DatabaseServer, tmp_path: Path) -> Place:
+    """A folder for servers on that database."""
+    return Place(tmp_path, Schema("treadle", database.uri))
+
+
+async def test_a_restart_loses_nothing(place: Place, database: DatabaseServer) -> None:
+    with servers(place, "api", "worker", "worker") as processes:
+        seen = await outage(place, database, processes[0], down=1.0)
+        print(seen.line(1.0))
+        assert [each.process.poll() for each in processes] == [None] * 3
+        assert set(seen.statuses) == {200, 503}
+        with client(processes[0]) as http:
+            assert {get(http, run_id)["status"] for run_id in seen.accepted} == {"success"}
+    ends = {note.run_id for note in place.notes(what="ended")}
+    assert set(seen.accepted) <= ends
+
+
+def test_runs_under_way_stop_before_others_may_begin_them_and_begin_again(
+    place: Place, database: DatabaseServer
+) -> None:
+    with servers(place, "api", "worker", LEASE_SECONDS="2") as (api, _), client(api) as http:
+        run_id = create(http, place.tale(steps=30, pause=0.1))
+        [begun] = until(lambda: place.notes(run_id, "started"))
+        database.kill()
+        [cancelled] = until(lambda: place.notes(run_id, "cancelled"))
+        assert begun.at < cancelled.at
+        database.start()
+        run = ended(http, run_id)
+    assert (run["status"], run["attempts"]) == ("success", 2)
