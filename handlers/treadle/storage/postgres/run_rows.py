@@ -27,6 +27,7 @@ COLUMNS = (
     "started_at",
     "ended_at",
     "expires_at",
+    "attached_until",
     "first_event_at",
     '"values"',
     "error",
@@ -72,6 +73,7 @@ def row_of(record: RunRecord, lease: float, keyed_until: float | None) -> tuple[
         record.updated_at,
         record.started_at,
         keyed_until,
+        record.attached_until,
     )
 
 
@@ -115,6 +117,7 @@ def record_of(row: Row, known: RunRecord | None = None) -> RunRecord:
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         expires_at=row["expires_at"],
+        attached_until=row["attached_until"],
         outcome=outcome,
     )
 

@@ -12,7 +12,8 @@ from treadle.storage.sqlite.database import Row
 
 COLUMNS = (
     "run_id, thread_id, assistant_id, graph_id, request, shared, size, created_at, due, status, attempt, claim, "
-    'updated_at, started_at, ended_at, expires_at, first_event_at, "values", error, interrupts, cancelled, feedback'
+    "updated_at, started_at, ended_at, expires_at, attached_until, first_event_at, "
+    '"values", error, interrupts, cancelled, feedback'
 )
 
 
@@ -26,8 +27,8 @@ def record_of(row: Row, known: RunRecord | None = None) -> RunRecord:
     (run_id, thread_id, assistant_id, graph_id, request, shared, size, created_at, due, status, attempt, claim) = row[
         :12
     ]
-    updated_at, started_at, ended_at, expires_at, first_event_at = row[12:17]
-    values, error, interrupts, cancelled, feedback = row[17:]
+    updated_at, started_at, ended_at, expires_at, attached_until, first_event_at = row[12:18]
+    values, error, interrupts, cancelled, feedback = row[18:]
     if known is None:
         document: dict[str, Any] = parse(request)
         asked = document["metadata"], RunKwargs.from_json(document["kwargs"])
@@ -58,5 +59,6 @@ def record_of(row: Row, known: RunRecord | None = None) -> RunRecord:
         started_at=started_at,
         ended_at=ended_at,
         expires_at=expires_at,
+        attached_until=attached_until,
         outcome=outcome,
     )
