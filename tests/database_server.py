@@ -80,6 +80,20 @@ class DatabaseServer:
         self._process.kill()
         self._process.wait()
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Its processes stand still: connections stay open, and nothing on them is answered."""
+        assert self._process is not None
+        parents = {path.parent.name: path.read_text().rpartition(")")[2].split()[1] for path in _stats()}
+        mine = [int(pid) for pid, parent in parents.items() if parent == str(self._process.pid)]
+        for pid in (self._process.pid, *mine):
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in (*mine, self._process.pid):
+                os.kill(pid, signal.SIGCONT)
+
     def remove(self) -> None:
         """End it, and delete its folder."""
         if self._process is not None:
@@ -91,6 +105,11 @@ class DatabaseServer:
     def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
         how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **self._as_owner}
         return subprocess.Popen([self._binaries / command[0], *command[1:]], stdin=subprocess.DEVNULL, **how)
+
+
+def _stats() -> list[Path]:
+    """What the system says of each process."""
+    return [path for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
 
 
 @contextmanager

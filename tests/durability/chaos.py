@@ -19,10 +19,10 @@ from tests.durability.audit import Audit, stream_violations
 from tests.durability.claims import claim_many
 from tests.durability.load import Accepted, Load, Violation
 from tests.durability.place import Member, Place, a_place, spread
-from tests.durability.stores import Schema
+from tests.durability.stores import File, Schema
 from tests.live import DEADLINE, sse
 
-LEASE = 2.0
+LEASES = {File: 2, Schema: 5}
 """Seconds of a lease. On a file, its end reveals a death only among several servers."""
 SHOWN = 20
 """Violations that are printed."""
@@ -87,7 +87,7 @@ class Chaos:
         self._settle = settle
         variables = {"BG_JOB_MAX_RETRIES": str(kills + 2), "RESUMABLE_STREAM_TTL_SECONDS": "3600"}
         if servers > 1 or isinstance(place.store, Schema):
-            variables["LEASE_SECONDS"] = str(LEASE)
+            variables["LEASE_SECONDS"] = str(LEASES[type(place.store)])
         self._members = [Member(self._place, number, **variables) for number in range(servers)]
         self.figures = Figures()
 

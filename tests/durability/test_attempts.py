@@ -12,18 +12,22 @@ from tests.durability.place import Place
 from tests.live import DEADLINE
 
 ATTEMPTS = 2
+LEASE = "3"
 
 
 def test_a_run_that_kills_its_process_ends_with_error_when_its_attempts_are_used_up(place: Place) -> None:
     fields: dict[str, Any] = {"assistant_id": "deadly", "stream_resumable": True, "on_completion": "keep"}
-    with place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS)) as server, client(server) as http:
+    with place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS), LEASE_SECONDS=LEASE) as server, client(server) as http:
         run_id = create(http, place.tale(after_seconds=1, **fields))
         assert server.process.wait(DEADLINE) == -9
     for _ in range(ATTEMPTS - 1):
         # The server may be gone before it announces its URL.
-        with pytest.raises(AssertionError), place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS)) as server:
+        with (
+            pytest.raises(AssertionError),
+            place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS), LEASE_SECONDS=LEASE) as server,
+        ):
             raise AssertionError(server.process.wait(DEADLINE))
-    with place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS)) as server, client(server) as http:
+    with place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS), LEASE_SECONDS=LEASE) as server, client(server) as http:
         run = ended(http, run_id)
         assert len(place.notes(run_id, "started")) == ATTEMPTS
         assert run["status"] == "error"

@@ -87,10 +87,10 @@ def cut(place: Place, server: Serving, path: str, body: dict[str, Any]) -> str:
 def test_a_key_survives_kill_9(place: Place, path: str) -> None:
     """The run begins again after the kill, and the repeated request gets its outcome."""
     body = place.tale(steps=4, pause=0.5, stream_mode="values")
-    with place.serve() as server:
+    with place.serve(LEASE_SECONDS="3") as server:
         run_id = cut(place, server, path, body)
         server.stop(signal.SIGKILL)
-    with place.serve() as server, client(server) as http:
+    with place.serve(LEASE_SECONDS="3") as server, client(server) as http:
         reply = accepted(http.post(path, json=body, headers=KEY))
         assert run_id_of(reply) == run_id
         assert reply.headers["idempotent-replayed"] == "true"
@@ -102,7 +102,7 @@ def test_a_key_survives_kill_9(place: Place, path: str) -> None:
             assert sse(reply.content)[-1][1] == run["values"]
         # The key also survives another kill, after the run's end.
         server.stop(signal.SIGKILL)
-    with place.serve() as server, client(server) as http:
+    with place.serve(LEASE_SECONDS="3") as server, client(server) as http:
         assert run_id_of(accepted(http.post(path, json=body, headers=KEY))) == run_id
         assert http.post(path, json={**body, "metadata": {"a": 1}}, headers=KEY).status_code == 409
     assert len(place.notes(what="started")) == 2

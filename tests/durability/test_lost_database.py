@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,4 +58,23 @@ def test_runs_under_way_stop_before_others_may_begin_them_and_begin_again(
         assert begun.at < cancelled.at
         database.start()
         run = ended(http, run_id)
+    assert (run["status"], run["attempts"]) == ("success", 2)
+
+
+@pytest.mark.parametrize("pooled", [False, True], ids=["plain", "as behind a pooler"])
+def test_a_database_that_says_nothing_any_more_does_not_let_a_run_go_on_beyond_its_lease(
+    place: Place, database: DatabaseServer, pooled: bool
+) -> None:
+    """As with a network that drops packets: nobody is told that the connection is of no use."""
+    variables: dict[str, Any] = {"LEASE_SECONDS": "3", "DATABASE_TIMEOUT_SECONDS": "30"}
+    if pooled:
+        variables["DATABASE_DIRECT_URI"] = database.uri
+    with servers(place, "api", "worker", **variables) as (api, _), client(api) as http:
+        run_id = create(http, place.tale(steps=50, pause=0.1))
+        until(lambda: place.notes(run_id, "started"))
+        with database.frozen():
+            since = time.time()
+            [cancelled] = until(lambda: place.notes(run_id, "cancelled"), within=20)
+        run = ended(http, run_id)
+    assert cancelled.at < since + 3
     assert (run["status"], run["attempts"]) == ("success", 2)

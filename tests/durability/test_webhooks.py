@@ -117,9 +117,9 @@ def test_those_that_answer_leave_sending_to_those_that_run(place: Place) -> None
 
 def test_a_run_that_kills_its_processes_is_sent_in_the_end(place: Place) -> None:
     with receiving() as receiver:
-        with serving(place, BG_JOB_MAX_RETRIES="1") as server, client(server) as http:
+        with serving(place, BG_JOB_MAX_RETRIES="1", LEASE_SECONDS="3") as server, client(server) as http:
             run_id = create(http, {**place.tale(webhook=receiver.url), "assistant_id": "deadly"})
             server.process.wait(DEADLINE)
-        with serving(place, BG_JOB_MAX_RETRIES="1"):
+        with serving(place, BG_JOB_MAX_RETRIES="1", LEASE_SECONDS="3"):
             body = receiver.first(run_id).verified()
             assert (body["status"], body["error"]["error"]) == ("error", "AttemptsExhausted")
