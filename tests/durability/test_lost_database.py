@@ -61,6 +61,21 @@ def test_runs_under_way_stop_before_others_may_begin_them_and_begin_again(
     assert (run["status"], run["attempts"]) == ("success", 2)
 
 
+def test_requests_to_a_database_that_says_nothing_are_refused_in_time(place: Place, database: DatabaseServer) -> None:
+    with servers(place, "api", DATABASE_TIMEOUT_SECONDS="1") as (api,), client(api) as http:
+        run_id = create(http, place.tale(after_seconds=60))
+        with database.frozen():
+            for _ in range(2):  # with a connection that was there, and without one
+                replies = [
+                    http.get("/ok?check_db=1"),
+                    http.get(f"/runs/{run_id}"),
+                    http.post("/runs", json=place.tale()),
+                ]
+                assert [reply.status_code for reply in replies] == [503] * 3
+        until(lambda: http.get("/ok?check_db=1").status_code == 200)
+        assert get(http, run_id)["status"] == "pending"
+
+
 @pytest.mark.parametrize("pooled", [False, True], ids=["plain", "as behind a pooler"])
 def test_a_database_that_says_nothing_any_more_does_not_let_a_run_go_on_beyond_its_lease(
     place: Place, database: DatabaseServer, pooled: bool

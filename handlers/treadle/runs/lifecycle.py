@@ -148,6 +148,10 @@ class Runs:
             raise RunNotFound(no_run(str(run_id)))  # no more than of an unknown one: it may be another user's
         return run
 
+    async def see_store(self) -> None:
+        """Return if the store answers. Raises StorageUnavailable (503)."""
+        await self._storage.runs.get("")  # no run has this id
+
     async def deliveries(self, run: RunRecord) -> list[Delivery]:
         """The webhook deliveries of the run, ended ones included."""
         return await self._storage.deliveries.of_run(run.run_id) if run.kwargs.webhook else []
