@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +75,16 @@ def test_requests_to_a_database_that_says_nothing_are_refused_in_time(place: Pla
                 assert [reply.status_code for reply in replies] == [503] * 3
         until(lambda: http.get("/ok?check_db=1").status_code == 200)
         assert get(http, run_id)["status"] == "pending"
+
+
+def test_a_process_ends_though_its_database_says_nothing(place: Place, database: DatabaseServer) -> None:
+    with servers(place, "all", DATABASE_TIMEOUT_SECONDS="1", LEASE_SECONDS="60") as (server,), client(server) as http:
+        run_id = create(http, place.tale(steps=600, pause=0.1))
+        until(lambda: place.notes(run_id, "started"))
+        with database.frozen():
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait(60)
+        assert place.notes(run_id, "cancelled")
 
 
 @pytest.mark.parametrize("pooled", [False, True], ids=["plain", "as behind a pooler"])
