@@ -9,7 +9,7 @@ from tests.durability.place import Place
 from tests.durability.stores import File, Schema
 
 pytestmark = pytest.mark.anyio
-RUNS = {File: 2_000, Schema: 500}
+RUNS = {File: 2_000, Schema: 600}
 
 
 async def test_two_processes_execute_each_of_many_runs_exactly_once(place: Place) -> None:
