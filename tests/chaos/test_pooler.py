@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,8 +64,7 @@ def a_pooler(folder: Path) -> Iterator[str]:
 @pytest.fixture
 def pooled(place: Place) -> Iterator[dict[str, Any]]:
     """The settings of a server behind a pooler."""
-    folder = Path("/tmp") / f"treadle-pgbouncer-{free_port()}"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="treadle-pgbouncer-"))  # that of a test is for its own user alone
     try:
         with a_pooler(folder) as uri:
             yield {"DATABASE_URI": uri, "DATABASE_DIRECT_URI": POSTGRES or ""}
