@@ -76,9 +76,11 @@ types: $(INSTALLED) ## mypy --strict, on what services write with the client als
 
 # Suites of their own: the tests that take long by their nature, and those of the generator.
 ENDURANCE := tests/durability tests/endurance
+# What takes minutes on PostgreSQL: `make chaos DATABASE=postgres`.
+CHAOS := tests/chaos
 
 test: $(INSTALLED) ## Run the tests of the server and the clients
-	@$(PYTEST) $(patsubst %,--ignore %,$(ENDURANCE) tests/codegen)
+	@$(PYTEST) $(patsubst %,--ignore %,$(ENDURANCE) $(CHAOS) tests/codegen)
 
 endurance: $(INSTALLED) ## Run the tests with many clients, large answers, killed processes and slow networks
 	@$(PYTEST) $(ENDURANCE)
@@ -126,8 +128,9 @@ conformance: $(INSTALLED) ## Examine Treadle as `treadle conform` examines any s
 
 check: lint types generate-check test endurance ## What to run before a commit
 
-chaos: $(INSTALLED) ## Kill servers under load, 20 times, and see that nothing accepted is lost
-	@$(BIN)/python -m tests.durability.chaos
+chaos: $(INSTALLED) ## Kill servers under load, 20 times, and see that nothing accepted is lost (DATABASE=postgres: and more)
+	@$(BIN)/python -m tests.durability.chaos $(if $(call told,DATABASE),--database $(DATABASE) --servers 2)
+	@$(if $(filter postgres%,$(call told,DATABASE)),$(BIN)/python -m pytest -rs --capture=no $(CHAOS))
 
 # What draws the charts, and the official server, each have an environment of their own: what is measured has neither.
 CHARTS := .venv-charts

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from tests import judging
-from tests.databases import MISSING, POSTGRES, VARIABLE, answers, drop_leftovers, skipped
+from tests.database_server import answers
+from tests.databases import MISSING, POSTGRES, VARIABLE, drop_leftovers, skipped
 from tests.live import LiveServer, serving
 from treadle.logs import configure_logs
 

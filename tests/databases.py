@@ -5,41 +5,23 @@ from __future__ import annotations
 import atexit
 import getpass
 import os
-import pwd
 import re
-import shutil
-import signal
 import socket
-import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.database_server import DatabaseServer, answers, installed
 
 VARIABLE = "TEST_DATABASE_URI"
 MISSING = f"PostgreSQL: not found ({VARIABLE})"
 NO_VECTORS = "the PostgreSQL server has no extension vector"
 OVER = 3600
 """Seconds after which a schema belongs to a session that was killed."""
-_PATIENCE = 60
-
-
-def answers(uri: str) -> bool:
-    """Whether a PostgreSQL accepts connections there."""
-    try:
-        import psycopg
-    except ImportError:  # the tests of the client alone need no database
-        return False
-    try:
-        psycopg.connect(uri, connect_timeout=3).close()
-    except psycopg.OperationalError:
-        return False
-    return True
 
 
 def _found() -> str | None:
@@ -53,58 +35,15 @@ def _found() -> str | None:
 
 def _started() -> str | None:
     """The address of a server of this session's own, which ends with this process."""
-    binaries = _binaries()
-    owner = _owner()
-    if binaries is None or owner is None:
+    if not installed():
         return None
-    folder = Path(tempfile.mkdtemp(prefix="treadle-postgresql-"))
-    if os.getuid() != owner.pw_uid:
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-    as_owner: dict[str, Any] = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    if os.getuid() == 0:
-        as_owner |= {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-    making = ["initdb", "-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-    if subprocess.run([binaries / making[0], *making[1:]], check=False, **as_owner).returncode:
-        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        server = DatabaseServer()
+        atexit.register(server.remove)
+        server.start()
+    except OSError:
         return None
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = {"unix_socket_directories": folder, "fsync": "off", "max_connections": 400}
-    serving = ["-D", "data", "-h", "127.0.0.1", "-p", str(port), *(f"--{key}={options[key]}" for key in options)]
-    process = subprocess.Popen([binaries / "postgres", *serving], **as_owner)
-    atexit.register(_stop, process, folder)
-    uri = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    deadline = time.monotonic() + _PATIENCE
-    while process.poll() is None and time.monotonic() < deadline:
-        if answers(uri):
-            return uri
-        time.sleep(0.1)
-    return None
-
-
-def _binaries() -> Path | None:
-    on_path = shutil.which("initdb")
-    installed = Path("/usr/lib/postgresql").glob("*/bin/initdb")
-    newest = max(installed, key=lambda path: float(path.parts[-3]), default=None)
-    found = Path(on_path).resolve() if on_path else newest
-    return None if found is None else found.parent
-
-
-def _owner() -> pwd.struct_passwd | None:
-    """Who the server runs as: root may not run one."""
-    if os.getuid() != 0:
-        return pwd.getpwuid(os.getuid())
-    for name in ("postgres", "nobody"):
-        with suppress(KeyError):
-            return pwd.getpwnam(name)
-    return None
-
-
-def _stop(process: subprocess.Popen[bytes], folder: Path) -> None:
-    process.send_signal(signal.SIGINT)  # it ends connections, where SIGTERM has it wait for them
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_PATIENCE)
-    shutil.rmtree(folder, ignore_errors=True)
+    return server.uri
 
 
 def _address() -> str | None:

@@ -93,7 +93,7 @@ async def services(
     execution = Execution(opener, checkpoints, deployment, links.of, *limits, clock, not storage.durable)
     engine = _engine(storage, execution, loops, settings, clock)
     ttl = ThreadTtl(settings.thread_ttl, settings.thread_ttl_strategy)
-    runs = Runs(storage, engine.worker, engine.attempts, engine.endings, thread_ttl=ttl)
+    runs = Runs(storage, engine.worker, engine.attempts, engine.endings, thread_ttl=ttl, lease=settings.lease)
     states = ThreadStates(storage.threads, opener, checkpoints, loops.home, deployment)
     threads = Threads(storage, runs, states, clock)
     known = KnownAssistants(graphs, storage.assistants, clock())
@@ -136,6 +136,8 @@ async def _started(running: Services, loops: GraphLoops, opener: OpenGraphs, out
             ending.push_async_callback(running.custom.close)
             await running.custom.start()
         running.worker.start()
+        running.runs.start()
+        ending.push_async_callback(running.runs.stop)
         running.threads.start()
         ending.push_async_callback(running.threads.stop)
         if running.settings.role != "api":

@@ -24,6 +24,10 @@ from treadle.logs import configure_logs
 # The caller's environment must not change the results of these tests.
 SETTINGS = [
     "DATABASE_URI",
+    "DATABASE_SCHEMA",
+    "DATABASE_POOL_SIZE",
+    "DATABASE_DIRECT_URI",
+    "DATABASE_TIMEOUT_SECONDS",
     "ROLE",
     "BG_JOB_MAX_RETRIES",
     "LEASE_SECONDS",

@@ -17,7 +17,7 @@ from tests.contract.fuzzing import prepared, run
 from tests.contract.outcome import Outcome, lines, write_reports
 from tests.contract.report import Report
 from tests.contract.sequences import missing, plans
-from tests.contract.server import STORES, Server, serving
+from tests.contract.server import STORE, STORES, Server, serving
 
 SEED = 20240607
 PATIENCE = 600.0
@@ -56,6 +56,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     planted = {"module": "tests.contract.planted", "PLANTED": arguments.plant} if arguments.plant else {}
+    os.environ[STORE] = arguments.store  # for the checks, which Schemathesis loads
     with serving(folder / "server.log", store=arguments.store, **planted) as server:
         report, verdicts = fuzz(server, folder, budget)
         alive = server.alive

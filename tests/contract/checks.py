@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import http.client
 import json
+import os
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ from tests.contract.inputs import graph_inputs, graph_supersteps
 from tests.contract.keyed import is_key, own_key
 from tests.contract.negatives import is_valid
 from tests.contract.positives import refused_for_one_reason, sendable, sendable_assistant, storable
-from tests.contract.server import API_KEY, PLANTED
+from tests.contract.server import API_KEY, PLANTED, STORE
 from tests.contract.thread_positives import may_be_refused, sendable_thread
 from treadle.conformance import streams
 from treadle.conformance.answers import links, run_of, verify_error, verify_link
@@ -95,7 +96,7 @@ def _make_sendable(case: AnyCase, body: Any) -> None:
         # The graphs' own assistants keep their graphs, or no run of a graph would be one.
         case.body = {name: value for name, value in body.items() if name != "graph_id"}
     elif case.path.startswith("/store/items") and isinstance(body, dict):
-        case.body = storable(body)
+        case.body = storable(body, nul=os.environ.get(STORE) != "postgresql")
     elif sequence and isinstance(body, dict) and case.path == "/assistants":
         case.body = sendable_assistant(body)
     elif sequence and case.path == "/assistants/{assistant_id}/latest":

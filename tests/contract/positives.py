@@ -125,12 +125,17 @@ def sendable_assistant(body: Json) -> Json:
     return {**kept, "graph_id": STEERED, "metadata": {"made": "in a sequence"}}
 
 
-def storable(value: Any) -> Any:
-    """The value without integers beyond 64 bits: LangGraph's store has none, which no schema can say of any depth."""
+def storable(value: Any, *, nul: bool = True) -> Any:
+    """The value without integers beyond 64 bits: LangGraph's store has none, which no schema can say of any depth.
+
+    `nul`: whether the store takes the character U+0000, which PostgreSQL does not.
+    """
     if isinstance(value, dict):
-        return {key: storable(each) for key, each in value.items()}
+        return {storable(key, nul=nul): storable(each, nul=nul) for key, each in value.items()}
     if isinstance(value, list):
-        return [storable(each) for each in value]
+        return [storable(each, nul=nul) for each in value]
+    if isinstance(value, str):
+        return value if nul else value.replace("\0", "")
     return 0 if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
 
 

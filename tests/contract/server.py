@@ -18,6 +18,8 @@ from tests.contract.inputs import write_config
 from tests.databases import MISSING, POSTGRES, a_schema
 
 ROOT = Path(__file__).parent.parent.parent
+STORE = "FUZZED_STORE"
+"""The variable that says which of STORES the server has."""
 STORES = ("memory", "sqlite", "postgresql")
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0

@@ -104,6 +104,7 @@ SEEN = [
     ("POST /assistants/{assistant_id}/latest", 422, "version: name it, in the body or in the query"),
     ("POST /threads", 422, "supersteps: InvalidUpdateError: Node 'x' does not exist"),
     ("PUT /store/items", 422, "value: Integer exceeds 64-bit range"),
+    ("PUT /store/items", 422, "value: PostgreSQL cannot hold this: a text with the character U+0000"),
 ]
 
 

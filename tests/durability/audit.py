@@ -1,4 +1,4 @@
-"""The file's own record of every run: triggers note each start and each end in the transaction that makes it."""
+"""The store's own record of every run: triggers note each start and each end in the transaction that makes it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,6 @@ from dataclasses import dataclass
 from tests.durability.load import Accepted, Event
 from tests.durability.place import Place
 
-TRIGGERS = """
-CREATE TABLE audit_starts (run_id TEXT, attempt INTEGER, at REAL);
-CREATE TABLE audit_ends (run_id TEXT, status TEXT, attempt INTEGER);
-CREATE TRIGGER audit_added AFTER INSERT ON runs WHEN new.claim IS NOT NULL
-BEGIN INSERT INTO audit_starts VALUES (new.run_id, new.attempt, new.started_at); END;
-CREATE TRIGGER audit_claimed AFTER UPDATE OF claim ON runs WHEN new.claim IS NOT NULL
-BEGIN INSERT INTO audit_starts VALUES (new.run_id, new.attempt, new.started_at); END;
-CREATE TRIGGER audit_ended AFTER UPDATE OF status ON runs WHEN new.status NOT IN ('pending', 'running')
-BEGIN INSERT INTO audit_ends VALUES (new.run_id, new.status, new.attempt); END;
-"""
-
 
 @dataclass(frozen=True)
 class Audit:
@@ -27,17 +16,19 @@ class Audit:
     starts: dict[str, list[tuple[int, float]]]
     ends: dict[str, list[tuple[str, int]]]
     unfinished: list[str]
+    early: float = 0.0
+    """Seconds by which a server may misjudge the time of the store."""
 
     @classmethod
     def read(cls, place: Place) -> Audit:
-        """Read the file."""
+        """Read the store."""
         starts, ends = defaultdict(list), defaultdict(list)
-        for run_id, attempt, at in place.rows("SELECT run_id, attempt, at FROM audit_starts ORDER BY rowid"):
+        for run_id, attempt, at in place.rows("SELECT run_id, attempt, at FROM audit_starts ORDER BY number"):
             starts[run_id].append((attempt, at))
-        for run_id, status, attempt in place.rows("SELECT run_id, status, attempt FROM audit_ends ORDER BY rowid"):
+        for run_id, status, attempt in place.rows("SELECT run_id, status, attempt FROM audit_ends ORDER BY number"):
             ends[run_id].append((status, attempt))
         rows = place.rows("SELECT run_id FROM runs WHERE status IN ('pending', 'running')")
-        return cls(starts, ends, [run_id for (run_id,) in rows])
+        return cls(starts, ends, [run_id for (run_id,) in rows], place.store.early)
 
     def violations(self, run: Accepted, times_noted: int) -> list[str]:
         """The faults of an accepted run, whose node has noted its end `times_noted` times."""
@@ -50,7 +41,7 @@ class Audit:
             wrong.append(f"attempts: {attempts}, ends: {ends}")
         if not 1 <= times_noted <= len(attempts):
             wrong.append(f"came to its end {times_noted} times in {len(attempts)} attempts")
-        if starts and starts[0][1] < run.due:
+        if starts and starts[0][1] < run.due - self.early:
             wrong.append(f"started {run.due - starts[0][1]:.3f} s before it was due")
         return [f"{run.kind} run {run.run_id}: {text}" for text in wrong]
 

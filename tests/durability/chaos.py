@@ -15,16 +15,19 @@ from pathlib import Path
 
 import httpx
 
-from tests.durability.audit import TRIGGERS, Audit, stream_violations
+from tests.durability.audit import Audit, stream_violations
 from tests.durability.claims import claim_many
 from tests.durability.load import Accepted, Load, Violation
-from tests.durability.place import Member, Place, spread
+from tests.durability.place import Member, Place, a_place, spread
+from tests.durability.stores import File, Schema
 from tests.live import DEADLINE, sse
 
-LEASE = 2.0
-"""Seconds of a lease. Its end reveals a death only among several servers."""
+LEASES = {File: 2, Schema: 5}
+"""Seconds of a lease. On a file, its end reveals a death only among several servers."""
 SHOWN = 20
 """Violations that are printed."""
+DATABASES = {"sqlite": "sqlite", "postgres": "postgresql", "postgresql": "postgresql"}
+"""What `--database` may name, and the store that it means."""
 
 
 @dataclass
@@ -74,17 +77,17 @@ class Figures:
 
 
 class Chaos:
-    """Servers on one file, clients that keep them busy, and a task that kills them."""
+    """Servers on one store, clients that keep them busy, and a task that kills them."""
 
-    def __init__(self, folder: Path, *, kills: int, seed: int, servers: int, settle: float = 1.5) -> None:
-        self._place = Place(folder)
+    def __init__(self, place: Place, *, kills: int, seed: int, servers: int, settle: float = 1.5) -> None:
+        self._place = place
         self._random = random.Random(seed)
         self._seed = seed
         self._kills = kills
         self._settle = settle
         variables = {"BG_JOB_MAX_RETRIES": str(kills + 2), "RESUMABLE_STREAM_TTL_SECONDS": "3600"}
-        if servers > 1:
-            variables["LEASE_SECONDS"] = str(LEASE)
+        if servers > 1 or isinstance(place.store, Schema):
+            variables["LEASE_SECONDS"] = str(LEASES[type(place.store)])
         self._members = [Member(self._place, number, **variables) for number in range(servers)]
         self.figures = Figures()
 
@@ -116,7 +119,7 @@ class Chaos:
             member.start()
         for member in self._members:
             await self._answers(member, http)
-        self._place.script(TRIGGERS)
+        self._place.script(self._place.store.audit)
 
     async def _answers(self, member: Member, http: httpx.AsyncClient) -> None:
         async with asyncio.timeout(DEADLINE):
@@ -150,7 +153,7 @@ class Chaos:
         return kill
 
     async def _check(self, load: Load) -> None:
-        """Wait until every run has ended, and compare the records of clients, servers and the file."""
+        """Wait until every run has ended, and compare the records of clients, servers and the store."""
         place, wrong = self._place, self.figures.violations
         for run in load.accepted:
             found = (await load.get(f"/runs/{run.run_id}/join")).json()
@@ -172,7 +175,7 @@ class Chaos:
 
 
 def claimed(place: Place, claims: int) -> int:
-    """Two servers on one file without kills: print figures, and return the exit code."""
+    """Two servers on one store without kills: print figures, and return the exit code."""
     with place.serve() as one, place.serve() as other:
         result = asyncio.run(claim_many(place, [one.url, other.url], claims))
     print(result.line())
@@ -195,14 +198,16 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20, help="how often a server is killed (20)")
     parser.add_argument("--seed", type=int, default=None, help="what decides when and whom (chosen and printed)")
     parser.add_argument("--claims", type=int, nargs="?", const=10_000, help="only so many runs, claimed by 2 servers")
-    parser.add_argument("--servers", type=int, default=1, help="servers on the file (1)")
+    parser.add_argument("--servers", type=int, default=1, help="servers on the store (1)")
+    parser.add_argument("--database", choices=list(DATABASES), default="sqlite", help="what they share (a file)")
     arguments = parser.parse_args()
     seed = random.randrange(10**6) if arguments.seed is None else arguments.seed
-    with tempfile.TemporaryDirectory(prefix="treadle-chaos-") as folder:
+    kind = DATABASES[arguments.database]
+    with tempfile.TemporaryDirectory(prefix="treadle-chaos-") as folder, a_place(Path(folder), kind) as place:
         if arguments.claims:
-            return claimed(Place(Path(folder)), arguments.claims)
-        print(f"seed {seed}, {arguments.kills} kills, {arguments.servers} server(s)", flush=True)
-        chaos = Chaos(Path(folder), kills=arguments.kills, seed=seed, servers=arguments.servers)
+            return claimed(place, arguments.claims)
+        print(f"seed {seed}, {arguments.kills} kills, {arguments.servers} server(s) on {kind}", flush=True)
+        chaos = Chaos(place, kills=arguments.kills, seed=seed, servers=arguments.servers)
         figures = asyncio.run(chaos.run())
     print("\n".join(figures.lines()))
     for violation in figures.violations[:SHOWN]:

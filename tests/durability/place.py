@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
-import sqlite3
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, closing, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import httpx
 
 from tests.cli.forked import Child, start
 from tests.cli.processes import Serving, environment, serve
+from tests.durability.stores import File, Store, a_store
 from tests.live import DEADLINE
 
 GRAPHS = Path(__file__).parent / "langgraph.json"
@@ -33,19 +34,21 @@ class Note:
 
 
 class Place:
-    """A folder in which servers share one file."""
+    """A folder in which servers share one store."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Store | None = None) -> None:
+        """Without a store, it is a file in the folder."""
         self.folder = folder
         self.file = folder / "runs.db"
+        self.store = store or File(self.file)
         self._notes = folder / "notes"
 
     def settings(self, **variables: str) -> dict[str, str]:
         """The environment of a server here."""
-        return {"DATABASE_URI": f"sqlite:///{self.file}", "RUN_TTL_SECONDS": "3600", **variables}
+        return {**self.store.settings, "RUN_TTL_SECONDS": "3600", **variables}
 
-    def serve(self, config: Path = GRAPHS, **variables: str) -> AbstractContextManager[Serving]:
-        """`treadle serve` on the file until the block is left."""
+    def serve(self, config: Path = GRAPHS, **variables: Any) -> AbstractContextManager[Serving]:
+        """`treadle serve` on the store until the block is left."""
         return serve("--port", "0", config=config, **self.settings(**variables))
 
     def tale(self, *, steps: int = 0, pause: float = 0.0, **fields: Any) -> dict[str, Any]:
@@ -61,15 +64,27 @@ class Place:
         notes = [Note(**json.loads(line)) for line in lines]
         return [note for note in notes if run_id in (None, note.run_id) and what in (None, note.what)]
 
-    def rows(self, statement: str, *parameters: Any) -> list[Any]:
+    def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """The rows that a statement selects."""
-        with closing(sqlite3.connect(self.file, timeout=DEADLINE)) as file:
-            return file.execute(statement, parameters).fetchall()
+        return self.store.rows(statement, *parameters)
 
     def script(self, statements: str) -> None:
-        """Change the file."""
-        with closing(sqlite3.connect(self.file, timeout=DEADLINE)) as file:
-            file.executescript(statements)
+        """Change the store."""
+        self.store.script(statements)
+
+
+@contextmanager
+def a_place(folder: Path, kind: str) -> Iterator[Place]:
+    """A folder for servers, with a store in which there is nothing yet: `sqlite`, or `postgresql`."""
+    with a_store(kind, folder) as store:
+        yield Place(folder, store)
+
+
+@contextmanager
+def servers(place: Place, *roles: str, config: Path = GRAPHS, **variables: Any) -> Iterator[list[Serving]]:
+    """A server with each of these roles, until the block is left."""
+    with ExitStack() as opened:
+        yield [opened.enter_context(place.serve(config, ROLE=role, **variables)) for role in roles]
 
 
 class Member:
@@ -93,6 +108,12 @@ class Member:
         if self._process is not None:
             self._process.kill()
             self._process.wait(DEADLINE)
+
+    def stop(self) -> None:
+        """SIGTERM, and wait for the end."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(DEADLINE)
 
     async def answers(self, http: httpx.AsyncClient) -> bool:
         """Whether it answers."""

@@ -17,9 +17,9 @@ STEPS = 40
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """A folder for the servers of this module."""
-    return Place(tmp_path_factory.mktemp("place"))
+def place(shared_place: Place) -> Place:
+    """The folder for the servers of this module."""
+    return shared_place
 
 
 @pytest.fixture(scope="module")

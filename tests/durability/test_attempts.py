@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,19 +12,22 @@ from tests.durability.place import Place
 from tests.live import DEADLINE
 
 ATTEMPTS = 2
+LEASE = "3"
 
 
-def test_a_run_that_kills_its_process_ends_with_error_when_its_attempts_are_used_up(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_a_run_that_kills_its_process_ends_with_error_when_its_attempts_are_used_up(place: Place) -> None:
     fields: dict[str, Any] = {"assistant_id": "deadly", "stream_resumable": True, "on_completion": "keep"}
-    with place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS)) as server, client(server) as http:
+    with place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS), LEASE_SECONDS=LEASE) as server, client(server) as http:
         run_id = create(http, place.tale(after_seconds=1, **fields))
         assert server.process.wait(DEADLINE) == -9
     for _ in range(ATTEMPTS - 1):
         # The server may be gone before it announces its URL.
-        with pytest.raises(AssertionError), place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS)) as server:
+        with (
+            pytest.raises(AssertionError),
+            place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS), LEASE_SECONDS=LEASE) as server,
+        ):
             raise AssertionError(server.process.wait(DEADLINE))
-    with place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS)) as server, client(server) as http:
+    with place.serve(BG_JOB_MAX_RETRIES=str(ATTEMPTS), LEASE_SECONDS=LEASE) as server, client(server) as http:
         run = ended(http, run_id)
         assert len(place.notes(run_id, "started")) == ATTEMPTS
         assert run["status"] == "error"
@@ -40,8 +42,7 @@ def test_a_run_that_kills_its_process_ends_with_error_when_its_attempts_are_used
         assert ended(http, create(http, place.tale()))["status"] == "success"
 
 
-def test_a_run_that_takes_too_long_ends_with_timeout(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_a_run_that_takes_too_long_ends_with_timeout(place: Place) -> None:
     with place.serve(BG_JOB_TIMEOUT_SECS="2") as server, client(server) as http:
         start = time.monotonic()
         run = ended(http, create(http, place.tale(steps=1, pause=3600)))

@@ -7,22 +7,26 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.cli.processes import environment
+from tests.cli.processes import Serving, environment
 from tests.cli.projects import project
 from tests.durability.place import Place
 from tests.live import DEADLINE, until
 
-LONG = {"ROLE": "api", "BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS": str(DEADLINE)}
+
+def api(place: Place) -> AbstractContextManager[Serving]:
+    """A process that executes nothing, with a long grace period."""
+    return place.serve(ROLE="api", BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS=str(DEADLINE))
 
 
 def test_open_answers_about_the_runs_of_others_end_within_the_grace_period(tmp_path: Path) -> None:
     place = Place(tmp_path)
-    with place.serve(), place.serve(**LONG) as edge, httpx.Client(base_url=edge.url, timeout=DEADLINE) as http:
+    with place.serve(), api(place) as edge, httpx.Client(base_url=edge.url, timeout=DEADLINE) as http:
         with http.stream("POST", "/runs/stream", json=place.tale(steps=20, pause=0.1)) as stream:
             lines = stream.iter_lines()
             until(lambda: next(lines).startswith("event: custom"))
@@ -35,7 +39,7 @@ def test_open_answers_about_the_runs_of_others_end_within_the_grace_period(tmp_p
 
 def test_a_second_signal_ends_the_wait(tmp_path: Path) -> None:
     place = Place(tmp_path)
-    with place.serve(), place.serve(**LONG) as edge, httpx.Client(base_url=edge.url, timeout=DEADLINE) as http:
+    with place.serve(), api(place) as edge, httpx.Client(base_url=edge.url, timeout=DEADLINE) as http:
         run = http.post("/runs", json=place.tale(steps=1, pause=DEADLINE)).json()
         until(lambda: place.notes(run["run_id"], "started"))
         with http.stream("GET", f"/runs/{run['run_id']}/stream"):

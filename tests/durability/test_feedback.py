@@ -1,22 +1,14 @@
-"""Links for feedback: any process on a file makes them and takes feedback by them, after a restart as well."""
+"""Links for feedback: any process on a store makes them and takes feedback by them, after a restart as well."""
 
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.durability.clients import client, create, ended, get
 from tests.durability.place import Place
 from tests.live import DEADLINE
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """A folder for the servers of a test."""
-    return Place(tmp_path)
 
 
 def scores(http: httpx.Client, run_id: str) -> list[object]:

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` where several processes share a file, and where they are killed."""
+"""`Idempotency-Key` where several processes share a store, and where they are killed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.cli.processes import Serving, serve
+from tests.databases import POSTGRES_PARAM
 from tests.durability.clients import client, ended, ids, numbered
-from tests.durability.place import GRAPHS, Place
+from tests.durability.place import GRAPHS, Place, a_place
 from tests.live import DEADLINE, sse, until
 from tests.web.calls import accepted, run_id_of
 
@@ -34,28 +34,23 @@ def ids_of(replies: list[httpx.Response]) -> set[str]:
 
 @dataclass(frozen=True)
 class Shared:
-    """A file, and the URLs of the servers that share it."""
+    """A store, and the URLs of the servers that share it."""
 
     place: Place
     urls: list[str]
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """A folder for the servers of one test."""
-    return Place(tmp_path)
-
-
-@pytest.fixture(scope="module", params=["workers", "servers"])
+@pytest.fixture(scope="module", params=["workers", "servers", POSTGRES_PARAM])
 def shared(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Shared]:
-    """Two processes on one file: behind one port, or each at its own."""
-    place = Place(tmp_path_factory.mktemp("place"))
-    if request.param == "workers":
-        with serve("--workers", "2", "--port", "0", config=GRAPHS, **place.settings()) as both:
-            yield Shared(place, [both.url])
-    else:
-        with place.serve() as one, place.serve() as other:
-            yield Shared(place, [one.url, other.url])
+    """Two processes on one file, behind one port or each at its own; or two on one database."""
+    folder = tmp_path_factory.mktemp("place")
+    with a_place(folder, "postgresql" if request.param == "postgresql" else "sqlite") as place:
+        if request.param == "workers":
+            with serve("--workers", "2", "--port", "0", config=GRAPHS, **place.settings()) as both:
+                yield Shared(place, [both.url])
+        else:
+            with place.serve() as one, place.serve() as other:
+                yield Shared(place, [one.url, other.url])
 
 
 @pytest.mark.anyio
@@ -92,10 +87,10 @@ def cut(place: Place, server: Serving, path: str, body: dict[str, Any]) -> str:
 def test_a_key_survives_kill_9(place: Place, path: str) -> None:
     """The run begins again after the kill, and the repeated request gets its outcome."""
     body = place.tale(steps=4, pause=0.5, stream_mode="values")
-    with place.serve() as server:
+    with place.serve(LEASE_SECONDS="3") as server:
         run_id = cut(place, server, path, body)
         server.stop(signal.SIGKILL)
-    with place.serve() as server, client(server) as http:
+    with place.serve(LEASE_SECONDS="3") as server, client(server) as http:
         reply = accepted(http.post(path, json=body, headers=KEY))
         assert run_id_of(reply) == run_id
         assert reply.headers["idempotent-replayed"] == "true"
@@ -107,7 +102,7 @@ def test_a_key_survives_kill_9(place: Place, path: str) -> None:
             assert sse(reply.content)[-1][1] == run["values"]
         # The key also survives another kill, after the run's end.
         server.stop(signal.SIGKILL)
-    with place.serve() as server, client(server) as http:
+    with place.serve(LEASE_SECONDS="3") as server, client(server) as http:
         assert run_id_of(accepted(http.post(path, json=body, headers=KEY))) == run_id
         assert http.post(path, json={**body, "metadata": {"a": 1}}, headers=KEY).status_code == 409
     assert len(place.notes(what="started")) == 2
@@ -132,7 +127,7 @@ def test_another_process_answers_a_repeated_request(place: Place, path: str) -> 
     assert len(place.notes(what="started")) == 1
 
 
-def test_a_key_whose_time_is_over_leaves_the_file(place: Place) -> None:
+def test_a_key_whose_time_is_over_leaves_the_store(place: Place) -> None:
     body = place.tale()
     with place.serve(IDEMPOTENCY_TTL_SECONDS="1", RUN_TTL_SECONDS="1") as server, client(server) as http:
         run_id = run_id_of(accepted(http.post("/runs/wait", json=body, headers=KEY)))

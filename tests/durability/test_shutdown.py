@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from contextlib import ExitStack
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,8 +18,7 @@ def refused(http: httpx.Client) -> bool:
     return http.get("/ok").status_code == 503
 
 
-def test_new_runs_are_refused_while_old_ones_end(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_new_runs_are_refused_while_old_ones_end(place: Place) -> None:
     with place.serve(BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS=str(DEADLINE)) as server, client(server) as http:
         with streaming(http, place.tale(steps=20, pause=0.1, stream_resumable=True)) as (run_id, stream):
             stream.some(3)
@@ -41,8 +39,7 @@ def test_new_runs_are_refused_while_old_ones_end(tmp_path: Path) -> None:
     assert place.rows("SELECT status, attempt FROM runs") == [("success", 1)]
 
 
-def test_what_is_unfinished_at_the_end_goes_on_in_the_next_process_as_its_first_attempt(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_what_is_unfinished_at_the_end_goes_on_in_the_next_process_as_its_first_attempt(place: Place) -> None:
     long = place.tale(steps=20, pause=0.1)
     with ExitStack() as open_streams, place.serve(BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS="0.5") as server:
         http = open_streams.enter_context(client(server))
@@ -72,8 +69,7 @@ def test_what_is_unfinished_at_the_end_goes_on_in_the_next_process_as_its_first_
     assert [step["step"] for _, step, _ in seen[-20:]] == list(range(20))
 
 
-def test_a_delayed_run_is_not_started_while_the_server_shuts_down(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_a_delayed_run_is_not_started_while_the_server_shuts_down(place: Place) -> None:
     with place.serve(BG_JOB_SHUTDOWN_GRACE_PERIOD_SECS=str(DEADLINE)) as server, client(server) as http:
         delayed = create(http, place.tale(after_seconds=3))
         under_way = create(http, place.tale(steps=1, pause=4.5))
@@ -84,9 +80,8 @@ def test_a_delayed_run_is_not_started_while_the_server_shuts_down(tmp_path: Path
     assert place.rows("SELECT status, attempt FROM runs WHERE run_id = ?", delayed) == [("pending", 0)]
 
 
-def test_streams_of_runs_in_another_process_break_as_well(tmp_path: Path) -> None:
+def test_streams_of_runs_in_another_process_break_as_well(place: Place) -> None:
     """A client of a server that leaves has to follow the run through another server."""
-    place = Place(tmp_path)
     with place.serve() as stays, client(stays) as there:
         run_id = create(there, place.tale(steps=3000, pause=0.1, stream_resumable=True))
         until(lambda: place.notes(run_id, "started"))

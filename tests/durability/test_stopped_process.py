@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 
@@ -21,7 +20,7 @@ STEPS = 50
 
 @contextmanager
 def two_servers(place: Place) -> Iterator[tuple[Serving, httpx.Client, Serving, httpx.Client]]:
-    """Two servers on one file, and a client of each."""
+    """Two servers on one store, and a client of each."""
     with (
         place.serve(LEASE_SECONDS=LEASE) as one,
         place.serve(LEASE_SECONDS=LEASE) as other,
@@ -31,8 +30,7 @@ def two_servers(place: Place) -> Iterator[tuple[Serving, httpx.Client, Serving, 
         yield one, first, other, second
 
 
-def test_its_runs_are_taken_over_and_it_changes_nothing_about_them_when_it_goes_on(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_its_runs_are_taken_over_and_it_changes_nothing_about_them_when_it_goes_on(place: Place) -> None:
     body = place.tale(steps=STEPS, pause=0.1, stream_resumable=True)
     with two_servers(place) as (one, first, other, second):
         run_id = create(first, body)
@@ -57,8 +55,7 @@ def test_its_runs_are_taken_over_and_it_changes_nothing_about_them_when_it_goes_
             assert [data["step"] for _, data, _ in events[-STEPS:]] == list(range(STEPS))
 
 
-def test_a_stream_of_a_stopped_process_breaks_and_goes_on_elsewhere(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_a_stream_of_a_stopped_process_breaks_and_goes_on_elsewhere(place: Place) -> None:
     body = place.tale(steps=STEPS, pause=0.1, stream_resumable=True)
     with two_servers(place) as (one, first, _, second), streaming(first, body) as (run_id, stream):
         stream.some(4)
@@ -73,9 +70,8 @@ def test_a_stream_of_a_stopped_process_breaks_and_goes_on_elsewhere(tmp_path: Pa
     assert ids(seen) == numbered(len(seen))
 
 
-def test_a_single_process_that_was_stopped_ends_its_runs_once(tmp_path: Path) -> None:
+def test_a_single_process_that_was_stopped_ends_its_runs_once(place: Place) -> None:
     """No other process can take its runs over: it goes on with them, though their leases have ended."""
-    place = Place(tmp_path)
     with place.serve(LEASE_SECONDS=LEASE) as server, client(server) as http:
         runs = [create(http, place.tale(steps=30, pause=0.1, stream_resumable=True)) for _ in range(5)]
         until(lambda: len(place.notes(what="started")) == 5)

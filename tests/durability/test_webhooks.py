@@ -64,8 +64,8 @@ def test_a_server_that_is_killed_while_it_sends_sends_again_under_the_same_id(tm
             assert first.id == second.id and first.verified()["run_id"] == second.verified()["run_id"] == run_id
 
 
-def test_a_server_that_is_told_to_end_gives_back_what_it_was_sending(tmp_path: Path) -> None:
-    place, let_go = Place(tmp_path), Event()
+def test_a_server_that_is_told_to_end_gives_back_what_it_was_sending(place: Place) -> None:
+    let_go = Event()
 
     def hang(received: Received) -> tuple[int, Any]:
         let_go.wait(DEADLINE)
@@ -77,14 +77,14 @@ def test_a_server_that_is_told_to_end_gives_back_what_it_was_sending(tmp_path: P
             run_id = create(http, place.tale(webhook=receiver.url))
             receiver.first(run_id)
             assert server.stop() in (0, -signal.SIGTERM)
-        assert place.rows("SELECT status, claim, attempts FROM deliveries") == [("pending", None, "[]")]
+        assert place.rows("SELECT status, claim FROM deliveries") == [("pending", None)]
         let_go.set()
         with serving(place) as server, client(server) as http:
+            assert owed(http, run_id)["attempts"] == []
             until(lambda: owed(http, run_id)["status"] == "delivered")
 
 
-def test_two_processes_send_each_once(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_two_processes_send_each_once(place: Place) -> None:
     with (
         receiving() as receiver,
         serving(place) as one,
@@ -104,8 +104,7 @@ def owed_status(http: httpx.Client, run_id: str) -> str | None:
     return next((str(each["status"]) for each in get(http, run_id)["webhook_deliveries"]), None)
 
 
-def test_those_that_answer_leave_sending_to_those_that_run(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_those_that_answer_leave_sending_to_those_that_run(place: Place) -> None:
     with receiving() as receiver, serving(place, ROLE="api") as api, client(api) as http:
         run_id = create(http, place.tale(webhook=receiver.url, after_seconds=60))
         assert http.post(f"/runs/{run_id}/cancel").status_code == 202
@@ -116,12 +115,11 @@ def test_those_that_answer_leave_sending_to_those_that_run(tmp_path: Path) -> No
             until(lambda: owed(http, run_id)["status"] == "delivered")
 
 
-def test_a_run_that_kills_its_processes_is_sent_in_the_end(tmp_path: Path) -> None:
-    place = Place(tmp_path)
+def test_a_run_that_kills_its_processes_is_sent_in_the_end(place: Place) -> None:
     with receiving() as receiver:
-        with serving(place, BG_JOB_MAX_RETRIES="1") as server, client(server) as http:
+        with serving(place, BG_JOB_MAX_RETRIES="1", LEASE_SECONDS="3") as server, client(server) as http:
             run_id = create(http, {**place.tale(webhook=receiver.url), "assistant_id": "deadly"})
             server.process.wait(DEADLINE)
-        with serving(place, BG_JOB_MAX_RETRIES="1"):
+        with serving(place, BG_JOB_MAX_RETRIES="1", LEASE_SECONDS="3"):
             body = receiver.first(run_id).verified()
             assert (body["status"], body["error"]["error"]) == ("error", "AttemptsExhausted")

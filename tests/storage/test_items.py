@@ -13,6 +13,7 @@ import pytest
 from langgraph.store.base import GetOp, ListNamespacesOp, PutOp, SearchOp
 
 from tests.databases import POSTGRES_PARAM
+from tests.live import until
 from tests.storage.places import places
 from treadle.graphs.items import ItemStore, open_items
 
@@ -165,6 +166,12 @@ def test_an_item_lives_for_parts_of_a_minute_and_reading_renews_it(items: ItemSt
     assert items.get(("brief",), "brief") is None
     assert sorted(found(items, ())) == ["kept", "read"]
     assert items.list_namespaces() == [("kept",), ("read",)]
+
+
+@pytest.mark.parametrize("minutes", [1e-300, 1e-7, 1e9])
+def test_a_lifetime_may_be_as_short_or_as_long_as_the_contract_says(items: ItemStore, minutes: float) -> None:
+    items.put(("a",), "k", {}, ttl=minutes)
+    until(lambda: (items.get(("a",), "k") is None) == (minutes < 1))
 
 
 def test_an_item_that_is_put_after_its_time_is_new(items: ItemStore) -> None:

@@ -123,3 +123,23 @@ async def test_a_process_does_not_claim_what_it_still_holds(leased: Storage, clo
     assert [run.run_id for run in await leased.runs.claim(9, {"held"})] == ["other", "new"]
     assert await leased.runs.next_due({"held", "other", "new"}) is None
     assert [run.run_id for run in await leased.runs.claim(9)] == ["held"]
+
+
+async def test_a_client_counts_as_attached_for_a_lease_at_a_time(leased: Storage, clock: Clock) -> None:
+    until = clock.now + LEASE
+    alone = [record("alone"), claimed("running alone")._replace(attached_until=None)]
+    await leased.runs.add([*alone, record("pending")._replace(attached_until=until)])
+    await leased.runs.add([claimed("running")._replace(attached_until=until)])
+    clock.now += LEASE / 2
+    assert await leased.runs.detached() == []
+    await leased.runs.attach(["running", "unknown"])
+    clock.now += LEASE / 2
+    assert await leased.runs.detached() == ["pending"]
+    clock.now += LEASE / 2
+    assert sorted(await leased.runs.detached()) == ["pending", "running"]
+    await leased.runs.attach(["pending"])
+    await leased.runs.settle("running", "token", ending())
+    await leased.runs.attach(["running"])
+    assert await leased.runs.detached() == []
+    found = await leased.runs.get("pending")
+    assert found is not None and found.attached_until == clock.now + LEASE

@@ -129,6 +129,12 @@ class EncryptedRunStore(RunStore):
         ended = await self.inner.cancel_pending(run_id, sealed)
         return None if ended is None else await self._ended(ended, ending)
 
+    async def attach(self, run_ids: Collection[str]) -> None:
+        await self.inner.attach(run_ids)
+
+    async def detached(self) -> list[str]:
+        return await self.inner.detached()
+
     async def remove(self, run_id: str, ending: Ending | None = None) -> None:
         sealed = None if ending is None else await self._here(lambda: self._records.seal_ending(ending))
         await self.inner.remove(run_id, sealed)

@@ -104,7 +104,10 @@ class Creation:
             if once is not None and after != END:  # the request may be repeated, and then needs the events again
                 run = run._replace(kwargs=replace(run.kwargs, resumable=True))
             try:
-                return Followed(run, await self.runs.create_and_follow(run, after, once), repeated=False)
+                follower = await self.runs.create_and_follow(
+                    run, after, once, attached=request.runs[0].ends_with_client
+                )
+                return Followed(run, follower, repeated=False)
             except KeyTaken as taken:
                 earlier = taken.earlier
         (run,) = await self._created(once, earlier)

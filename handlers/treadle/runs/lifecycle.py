@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from uuid import UUID
 
 from treadle.errors import RunNotFound, ShuttingDown
@@ -12,6 +13,7 @@ from treadle.execution.attempts import Attempts
 from treadle.execution.endings import Endings, cancelled
 from treadle.execution.own_threads import kept_threads
 from treadle.execution.worker import Worker
+from treadle.runs.attachments import Attachment, Attachments
 from treadle.storage.contract.deliveries import Delivery
 from treadle.storage.contract.events import END, FROM_NOW, Follower
 from treadle.storage.contract.runs import ENDED, CancelAction, CancelRequest, IdempotentRequest, RunRecord, Status
@@ -22,6 +24,8 @@ from treadle.storage.contract.threads import ThreadTtl
 LINGERING = 5.0
 # Seconds between two looks whether another process has deleted a run.
 DELETED_PERIOD = 0.01
+# Why a run is cancelled whose client was at a process that is gone.
+GONE = "client disconnected with the process that it was connected to"
 
 
 def no_run(run_id: str) -> str:
@@ -33,7 +37,14 @@ class Runs:
     """The life of runs over a storage and a worker. A run ends in exactly one terminal state."""
 
     def __init__(
-        self, storage: Storage, worker: Worker, attempts: Attempts, endings: Endings, *, thread_ttl: ThreadTtl
+        self,
+        storage: Storage,
+        worker: Worker,
+        attempts: Attempts,
+        endings: Endings,
+        *,
+        thread_ttl: ThreadTtl,
+        lease: float,
     ) -> None:
         self._storage = storage
         self._worker = worker
@@ -41,7 +52,16 @@ class Runs:
         self._endings = endings
         self.thread_ttl = thread_ttl
         """How long a kept thread stays, if it does not say."""
+        self._attachments = Attachments(storage, lease, lambda run_id: self.cancel(run_id, "interrupt", GONE))
         self._closing = False
+
+    def start(self) -> None:
+        """Begin to look after clients without which their runs are cancelled."""
+        self._attachments.start()
+
+    async def stop(self) -> None:
+        """Look after them no longer."""
+        await self._attachments.stop()
 
     @property
     def closing(self) -> bool:
@@ -72,13 +92,18 @@ class Runs:
         with self._adding(runs):
             await self._storage.runs.add(runs, kept_threads(runs, self.thread_ttl), once)
 
-    async def create_and_follow(self, run: RunRecord, after: int, once: IdempotentRequest | None = None) -> Follower:
+    async def create_and_follow(
+        self, run: RunRecord, after: int, once: IdempotentRequest | None = None, *, attached: bool = False
+    ) -> Follower:
         """Create one run and follow it from the event after `after`: 0 for all of them, END for none.
 
+        `attached`: it is cancelled if its client leaves, also if that is because this process is killed.
         Raises KeyTaken, and creates none, if the key of `once` stands for an earlier request.
         """
         self._check_open()
         run = self._worker.admit(run)
+        if attached:
+            run = run._replace(attached_until=self._attachments.until())
         if run.claim is None:  # the process that will run it has to write its events to the store
             run = run._replace(shared=after != END)
         with self._adding([run]):
@@ -122,6 +147,10 @@ class Runs:
         if run.thread_id != str(thread_id):
             raise RunNotFound(no_run(str(run_id)))  # no more than of an unknown one: it may be another user's
         return run
+
+    async def see_store(self) -> None:
+        """Return if the store answers. Raises StorageUnavailable (503)."""
+        await self._storage.runs.get("")  # no run has this id
 
     async def deliveries(self, run: RunRecord) -> list[Delivery]:
         """The webhook deliveries of the run, ended ones included."""
@@ -178,6 +207,17 @@ class Runs:
     async def follow(self, run: RunRecord, after: int | None) -> Follower:
         """Follow the run's events after a sequence number, or FROM_NOW. Replay needs a resumable run."""
         return await self._storage.events.follow(run.run_id, after if run.resumable else FROM_NOW)
+
+    def attached(self, run: RunRecord, reason: str, *, known: bool = False) -> Attachment:
+        """A client whose leaving cancels the run for this reason. `known`: it was created `attached`."""
+        leave = partial(self.cancel, run.run_id, "interrupt", reason)
+        return Attachment(self._attachments, run.run_id, leave, known=known)
+
+    def present(self, run: RunRecord) -> Attachment | None:
+        """A client whose leaving changes nothing by itself; but while it is here, a run that has to have a client has
+        one. None if the run does without.
+        """
+        return None if run.attached_until is None else Attachment(self._attachments, run.run_id)
 
     async def await_end(self, run: RunRecord) -> Follower:
         """A follower that ends with the run and carries no events."""

@@ -95,6 +95,11 @@ class RunRequest:
     place: str = ""
     """Where a batch has it, such as `[2].`: what errors put before the name of a field."""
 
+    @property
+    def ends_with_client(self) -> bool:
+        """Whether the run is cancelled when the client leaves that waits for it or reads its stream."""
+        return getattr(self.body, "on_disconnect", None) == "cancel"  # a request that does not wait has no client
+
 
 def new_run(request: RunRequest, assistant: AssistantRecord, caller: Caller) -> RunRecord:
     """The pending run that a create request asks for: it starts from the assistant, and its own values win.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from typing import Any, cast
 
 import treadle_api.operations as op
 from treadle.errors import RunNotFound
 from treadle.execution.config import Deployment
 from treadle.feedback.book import FeedbackBook
+from treadle.runs.attachments import Attachment
 from treadle.runs.lifecycle import Runs
 from treadle.runs.views import run_detail, run_timings, run_view, wait_body
 from treadle.storage.contract.runs import RunRecord
@@ -127,7 +128,7 @@ class RunHandlers:
             body,
             period=self._heartbeat,
             headers={"content-location": location, "location": f"{location}/join"},
-            on_disconnect=self._cancel(run) if cancel_on_disconnect else None,
+            attachment=self._attachment(run, cancel_on_disconnect),
         )
 
     async def _stream(
@@ -145,11 +146,11 @@ class RunHandlers:
             period=self._heartbeat,
             headers={"content-location": location, "location": f"{location}/stream"},
             only=only,
-            on_disconnect=self._cancel(run) if cancel_on_disconnect else None,
+            attachment=self._attachment(run, cancel_on_disconnect),
         )
 
-    def _cancel(self, run: RunRecord) -> Callable[[], Awaitable[object]]:
-        return lambda: self._runs.cancel(run.run_id, "interrupt", DISCONNECTED)
+    def _attachment(self, run: RunRecord, cancel_on_disconnect: bool) -> Attachment | None:
+        return self._runs.attached(run, DISCONNECTED) if cancel_on_disconnect else self._runs.present(run)
 
 
 async def _check(rights: Rights, run: RunRecord, cancels: bool) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
 from starlette.types import Message, Receive, Scope, Send
 
 from treadle.encoding import encode
+from treadle.runs.attachments import Attachment
 from treadle.storage.contract.events import Event, Follower
 
 R_co = TypeVar("R_co", covariant=True)
@@ -137,12 +139,12 @@ class Following(Reply[R_co]):
         *,
         period: float,
         headers: Mapping[str, str],
-        on_disconnect: Callable[[], Awaitable[object]] | None = None,
+        attachment: Attachment | None = None,
     ) -> None:
         self._follower = follower
         self._period = period
         self._headers = raw_headers(headers)
-        self._on_disconnect = on_disconnect
+        self._attachment = attachment
         self._client_left = False
 
     @abstractmethod
@@ -161,6 +163,12 @@ class Following(Reply[R_co]):
         await super().head(send)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._attachment or nullcontext():
+            await self._answer(receive, send)
+        if self._client_left and self._attachment is not None:
+            await self._attachment.left()
+
+    async def _answer(self, receive: Receive, send: Send) -> None:
         loop, follower, started, body = asyncio.get_running_loop(), self._follower, False, b""
         timer = _Timer(loop, self._period, lambda: loop.create_task(self._listen(receive)), follower.nudge)
         try:
@@ -186,8 +194,6 @@ class Following(Reply[R_co]):
         finally:
             timer.cancel()
             follower.close()
-        if self._client_left and self._on_disconnect is not None:
-            await self._on_disconnect()
 
     async def _listen(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -209,9 +215,9 @@ class Later(Following[R_co]):
         *,
         period: float,
         headers: Mapping[str, str],
-        on_disconnect: Callable[[], Awaitable[object]] | None = None,
+        attachment: Attachment | None = None,
     ) -> None:
-        super().__init__(follower, period=period, headers=headers, on_disconnect=on_disconnect)
+        super().__init__(follower, period=period, headers=headers, attachment=attachment)
         self._body = body
 
     def render(self, events: Sequence[Event]) -> bytes:

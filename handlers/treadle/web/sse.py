@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
+from treadle.runs.attachments import Attachment
 from treadle.storage.contract.events import FROM_NOW, Event, Follower
 from treadle.web.replies import Following, R_co, RawHeaders
 
@@ -35,9 +36,9 @@ class EventStream(Following[R_co]):
         period: float,
         headers: Mapping[str, str],
         only: Collection[str] | None = None,
-        on_disconnect: Callable[[], Awaitable[object]] | None = None,
+        attachment: Attachment | None = None,
     ) -> None:
-        super().__init__(follower, period=period, headers=headers, on_disconnect=on_disconnect)
+        super().__init__(follower, period=period, headers=headers, attachment=attachment)
         self._with_ids = with_ids
         self._only = only
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any, Protocol, TypeVar
 
@@ -11,13 +11,13 @@ import treadle_api.operations as op
 from treadle.errors import InvalidRequest
 from treadle.execution.config import Deployment
 from treadle.graphs.http_config import HttpConfig
+from treadle.runs.attachments import Attachment
 from treadle.runs.callers_trace import callers_trace
 from treadle.runs.creation import Created, CreateRequest, Creation, Followed
 from treadle.runs.lifecycle import Runs
 from treadle.runs.request import Caller, RunRequest, unknown_fields
 from treadle.runs.views import run_view, wait_body
 from treadle.storage.contract.events import END
-from treadle.storage.contract.runs import RunRecord
 from treadle.web.addresses import base_url, run_location, thread_run_location
 from treadle.web.binding import Call
 from treadle.web.replies import Json, Later, Reply, ignored_header
@@ -86,7 +86,7 @@ class StatelessRunHandlers:
                 "location": f"{location}/join",
                 **_headers(followed.repeated, asked),
             },
-            on_disconnect=self._cancel(run) if call.body.on_disconnect == "cancel" else None,
+            attachment=self._attachment(followed, asked[0]),
         )
 
     async def stream_run(self, call: Call[op.StreamRunBody, op.StreamRunParameters]) -> Reply[op.StreamRunResult]:
@@ -104,7 +104,7 @@ class StatelessRunHandlers:
                 "location": f"{location}/stream",
                 **_headers(followed.repeated, asked),
             },
-            on_disconnect=self._cancel(run) if call.body.on_disconnect == "cancel" else None,
+            attachment=self._attachment(followed, asked[0]),
         )
 
     async def create_run_batch(
@@ -161,8 +161,10 @@ class StatelessRunHandlers:
         allowed = None if call.rights.user is None else call.rights.created_run
         return CreateRequest(operation, call.document, runs, caller, key, allowed)
 
-    def _cancel(self, run: RunRecord) -> Callable[[], Awaitable[object]]:
-        return lambda: self._runs.cancel(run.run_id, "interrupt", DISCONNECTED)
+    def _attachment(self, followed: Followed, asked: RunRequest) -> Attachment | None:
+        if asked.ends_with_client:
+            return self._runs.attached(followed.run, DISCONNECTED, known=not followed.repeated)
+        return self._runs.present(followed.run)
 
 
 def _headers(repeated: bool, asked: Sequence[RunRequest]) -> dict[str, str]:

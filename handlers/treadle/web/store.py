@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import treadle_api.operations as op
-from treadle.errors import InvalidRequest
 from treadle.items.items import Items
 from treadle.web.binding import Call
 from treadle.web.replies import Empty, Json, Reply, ignored_header
@@ -102,7 +101,4 @@ def _path(asked: dict[str, Any], name: str = "namespace") -> tuple[str, ...]:
 
 def _parts(texts: list[str]) -> list[str]:
     """The parts of a namespace, each as a value, or several in one with periods between them."""
-    parts = [part for text in texts if text for part in text.split(".")]
-    if not all(parts):
-        raise InvalidRequest("namespace: a part must not be empty")
-    return parts
+    return [part for text in texts if text for part in text.split(".")]

@@ -24,9 +24,11 @@ class SystemHandlers:
     async def health_check(
         self, call: Call[op.HealthCheckBody, op.HealthCheckParameters]
     ) -> Reply[op.HealthCheckResult]:
-        """Answer that the server is there, and takes runs."""
+        """Answer that the server is there, and takes runs; with `check_db`, that the store answers as well."""
         if self._runs.closing:
             raise ShuttingDown
+        if call.parameters.check_db:
+            await self._runs.see_store()
         return Json({"ok": True, "services": {}})
 
     async def server_info(self, call: Call[op.ServerInfoBody, op.ServerInfoParameters]) -> Reply[op.ServerInfoResult]:

@@ -23,6 +23,8 @@ from treadle.storage.contract.store import DatabaseSchema
 
 T = TypeVar("T")
 Connection = psycopg.Connection[dict[str, Any]]
+# Minutes of the shortest lifetime: LangGraph writes its seconds as a text, and PostgreSQL reads none with an exponent.
+_SHORTEST = 1e-4
 # Items that one statement deletes at most, so that it ends in time.
 _CHUNK = 1000
 # What another process deletes at the same time is not waited for.
@@ -58,7 +60,7 @@ class PostgresItems(ItemStore):
     def _at_once(self, ops: list[Op], vectors: Vectors) -> list[Result]:
         writing = isinstance(ops[0], PutOp)
         if writing:  # in the same order everywhere: no two batches wait for each other
-            ops = sorted(ops, key=lambda op: (op.namespace, op.key) if isinstance(op, PutOp) else ())
+            ops = sorted(map(_lasting, ops), key=lambda op: (op.namespace, op.key) if isinstance(op, PutOp) else ())
 
         def batch(connection: Connection) -> list[Result]:
             connection.execute(_SWEEP)
@@ -130,6 +132,10 @@ def _directed(query: str) -> str:
     return query.replace("1 - uniq.neg_score AS score", "nullif(1 - uniq.neg_score, 'NaN') AS score").replace(
         "ORDER BY score DESC", "ORDER BY score DESC NULLS LAST, prefix, key"
     )
+
+
+def _lasting(op: Op) -> Op:
+    return op._replace(ttl=_SHORTEST) if isinstance(op, PutOp) and op.ttl and op.ttl < _SHORTEST else op
 
 
 class _Store(PostgresStore):

@@ -102,6 +102,8 @@ class RunRecord(NamedTuple):
     started_at: float | None = None
     ended_at: float | None = None
     expires_at: float | None = None
+    attached_until: float | None = None
+    """Until when a client counts as attached, of a run that is cancelled if it has none; None if it needs none."""
     outcome: Outcome | None = None
     encryption: dict[str, Any] | None = None
     """The author's context of the request that created it, if what is stored of it is encrypted."""
@@ -249,6 +251,14 @@ class RunStore(ABC):
     @abstractmethod
     async def cancel_pending(self, run_id: str, ending: Ending) -> RunRecord | None:
         """End the run before it starts, and return it; None if it is no longer pending."""
+
+    @abstractmethod
+    async def attach(self, run_ids: Collection[str]) -> None:
+        """Note that a client is attached to each of these runs, unless it has ended, for a lease from now on."""
+
+    @abstractmethod
+    async def detached(self) -> list[str]:
+        """The unfinished runs to which a client was attached, and no longer is."""
 
     @abstractmethod
     async def remove(self, run_id: str, ending: Ending | None = None) -> None:

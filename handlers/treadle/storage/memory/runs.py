@@ -171,6 +171,12 @@ class MemoryRunStore(RunStore):
         self._withdraw()
         return ended
 
+    async def attach(self, run_ids: Collection[str]) -> None:
+        """No other process sees the runs: its clients go with them."""
+
+    async def detached(self) -> list[str]:
+        return []
+
     async def remove(self, run_id: str, ending: Ending | None = None) -> None:
         record = self._records.get(run_id)
         if record is None:

@@ -15,6 +15,8 @@ from treadle.storage.contract.assistants import (
 from treadle.storage.postgres.database import Connection, Database
 from treadle.storage.rows.assistants import assistant_of
 
+# The largest bigint: no table has more rows.
+MOST = 2**63 - 1
 _KEYS = {"name": "name_folded", "graph_id": "graph_folded"}
 
 
@@ -40,12 +42,13 @@ class PostgresAssistantStore(AssistantStore):
     async def find(self, query: AssistantQuery, most: int | None = None) -> list[AssistantRecord]:
         key = _KEYS.get(query.sort_by, f"a.{query.sort_by}")
         statement = self._sql["find"].format(key=key, direction="ASC" if query.ascending else "DESC")
+        limit = None if _further(query) or most is None else min(most, MOST)
         found: list[AssistantRecord] = []
 
         async def work(connection: Connection) -> None:
             found.clear()
             # The statement knows the other conditions. Rows are read only as far as they are wanted.
-            async for row in connection.cursor(statement, *_conditions(query), None if _further(query) else most):
+            async for row in connection.cursor(statement, *_conditions(query), limit):
                 record = assistant_of(row)
                 if _fits(query, record):
                     found.append(record)

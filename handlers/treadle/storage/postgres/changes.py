@@ -160,7 +160,8 @@ class PostgresChanges(Changes):
         lost = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(self._channel, self._hear)
+            async with asyncio.timeout(self._period):
+                await connection.add_listener(self._channel, self._hear)
             # What was told while nobody listened here is not known.
             self._may_be_anything()
             listening.set()

@@ -57,11 +57,10 @@ class Database:
 
     async def fetch(self, statement: str, *values: Any) -> list[Row]:
         """Execute a statement in a transaction of its own, and return its rows."""
+        if self._pooled:  # or the pooler may give its parts to different connections
+            return await self._transaction(lambda connection: connection.fetch(statement, *values))
         async with self._connection() as connection:
-            if not self._pooled:
-                return await connection.fetch(statement, *values)
-            async with connection.transaction():  # or the pooler may give its parts to different connections
-                return await connection.fetch(statement, *values)
+            return await connection.fetch(statement, *values)
 
     async def value(self, statement: str, *values: Any) -> Any:
         """The first column of the first row; None without rows."""
@@ -75,8 +74,7 @@ class Database:
         """
         for tried in range(1, TRIES + 1):
             try:
-                async with self._connection(patience) as connection, connection.transaction():
-                    return await work(connection)
+                return await self._transaction(work, patience)
             except _IN_THE_WAY as error:
                 if tried == TRIES:
                     raise unavailable(error) from error
@@ -90,6 +88,21 @@ class Database:
         except FAILURES:
             self._pool.terminate()
 
+    async def _transaction(self, work: Callable[[Connection], Awaitable[T]], patience: float | None = None) -> T:
+        cancelled: asyncio.CancelledError | None = None
+        try:
+            async with self._connection(patience) as connection, connection.transaction():
+                try:
+                    return await work(connection)
+                except asyncio.CancelledError as error:
+                    cancelled = error
+                    connection.terminate()  # as below, before the transaction asks for its rollback
+                    raise
+        except StorageUnavailable:
+            if cancelled is not None:
+                raise cancelled from None
+            raise
+
     @asynccontextmanager
     async def _connection(self, patience: float | None = None) -> AsyncIterator[Connection]:
         """A connection for one transaction, which may take as long as the database has to answer."""
@@ -100,6 +113,10 @@ class Database:
             limit = asyncio.get_running_loop().call_later(patience or self._timeout, connection.terminate)
             try:
                 yield connection
+            except asyncio.CancelledError:
+                # The driver asks the server to cancel the statement, and waits for that without a limit.
+                connection.terminate()
+                raise
             finally:
                 try:
                     await self._pool.release(connection)

@@ -155,6 +155,12 @@ class PostgresRunStore(RunStore):
     async def cancel_pending(self, run_id: str, ending: Ending) -> RunRecord | None:
         return await self._end(run_id, None, ending)
 
+    async def attach(self, run_ids: Collection[str]) -> None:
+        await self._database.fetch(self._sql["attach"], sorted(run_ids), self._clock() + self._times.lease)
+
+    async def detached(self) -> list[str]:
+        return [run_id for (run_id,) in await self._database.fetch(self._sql["detached"], self._clock())]
+
     async def remove(self, run_id: str, ending: Ending | None = None) -> None:
         async def work(connection: Connection) -> None:
             rows = await connection.fetch(self._sql["lock"], run_id)

@@ -1,8 +1,8 @@
 -- name: add
 INSERT INTO {schema}.runs (
     run_id, thread_id, assistant_id, graph_id, request, temporary, resumable, shared, size, created_at, due,
-    status, attempt, claim, lease, updated_at, started_at, keyed_until
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    status, attempt, claim, lease, updated_at, started_at, attached_until, keyed_until
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 
 -- name: get
 SELECT {columns} FROM {schema}.runs WHERE run_id = $1 AND (expires_at IS NULL OR expires_at > $2)
@@ -95,6 +95,12 @@ RETURNING {columns}
 
 -- name: settled
 SELECT {columns} FROM {schema}.runs WHERE run_id = $1 AND settled_under = $2
+
+-- name: attach
+UPDATE {schema}.runs SET attached_until = $2 WHERE run_id = ANY ($1) AND ended_at IS NULL
+
+-- name: detached
+SELECT run_id FROM {schema}.runs WHERE attached_until <= $1 AND attached_until IS NOT NULL AND ended_at IS NULL
 
 -- name: lock
 SELECT thread_id, ended_at FROM {schema}.runs WHERE run_id = $1 FOR UPDATE

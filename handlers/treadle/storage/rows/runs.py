@@ -27,6 +27,7 @@ COLUMNS = (
     "started_at",
     "ended_at",
     "expires_at",
+    "attached_until",
     "first_event_at",
     '"values"',
     "error",
@@ -70,6 +71,7 @@ def row_of(record: RunRecord, lease: float) -> tuple[Any, ...]:
         lease if record.claim is not None else None,
         record.updated_at,
         record.started_at,
+        record.attached_until,
     )
 
 
@@ -92,6 +94,7 @@ def run_of(row: Iterable[Any], known: RunRecord | None = None) -> RunRecord:
         started_at,
         ended_at,
         expires_at,
+        attached_until,
         first_event_at,
         values,
         error,
@@ -129,5 +132,6 @@ def run_of(row: Iterable[Any], known: RunRecord | None = None) -> RunRecord:
         started_at=started_at,
         ended_at=ended_at,
         expires_at=expires_at,
+        attached_until=attached_until,
         outcome=outcome,
     )

@@ -161,6 +161,14 @@ class SqliteRunStore(RunStore):
     async def cancel_pending(self, run_id: str, ending: Ending) -> RunRecord | None:
         return await self._end("cancel_pending", (run_id,), ending)
 
+    async def attach(self, run_ids: Collection[str]) -> None:
+        until = self._clock() + self._lease
+        rows = [(until, run_id) for run_id in run_ids]
+        await self._database.write(lambda connection: connection.executemany(SQL["attach"], rows))
+
+    async def detached(self) -> list[str]:
+        return [run_id for (run_id,) in self._database.read(SQL["detached"], self._clock())]
+
     async def remove(self, run_id: str, ending: Ending | None = None) -> None:
         def work(connection: sqlite3.Connection) -> None:
             row = connection.execute(SQL["find"], (run_id,)).fetchone()

@@ -1,8 +1,8 @@
 -- name: add
 INSERT INTO runs (
     run_id, thread_id, assistant_id, graph_id, request, temporary, resumable, shared, size, created_at, due,
-    status, attempt, claim, lease, updated_at, started_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    status, attempt, claim, lease, updated_at, started_at, attached_until
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: queued
 SELECT pending FROM queue
@@ -105,6 +105,12 @@ SET status = ?, cancel = NULL, updated_at = ?, ended_at = ?,
     "values" = ?, error = ?, interrupts = ?, cancelled = ?, feedback = ?, size = size + ?
 WHERE run_id = ? AND status = 'pending'
 RETURNING {columns}
+
+-- name: attach
+UPDATE runs SET attached_until = ? WHERE run_id = ? AND ended_at IS NULL
+
+-- name: detached
+SELECT run_id FROM runs WHERE attached_until <= ? AND attached_until IS NOT NULL AND ended_at IS NULL
 
 -- name: find
 SELECT {columns} FROM runs WHERE run_id = ?

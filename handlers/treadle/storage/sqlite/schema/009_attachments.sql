@@ -1,0 +1,4 @@
+-- Until when a client counts as attached, of a run that is cancelled if it has none.
+ALTER TABLE runs ADD COLUMN attached_until REAL;
+
+CREATE INDEX runs_attached ON runs (attached_until) WHERE attached_until IS NOT NULL AND ended_at IS NULL;

@@ -1,0 +1,25 @@
+"""A folder for servers with each kind of store that processes can share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.databases import POSTGRES_PARAM
+from tests.durability.place import Place, a_place
+
+
+@pytest.fixture(params=["sqlite", POSTGRES_PARAM])
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """A folder for the servers of one test, with a store in which there is nothing yet."""
+    with a_place(tmp_path, request.param) as place:
+        yield place
+
+
+@pytest.fixture(scope="module", params=["sqlite", POSTGRES_PARAM])
+def shared_place(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """A folder for the servers of the tests of a module."""
+    with a_place(tmp_path_factory.mktemp("place"), request.param) as place:
+        yield place
