@@ -183,7 +183,7 @@ TOGETHER := $(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.F
 
 ci: $(INSTALLED) ## Everything CI runs; the tests last
 	@$(TOGETHER) install-lowest contract lint types generate-check wheel js pyright document planted
-	@$(TOGETHER) lowest endurance postgres PART=tests/sdk
+	@$(TOGETHER) lowest endurance
 	@$(MAKE) --no-print-directory test
 
 BARE := uv pip compile --universal --python-version 3.11 \

@@ -84,7 +84,7 @@ class DatabaseServer:
     def frozen(self) -> Iterator[None]:
         """Its processes stand still: connections stay open, and nothing on them is answered."""
         assert self._process is not None
-        parents = {path.parent.name: path.read_text().rpartition(")")[2].split()[1] for path in _stats()}
+        parents = {path.parent.name: _parent(path) for path in _stats()}
         mine = [int(pid) for pid, parent in parents.items() if parent == str(self._process.pid)]
         for pid in (self._process.pid, *mine):
             os.kill(pid, signal.SIGSTOP)
@@ -105,6 +105,14 @@ class DatabaseServer:
     def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
         how = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **self._as_owner}
         return subprocess.Popen([self._binaries / command[0], *command[1:]], stdin=subprocess.DEVNULL, **how)
+
+
+def _parent(stat: Path) -> str | None:
+    """The parent of a process; None if it has ended."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[1]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 def _stats() -> list[Path]:

@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.durability.clients import client, create, ended, ids, joining, numbered
+from tests.durability.clients import client, create, ended, get, ids, joining, numbered
 from tests.durability.place import Note, Place, servers
 from tests.live import until
 from tests.web.hook_receiver import SECRET, receiving
@@ -28,14 +28,16 @@ def test_a_late_end_changes_nothing_and_is_told_to_nobody(place: Place) -> None:
         servers(place, "api", "worker", "worker", config=HOOKED, **variables) as (api, *workers),
         client(api) as http,
     ):
-        body = {**place.tale(pause=1, webhook=receiver.url, stream_resumable=True), "assistant_id": "blocking"}
+        body = {**place.tale(pause=4, webhook=receiver.url, stream_resumable=True), "assistant_id": "blocking"}
         run_id = create(http, body)
         [begun] = until(lambda: place.notes(run_id, "started"))
+        until(lambda: place.rows("SELECT seq FROM events"))  # its first event is in the store
         [stopped] = [each for each in workers if each.process.pid == begun.pid]
         stopped.process.send_signal(signal.SIGSTOP)
         until(lambda: time.time() > begun.at + 3 * LEASE)
-        run = ended(http, run_id)
-        until(lambda: receiver.of(run_id))
+        ended(http, run_id)
+        until(lambda: get(http, run_id)["webhook_deliveries"][0]["status"] == "delivered")
+        run = get(http, run_id)
         stopped.process.send_signal(signal.SIGCONT)
         # It has one slot, which is free again when it has said what it has to say about the run.
         until(lambda: ended(http, create(http, place.tale())) and worked_again(place, begun))

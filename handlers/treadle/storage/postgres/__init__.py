@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from secrets import token_bytes
 
@@ -32,6 +33,20 @@ DELIVERY_MARGIN = 15.0
 """Seconds by which the claim of a delivery outlasts the time that an attempt may take."""
 CLOSING = 2.0
 """Seconds that events may take to be written when the store is closed."""
+LEASES = 2
+"""Connections for claims, renewals and the time: a lease must not run out while these wait for other work."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What the parts of the store are made of."""
+
+    database: Database
+    leases: Database
+    """The same database, over connections of its own."""
+    changes: PostgresChanges
+    clock: Callable[[], float]
+    secret: bytes
 
 
 async def open_postgres(
@@ -45,32 +60,27 @@ async def open_postgres(
     Raises ConfigError.
     """
     direct = settings.database_direct_uri or settings.database_uri
-    database = await open_database(settings, settings.database_uri)
+    database = await open_database(settings, settings.database_connections)
     async with AsyncExitStack() as undo:
         undo.push_async_callback(database.close)
+        leases = await open_database(settings, LEASES)
+        undo.push_async_callback(leases.close)
         await migrate(database)
         secret = await _secret(database, encrypts=with_rows is not None)
         changes = PostgresChanges(database, direct, settings.lease / 3)
         if clock is None:
-            clock = DatabaseClock(database)
+            clock = DatabaseClock(leases)
             await clock.measure()
             changes.watch(clock.hear)
-        storage = _storage(settings, graph_ids, database, changes, clock, secret, with_rows)
+        storage = _storage(settings, graph_ids, _Opened(database, leases, changes, clock, secret), with_rows)
         undo.push_async_callback(changes.stop)
         await changes.start()
         undo.pop_all()
     return storage
 
 
-def _storage(
-    settings: Settings,
-    graph_ids: Sequence[str],
-    database: Database,
-    changes: PostgresChanges,
-    clock: Callable[[], float],
-    secret: bytes,
-    with_rows: WithRows | None,
-) -> Storage:
+def _storage(settings: Settings, graph_ids: Sequence[str], opened: _Opened, with_rows: WithRows | None) -> Storage:
+    database, changes, clock = opened.database, opened.changes, opened.clock
     threads = PostgresThreadStore(database, clock)
     lease = settings.webhook_timeout + DELIVERY_MARGIN
     deliveries = PostgresDeliveryStore(database, changes, clock, graph_ids, lease=lease, ttl=settings.run_ttl)
@@ -78,6 +88,7 @@ def _storage(
     rows = PostgresEventRows(database, changes, clock, settings.lease)
     runs = PostgresRunStore(
         database,
+        opened.leases,
         changes,
         clock,
         graph_ids,
@@ -103,6 +114,7 @@ def _storage(
         events.close_all()
         await rows.close(CLOSING)
         await changes.stop()
+        await opened.leases.close()
         await database.close()
 
     return Storage(
@@ -110,7 +122,7 @@ def _storage(
         threads,
         PostgresAssistantStore(database, settings.max_assistants),
         deliveries,
-        PostgresFeedbackStore(database, clock, secret),
+        PostgresFeedbackStore(database, clock, opened.secret),
         events,
         changes,
         clock,

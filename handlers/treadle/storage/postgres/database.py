@@ -128,14 +128,14 @@ class Database:
             raise unavailable(error) from error
 
 
-async def open_database(settings: Settings, uri: str) -> Database:
-    """The database, which answers. Raises ConfigError if it does not."""
+async def open_database(settings: Settings, connections: int) -> Database:
+    """The database, which answers, with so many connections at most. Raises ConfigError if it does not answer."""
     pooled = settings.database_direct_uri is not None
     try:
         pool = await asyncpg.create_pool(
-            uri,
+            settings.database_uri,
             min_size=1,
-            max_size=settings.database_connections,
+            max_size=connections,
             timeout=settings.database_timeout,
             reset=_nothing,
             # Statements that are prepared stay with one connection of a pooler, and the next one knows nothing of them.

@@ -48,6 +48,7 @@ class PostgresRunStore(RunStore):
     def __init__(
         self,
         database: Database,
+        leases: Database,
         changes: PostgresChanges,
         clock: Callable[[], float],
         graph_ids: Sequence[str],
@@ -59,6 +60,7 @@ class PostgresRunStore(RunStore):
         queue: PostgresQueue,
     ) -> None:
         self._database = database
+        self._leases = leases
         self._changes = changes
         self._clock = clock
         self._graph_ids = list(graph_ids)
@@ -115,7 +117,7 @@ class PostgresRunStore(RunStore):
     async def claim(self, limit: int, held: Collection[str] = ()) -> list[RunRecord]:
         now = self._clock()
         claim = self._sql["claim"], (now, now + self._times.lease, limit, self._graph_ids, list(held))
-        rows = await claimed(self._database, claim, self._give_all_back)
+        rows = await claimed(self._leases, claim, self._give_all_back)
         return [run_of(row) for row in rows]
 
     async def next_due(self, held: Collection[str] = ()) -> float | None:
@@ -124,7 +126,7 @@ class PostgresRunStore(RunStore):
 
     async def renew(self, claims: Mapping[str, str], *, extend: bool) -> dict[str, CancelRequest | None]:
         statement, until = ("extend", [self._clock() + self._times.lease]) if extend else ("held", [])
-        rows = await self._database.fetch(self._sql[statement], list(claims), list(claims.values()), *until)
+        rows = await self._leases.fetch(self._sql[statement], list(claims), list(claims.values()), *until)
         return {run_id: request_of(cancel) for run_id, cancel in rows}
 
     async def give_back(self, run_id: str, claim: str) -> None:
@@ -156,7 +158,7 @@ class PostgresRunStore(RunStore):
         return await self._end(run_id, None, ending)
 
     async def attach(self, run_ids: Collection[str]) -> None:
-        await self._database.fetch(self._sql["attach"], sorted(run_ids), self._clock() + self._times.lease)
+        await self._leases.fetch(self._sql["attach"], sorted(run_ids), self._clock() + self._times.lease)
 
     async def detached(self) -> list[str]:
         return [run_id for (run_id,) in await self._database.fetch(self._sql["detached"], self._clock())]
