@@ -88,8 +88,8 @@ endurance: $(INSTALLED) ## Run the tests with many clients, large answers, kille
 memory: $(INSTALLED) ## Run the tests of the HTTP edge on the memory store; `make test` has them on SQLite
 	@TEST_STORE=memory $(PYTEST) tests/web tests/sdk
 
-postgres: $(INSTALLED) ## Run the tests of the HTTP edge on PostgreSQL (PART=tests/sdk; minutes)
-	@TEST_STORE=postgresql $(PYTEST) $(or $(call told,PART),tests/web tests/sdk)
+postgres: $(INSTALLED) ## Run the tests of the HTTP edge, and those that kill processes, on PostgreSQL (PART=tests/sdk; minutes)
+	@TEST_STORE=postgresql $(PYTEST) $(or $(call told,PART),tests/web tests/sdk tests/durability)
 
 # What the lowest versions need is in a .venv-lowest of its own.
 LOWEST := $(MAKE) --no-print-directory VENV=.venv-lowest LOCK=requirements-lowest.lock
