@@ -85,7 +85,7 @@ def whole(op: Op, most: int) -> Op:
 
 
 def page(op: Op, result: Result) -> Result:
-    """The page of a search by meaning, from what was found for `whole`."""
+    """Cut the page that `op` asks for out of the result of `whole(op)`. Other results stay as they are."""
     if isinstance(op, SearchOp) and op.query:
         return cast(list[SearchItem], result)[op.offset : op.offset + op.limit]
     return result

@@ -68,7 +68,7 @@ class Opened(Generic[T]):
 
 
 async def instance_of(kind: type[Any], source: Any, stack: AsyncExitStack) -> Any:
-    """Return `source`, or the object that it gives. A source may be a context manager, or a plain or async callable.
+    """Return `source`, or the object that it gives: it may be a context manager, or a plain or async function.
 
     Raises TypeError for what is no `kind`.
     """

@@ -13,7 +13,7 @@ _HELD = "value #> %s::text[]"
 
 
 def condition(key: str, operator: str, value: Any) -> tuple[str, list[Any]]:
-    """The SQL, and its values, for a key of the items, where dots lead inwards.
+    """Return the SQL of a condition, and its values. Dots in the key lead to keys inside the value.
 
     Raises ValueError for what is no condition.
     """

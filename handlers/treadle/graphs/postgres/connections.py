@@ -69,7 +69,7 @@ def errors() -> Iterator[None]:
 
 
 def _said(error: psycopg.Error) -> str:
-    """The first line of the message: the others may quote what was written."""
+    """Return the first line of the message. Other lines may quote what was written."""
     if isinstance(error, psycopg.errors.UntranslatableCharacter):
         return "a text with the character U+0000"
     return (str(error).splitlines() or [type(error).__name__])[0]

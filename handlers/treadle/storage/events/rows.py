@@ -80,7 +80,7 @@ class EventRows(ABC):
 
     @abstractmethod
     async def page(self, run_id: str, cursor: int) -> Page:
-        """The events after `cursor`, as many as a page has, and whether the run has ended: both of one moment."""
+        """Return the events after `cursor`, up to the limits of a page, and say whether the run has ended."""
 
     @abstractmethod
     async def last(self, run_id: str) -> int:

@@ -103,7 +103,7 @@ class PostgresChanges(Changes):
                 log.warning("other processes cannot be told of changes", error=str(error))
 
     def _notices(self, told: Iterable[str]) -> Iterable[str]:
-        """Payloads that PostgreSQL accepts: each has a part of what is told."""
+        """Divide what is told into payloads that are short enough for PostgreSQL."""
         part: list[str] = []
         for each in told:
             if sum(map(len, part)) + 4 * len(part) + len(each) > MOST_BYTES:

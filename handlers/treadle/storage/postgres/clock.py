@@ -1,4 +1,4 @@
-"""The time of a database: all its processes have the same one, whatever the clocks of their machines say."""
+"""The clock of the database, which all processes use in the place of the clocks of their machines."""
 
 from __future__ import annotations
 

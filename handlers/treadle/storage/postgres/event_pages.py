@@ -25,7 +25,7 @@ class _Wanted(NamedTuple):
 
 
 class EventPages:
-    """What is asked for while statements are on their way goes together in the next one."""
+    """Reads pages. One statement reads all pages that were asked for while earlier statements were on their way."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -46,7 +46,8 @@ class EventPages:
     async def _read_all(self) -> None:
         while self._wanted:
             together, self._wanted = self._wanted[:TOGETHER], self._wanted[TOGETHER:]
-            await self._read([each for each in together if not each.page.done()])
+            if waiting := [each for each in together if not each.page.done()]:
+                await self._read(waiting)
 
     async def _read(self, together: Sequence[_Wanted]) -> None:
         run_ids, cursors = [each.run_id for each in together], [each.cursor for each in together]

@@ -46,9 +46,9 @@ class _Step:
 
 
 class PostgresEventRows(EventRows):
-    """The tables `events` and `readers`. A reader whose lease is over counts no more.
+    """Reads and writes the tables `events` and `readers`. It ignores a reader whose lease is over.
 
-    What is written goes one after the other; what waits meanwhile of all runs goes together.
+    It writes one statement after the other. The next one has what all runs have added meanwhile.
     """
 
     def __init__(self, database: Database, changes: PostgresChanges, clock: Callable[[], float], lease: float) -> None:
@@ -208,6 +208,6 @@ def _parts(batches: Sequence[_Batch]) -> Iterator[list[_Batch]]:
 
 
 def _whether_awaited(future: asyncio.Future[Any]) -> asyncio.Future[Any]:
-    """The same future; asyncio does not complain about its error if nobody waits for it."""
+    """Return the same future. asyncio then does not log its error if nobody waits for it."""
     future.add_done_callback(lambda done: None if done.cancelled() else done.exception())
     return future
