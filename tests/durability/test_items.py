@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from langgraph.store.base import PutOp
 
 from tests.databases import POSTGRES_PARAM
 from tests.durability.clients import client
@@ -20,6 +21,8 @@ from tests.storage.places import places
 from treadle.graphs.items import open_items
 
 STORING = GRAPHS.with_name("storing.json")
+# Seconds: longer than a busy machine keeps one read waiting.
+LIFETIME = 4
 
 
 def keep(http: httpx.Client, key: str, note: Any) -> Any:
@@ -45,8 +48,8 @@ def test_what_a_run_kept_is_there_for_the_next_one_on_another_process_and_after_
 def test_lifetimes_are_renewed_while_another_process_writes(tmp_path: Path, kind: str) -> None:
     with places(kind, tmp_path / "items.db") as place:
         store, other = (open_items(place, ttl={"refresh_on_read": True}) for _ in range(2))
-        for number in range(200):
-            store.put(("read",), str(number), {}, ttl=3 / 60)
+        # In one step: put one after the other, the first may be over before the last is there.
+        store.batch([PutOp(("read",), str(number), {}, ttl=LIFETIME / 60) for number in range(200)])
         over = Event()
 
         def write() -> None:
@@ -56,7 +59,7 @@ def test_lifetimes_are_renewed_while_another_process_writes(tmp_path: Path, kind
         writing = Thread(target=write)
         writing.start()
         try:
-            end = monotonic() + 5
+            end = monotonic() + 2 * LIFETIME
             while monotonic() < end:
                 assert len(store.search(("read",), limit=1000)) == 200
         finally:
