@@ -14,10 +14,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 PATIENCE = 60
 """Seconds in which a server has to answer after its start, and to end when it is told to."""
+
+Certificate: TypeAlias = tuple[bytes, bytes]
+"""A certificate with those that signed it, and its key, as PEM."""
 
 
 def answers(uri: str) -> bool:
@@ -36,8 +39,10 @@ def answers(uri: str) -> bool:
 class DatabaseServer:
     """A server at an address that it keeps however often it is killed and started again. Raises OSError without one."""
 
-    def __init__(self, host: str = "127.0.0.1", network: str | None = None) -> None:
-        """`network`: the addresses beside this machine's own that may connect."""
+    def __init__(
+        self, host: str = "127.0.0.1", network: str | None = None, certificate: Certificate | None = None
+    ) -> None:
+        """`network`: the addresses beside this machine's own that may connect. `certificate`: it takes TLS alone."""
         owner = _owner()
         self._binaries = _binaries()
         self.folder = Path(tempfile.mkdtemp(prefix="treadle-postgresql-"))
@@ -50,9 +55,22 @@ class DatabaseServer:
         if self._run(making).wait():
             self.remove()
             raise OSError("initdb has failed")
+        data = self.folder / "data"
         if network is not None:
-            with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+            with (data / "pg_hba.conf").open("a") as rules:
                 rules.write(f"\nhost all all {network} trust\n")
+        self._settings: dict[str, Any] = {
+            "unix_socket_directories": self.folder,
+            "fsync": "off",
+            "max_connections": 400,
+        }
+        if certificate is not None:
+            (data / "pg_hba.conf").write_text(f"hostssl all all {host}/32 trust\n")
+            for name, content in zip(("server.crt", "server.key"), certificate, strict=True):
+                (data / name).write_bytes(content)
+                (data / name).chmod(0o600)
+                os.chown(data / name, owner.pw_uid, owner.pw_gid)
+            self._settings["ssl"] = "on"
         with socket.create_server((host, 0)) as free:
             self._port = free.getsockname()[1]
         self._host = host
@@ -64,8 +82,7 @@ class DatabaseServer:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:  # it refuses while an old child is left
-                options = {"unix_socket_directories": self.folder, "fsync": "off", "max_connections": 400}
-                settings = [f"--{key}={value}" for key, value in options.items()]
+                settings = [f"--{key}={value}" for key, value in self._settings.items()]
                 self._process = self._run(
                     ["postgres", "-D", "data", "-h", self._host, "-p", str(self._port), *settings]
                 )
@@ -121,9 +138,11 @@ def _stats() -> list[Path]:
 
 
 @contextmanager
-def a_database_server(host: str = "127.0.0.1", network: str | None = None) -> Iterator[DatabaseServer]:
+def a_database_server(
+    host: str = "127.0.0.1", network: str | None = None, certificate: Certificate | None = None
+) -> Iterator[DatabaseServer]:
     """A server until the block is left."""
-    server = DatabaseServer(host, network)
+    server = DatabaseServer(host, network, certificate)
     try:
         server.start()
         yield server

@@ -55,7 +55,8 @@ def claimed_again(http: httpx.Client, place: Place, pid: int, after: float) -> f
 
 
 @pytest.mark.parametrize("how", ["link down", "half-open"])
-def test_a_worker_that_is_cut_off(network: Network, tmp_path: Path, how: Cut) -> None:
+@pytest.mark.parametrize("on_completion", ["delete", "keep"])
+def test_a_worker_that_is_cut_off(network: Network, tmp_path: Path, how: Cut, on_completion: str) -> None:
     variables: dict[str, Any] = {"LEASE_SECONDS": str(LEASE), "N_JOBS_PER_WORKER": "2"}
     with a_database_server(HERE, NETWORK) as database:
         place = Place(tmp_path, Schema("treadle", database.uri))
@@ -65,7 +66,7 @@ def test_a_worker_that_is_cut_off(network: Network, tmp_path: Path, how: Cut) ->
             client(api) as http,
         ):
             place.script(place.store.audit)
-            run_id = create(http, place.tale(steps=140, pause=0.1))
+            run_id = create(http, place.tale(steps=140, pause=0.1, on_completion=on_completion))
             [first] = until(lambda: place.notes(run_id, "started"))
             assert first.pid == far.process.pid
             with place.serve(ROLE="worker", **variables) as near:
@@ -80,8 +81,9 @@ def test_a_worker_that_is_cut_off(network: Network, tmp_path: Path, how: Cut) ->
                 run = ended(http, run_id)
                 audit = Audit.read(place)
     print(
-        f"{how} for {AWAY} s, lease {LEASE} s: its body is cancelled {stopped.at - cut:.2f} s after the cut, and begun "
-        f"again elsewhere after {second.at - cut:.2f} s; it claims again {again - mended:.2f} s after the link's return"
+        f"{how} for {AWAY} s, lease {LEASE} s, on_completion={on_completion}: its body is cancelled "
+        f"{stopped.at - cut:.2f} s after the cut, and begun again elsewhere after {second.at - cut:.2f} s; "
+        f"it claims again {again - mended:.2f} s after the link's return"
     )
     assert stopped.at < second.at < cut + 8
     assert (run["status"], run["attempts"]) == ("success", 2)

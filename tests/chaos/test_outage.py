@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("down", [1.0, 20.0])
+@pytest.mark.parametrize("down", [1.0, 30.0])
 async def test_nothing_accepted_is_lost(tmp_path: Path, down: float) -> None:
     with a_database_server() as database:
         place = Place(tmp_path, Schema("treadle", database.uri))

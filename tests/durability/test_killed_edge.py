@@ -2,68 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from dataclasses import dataclass, field
-from typing import Any
-
 import httpx
 import pytest
 
 from tests.durability.clients import client, create, ended, ids, joining, numbered, streaming
-from tests.durability.load import Event, checked, events
+from tests.durability.killed_edge import LEASE, STEPS, kill_of_the_edge
 from tests.durability.place import Place, servers
 from tests.live import DEADLINE, until
 
-pytestmark = pytest.mark.anyio
-CLIENTS = 10
-"""Clients of each kind."""
-LEASE = "3"
-STEPS = 60
 
-
-@dataclass
-class Attached:
-    """A client that follows its run, and what it has seen."""
-
-    run_id: str
-    seen: list[Event] = field(default_factory=list)
-
-
-async def attach(http: httpx.AsyncClient, url: str, body: dict[str, Any], attached: list[Attached]) -> None:
-    """Follow a new run until its stream breaks off."""
-    with pytest.raises(httpx.TransportError):
-        async with http.stream("POST", f"{url}/runs/stream", json=body) as reply:
-            attached.append(one := Attached(checked(reply).headers["content-location"].rpartition("/")[2]))
-            async for event in events(reply):
-                one.seen.append(event)
-
-
+@pytest.mark.anyio
 async def test_runs_of_clients_that_are_gone_are_cancelled_and_other_streams_go_on_elsewhere(place: Place) -> None:
-    leaving: list[Attached] = []
-    staying: list[Attached] = []
-    with servers(place, "api", "api", "worker", LEASE_SECONDS=LEASE) as (edge, other, _):
-        limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(timeout=DEADLINE, limits=limits) as http, asyncio.TaskGroup() as clients:
-            for _ in range(CLIENTS):
-                until_gone = place.tale(steps=1, pause=DEADLINE, on_disconnect="cancel")
-                clients.create_task(attach(http, edge.url, until_gone, leaving))
-                resumable = place.tale(steps=STEPS, pause=0.1, stream_resumable=True)
-                clients.create_task(attach(http, edge.url, resumable, staying))
-            while sum(len(each.seen) > 1 for each in (*leaving, *staying)) < 2 * CLIENTS:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-            edge.process.kill()
-            killed = time.time()
-        with client(other) as there:
-            for each in leaving:
-                assert ended(there, each.run_id)["status"] == "interrupted"
-                [cancelled] = place.notes(each.run_id, "cancelled")
-                print(f"cancelled {cancelled.at - killed:.2f} s after the kill")
-            for each in staying:
-                with joining(there, each.run_id, each.seen[-1][2]) as rest:
-                    each.seen += rest.rest()
-                assert ids(each.seen) == numbered(STEPS + 1)
-                assert ended(there, each.run_id)["attempts"] == 1
+    await kill_of_the_edge(place, 10)
 
 
 def test_a_run_that_was_where_its_client_was_is_cancelled_though_it_may_have_begun_again(place: Place) -> None:

@@ -166,4 +166,6 @@ def unusable(error: Exception) -> ConfigError:
 def _said(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "it does not answer"
+    if isinstance(error, FileNotFoundError):  # of the driver, which does not say which
+        return "a file or a socket that the address names is not there"
     return str(error).partition("\n")[0] or type(error).__name__
