@@ -14,7 +14,7 @@ import pytest
 from tests import judging
 from tests.database_server import answers
 from tests.databases import MISSING, POSTGRES, VARIABLE, drop_leftovers, skipped
-from tests.live import LiveServer, serving
+from tests.live import LiveServer, serving, until
 from treadle.logs import configure_logs
 
 LONG = {
@@ -126,6 +126,14 @@ def server() -> Iterator[LiveServer]:
     """One server with the graphs of tests/graphs, shared by the tests that leave it as it was."""
     with serving() as live:
         yield live
+
+
+@pytest.fixture(autouse=True)
+def leaving_no_run(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A run that a test leaves on the shared server would hold up a later one that waits until nothing runs."""
+    yield
+    if "server" in request.fixturenames and isinstance(live := request.getfixturevalue("server"), LiveServer):
+        until(lambda: live.services.runs._worker.busy == 0, within=10)
 
 
 @pytest.fixture

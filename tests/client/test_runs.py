@@ -252,7 +252,7 @@ def test_no_server_and_a_server_that_is_silent(kind: str, server: LiveServer) ->
     with client_of(kind, "http://127.0.0.1:1", max_retries=1) as client, pytest.raises(APIConnectionError):
         client.runs.wait("simple")
     with client_of(kind, server.url, max_retries=0) as client, pytest.raises(APITimeoutError):
-        client.runs.wait("slow", input={"seconds": DEADLINE}, timeout=0.2)
+        client.runs.wait("slow", input={"seconds": DEADLINE}, on_disconnect="cancel", timeout=0.2)
 
 
 def test_a_client_of_httpx_of_your_own(server: LiveServer) -> None:

@@ -26,7 +26,7 @@ from tests.contract.feedback_tokens import PATH as FEEDBACK
 from tests.contract.inputs import graph_inputs, graph_supersteps
 from tests.contract.keyed import is_key, own_key
 from tests.contract.negatives import is_valid
-from tests.contract.positives import refused_for_one_reason, sendable, sendable_assistant, storable
+from tests.contract.positives import refused_for_one_reason, searching, sendable, sendable_assistant, storable
 from tests.contract.server import API_KEY, PLANTED, STORE
 from tests.contract.thread_positives import may_be_refused, sendable_thread
 from treadle.conformance import streams
@@ -95,6 +95,8 @@ def _make_sendable(case: AnyCase, body: Any) -> None:
     elif case.method == "PATCH" and case.path.startswith("/assistants/") and isinstance(body, dict):
         # The graphs' own assistants keep their graphs, or no run of a graph would be one.
         case.body = {name: value for name, value in body.items() if name != "graph_id"}
+    elif case.path in ("/assistants/search", "/assistants/count") and isinstance(body, dict):
+        case.body = searching(body)
     elif case.path.startswith("/store/items") and isinstance(body, dict):
         case.body = storable(body, nul=os.environ.get(STORE) != "postgresql")
     elif sequence and isinstance(body, dict) and case.path == "/assistants":

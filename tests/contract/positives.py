@@ -125,6 +125,11 @@ def sendable_assistant(body: Json) -> Json:
     return {**kept, "graph_id": STEERED, "metadata": {"made": "in a sequence"}}
 
 
+def searching(body: Json) -> Json:
+    """The search or count of assistants; some name a graph that there is not, which a fuzzer does only by chance."""
+    return body if number(body) % 12 else {**body, "graph_id": "no such graph"}
+
+
 def storable(value: Any, *, nul: bool = True) -> Any:
     """The value without integers beyond 64 bits: LangGraph's store has none, which no schema can say of any depth.
 
