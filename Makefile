@@ -97,7 +97,7 @@ LOWEST := $(MAKE) --no-print-directory VENV=.venv-lowest LOCK=requirements-lowes
 install-lowest:
 	@$(LOWEST) install
 
-lowest: ## What depends on stores and graphs, with the lowest versions of all that a user's project may have
+lowest: install-lowest ## What depends on stores and graphs, with the lowest versions of all that a user's project may have
 	@PYTEST_ADDOPTS='-o filterwarnings=default -m "not edge"' $(LOWEST) memory
 
 js: $(INSTALLED) ## Run the JavaScript SDK against the server (needs Node 20)
@@ -178,12 +178,12 @@ wheel: $(INSTALLED) ## Build the wheel, and try its client and the consumer exam
 client-matrix: wheel ## Run the tests of the client with the wheel on each Python from 3.11 on (minutes)
 	@$(BIN)/python tests/wheel/matrix.py dist/*.whl $(LOCK)
 
-# What leaves a core idle runs two at a time; each target's output comes in one piece, if this make can do that.
-TOGETHER := $(MAKE) --no-print-directory --jobs 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+# What leaves a core idle runs beside others; each target's output comes in one piece, if this make can do that. The tests
+# with many clients and killed processes wait most of their time, so they begin first.
+TOGETHER := $(MAKE) --no-print-directory --jobs 3 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 ci: $(INSTALLED) ## Everything CI runs; the tests last
-	@$(TOGETHER) install-lowest contract lint types generate-check wheel js pyright document planted
-	@$(TOGETHER) lowest endurance
+	@$(TOGETHER) endurance install-lowest contract lint types generate-check wheel js pyright document lowest planted
 	@$(MAKE) --no-print-directory test
 
 BARE := uv pip compile --universal --python-version 3.11 \
