@@ -34,8 +34,8 @@ ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "examples" / "deploy"
 MANIFESTS = sorted((DEPLOY / "kubernetes").rglob("*.yaml"))
 COMPOSE_SCHEMA = files("check_jsonschema").joinpath("builtin_schemas/vendor/compose-spec.json")
-KUBERNETES = "1.30"
-"""The oldest version of Kubernetes whose schemas the manifests are held against."""
+KUBERNETES = ("1.30", "1.37")
+"""The oldest and the newest version of Kubernetes whose schemas the manifests are held against."""
 ENDING = UNWINDING + SETTLING + LAST_ANSWERS
 """Seconds that a process may take to end after the grace period of its runs."""
 RUN = {"assistant_id": "agent", "input": json.loads((ROOT / "examples" / "greeting.json").read_text("utf-8"))}
@@ -78,14 +78,15 @@ def settings_of(deployment: Json) -> Json:
     }
 
 
+@pytest.mark.parametrize("version", KUBERNETES)
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.name)
-def test_kubernetes_takes_the_manifests(path: Path) -> None:
+def test_kubernetes_takes_the_manifests(path: Path, version: str) -> None:
     for given in documents(path):
         if "keda.sh" in given["apiVersion"]:  # its schemas come with KEDA
             continue
-        kubernetes_validate.validate(given, KUBERNETES, strict=True)
+        kubernetes_validate.validate(given, version, strict=True)
         with pytest.raises(kubernetes_validate.ValidationError):
-            kubernetes_validate.validate({**given, "metdata": {}}, KUBERNETES, strict=True)
+            kubernetes_validate.validate({**given, "metdata": {}}, version, strict=True)
 
 
 def test_compose_takes_the_file() -> None:
