@@ -97,8 +97,10 @@ def _make_sendable(case: AnyCase, body: Any) -> None:
         case.body = {name: value for name, value in body.items() if name != "graph_id"}
     elif case.path in ("/assistants/search", "/assistants/count") and isinstance(body, dict):
         case.body = searching(body)
-    elif case.path.startswith("/store/items") and isinstance(body, dict):
-        case.body = storable(body, nul=os.environ.get(STORE) != "postgresql")
+    elif case.path.startswith("/store/"):
+        nul = os.environ.get(STORE) != "postgresql"
+        case.query = storable(dict(case.query or {}), nul=nul)
+        case.body = storable(body, nul=nul)
     elif sequence and isinstance(body, dict) and case.path == "/assistants":
         case.body = sendable_assistant(body)
     elif sequence and case.path == "/assistants/{assistant_id}/latest":

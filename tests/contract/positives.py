@@ -140,7 +140,7 @@ def storable(value: Any, *, nul: bool = True) -> Any:
     if isinstance(value, list):
         return [storable(each, nul=nul) for each in value]
     if isinstance(value, str):
-        return value if nul else value.replace("\0", "")
+        return value if nul else value.replace("\0", "0")
     return 0 if isinstance(value, int) and not -(2**63) <= value < 2**64 else value
 
 

@@ -57,7 +57,12 @@ REFUSALS = (
     Refusal("No version, in body or query", r"POST /assistants/.*/latest", 422, r"version: name it, in the body or"),
     Refusal("States that the graph does not take", "POST /threads", 422, r"supersteps: "),
     Refusal("Integers beyond 64 bits in an item", r"\w+ /store/.*", 422, r"Integer exceeds 64-bit range"),
-    Refusal("The character U+0000 in an item, on PostgreSQL", r"\w+ /store/.*", 422, r"the character U\+0000"),
+    Refusal(
+        "The character U+0000 in an item, its key or its namespace, on PostgreSQL",
+        r"\w+ /store/.*",
+        422,
+        r"the character U\+0000",
+    ),
 )
 
 # Schemathesis gives up a request when nothing has come for so many seconds.

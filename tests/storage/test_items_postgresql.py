@@ -37,12 +37,14 @@ def items(place: DatabaseSchema) -> Iterator[PostgresItems]:
 
 
 def test_a_character_that_the_database_cannot_hold_is_an_error_of_the_value(items: PostgresItems) -> None:
-    with pytest.raises(ValueError, match="PostgreSQL cannot hold this: a text with the character U\\+0000"):
-        items.put(("a",), "k", {"t": "x\0y"})
-    with pytest.raises(ValueError, match="PostgreSQL cannot hold this"):
-        items.put(("a",), "k\0", {})
-    with pytest.raises(ValueError, match="PostgreSQL cannot hold this"):
-        items.search(("a",), filter={"t": "\0"})
+    for use in (
+        lambda: items.put(("a",), "k", {"t": "x\0y"}),
+        lambda: items.put(("a",), "k\0", {}),
+        lambda: items.get(("a",), "k\0"),
+        lambda: items.search(("a",), filter={"t": "\0"}),
+    ):
+        with pytest.raises(ValueError, match="PostgreSQL cannot hold this: a text with the character U\\+0000"):
+            use()
     assert items.search(()) == []
 
 

@@ -70,6 +70,8 @@ def errors() -> Iterator[None]:
 
 def _said(error: psycopg.Error) -> str:
     """Return the first line of the message. Other lines may quote what was written."""
-    if isinstance(error, psycopg.errors.UntranslatableCharacter):
+    if isinstance(error, psycopg.errors.UntranslatableCharacter) or "NUL" in str(
+        error
+    ):  # of the server, or of the driver
         return "a text with the character U+0000"
     return (str(error).splitlines() or [type(error).__name__])[0]
