@@ -40,17 +40,18 @@ def text(measured: dict[str, Figures]) -> str:
         distributed=tables.distributed(measured["distributed"]),
         idle=measured["conditions"].spread(Key("one of two servers on a file", "SQLite", IDLE)),
         apart=measured["growth"].curve(FOLLOWERS, "memory", APART),
-        processes=processes(measured["growth"]),
+        processes=processes(measured["growth"], "SQLite"),
+        database=processes(measured["distributed"], "PostgreSQL"),
     )
 
 
-def processes(growth: Figures) -> dict[str, float] | None:
-    """The paper model of several processes: what one carries, what the file takes, and where these meet."""
-    runs = growth.curve(PROCESSES_WAIT, "SQLite", RATE)
-    stored = growth.curve(PROCESSES_STORE, "SQLite", RATE)
+def processes(figures: Figures, store: str) -> dict[str, float] | None:
+    """The paper model of several processes: what one carries, what the store takes, and where these meet."""
+    runs = figures.curve(PROCESSES_WAIT, store, RATE)
+    stored = figures.curve(PROCESSES_STORE, store, RATE)
     if not runs or not stored:
         return None
     first: Spread = runs[1]
     most = min(stored.values(), key=lambda spread: spread.median).median
     gain = runs[2].median / first.median if 2 in runs else 1.0
-    return {"one": first.median, "file": most, "most": most / first.median, "gain": gain}
+    return {"one": first.median, "store": most, "most": most / first.median, "gain": gain}

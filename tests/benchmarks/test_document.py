@@ -73,7 +73,12 @@ def test_the_paper_model_is_made_of_what_was_measured() -> None:
         Key(PROCESSES_STORE, "SQLite", RATE, 1): [4500.0],
         Key(PROCESSES_STORE, "SQLite", RATE, 2): [4000.0],
     }
-    assert document.processes(Figures(values=values)) == {"one": 500.0, "file": 4000.0, "most": 8.0, "gain": 1.8}
+    assert document.processes(Figures(values=values), "SQLite") == {
+        "one": 500.0,
+        "store": 4000.0,
+        "most": 8.0,
+        "gain": 1.8,
+    }
 
 
 @pytest.mark.parametrize(
