@@ -80,7 +80,8 @@ def test_a_patch_changes_what_it_names(http: httpx.Client, fields: Json, changed
 
 def test_a_patch_that_is_refused_makes_no_version(http: httpx.Client) -> None:
     before = new_assistant(http, **WHOLE)
-    refusal(http.patch(assistant_path(before), json={"name": "New", "graph_id": "nobody"}), 404)
+    for graph in ("nobody", ""):
+        refusal(http.patch(assistant_path(before), json={"name": "New", "graph_id": graph}), 404)
     refusal(http.patch(assistant_path(before), json={"name": "New", "context": {"\0": 1}}), 422)
     assert versions_of(http, before) == [before] and assistant(http, before) == before
 

@@ -56,7 +56,7 @@ def next_version(
         config, context = _mirrored(document.get("config", kept), document["context"])
     return replace(
         before,
-        graph_id=body.graph_id or before.graph_id,
+        graph_id=before.graph_id if body.graph_id is None else body.graph_id,
         name=_name(body.name) or before.name,
         description=before.description if body.description is None else body.description,
         config=config,
