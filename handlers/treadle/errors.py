@@ -161,6 +161,10 @@ class StorageUnavailable(TreadleError):
     status = 503
 
 
+class CheckpointsUnavailable(StorageUnavailable):
+    """The checkpoints of kept runs are out of reach for now."""
+
+
 class EncryptionFailed(StorageUnavailable, RuntimeError):
     """Data cannot be encrypted or decrypted; the log of the server says why."""
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from tests.cli.processes import Serving
 from tests.database_server import DatabaseServer, a_database_server, installed
 from tests.durability.clients import client, create, ended, get
 from tests.durability.outages import outage
@@ -104,3 +107,47 @@ def test_a_database_that_says_nothing_any_more_does_not_let_a_run_go_on_beyond_i
         run = ended(http, run_id)
     assert cancelled.at < since + 3
     assert (run["status"], run["attempts"]) == ("success", 2)
+
+
+KEEPING: dict[str, Any] = {"assistant_id": "keeping", "on_completion": "keep"}
+
+
+def test_a_kept_run_whose_checkpoints_cannot_be_written_begins_again(place: Place, database: DatabaseServer) -> None:
+    """Its lease is so long that it is the checkpoints which fail."""
+    gate = place.folder / "gate"
+    with servers(place, "all", LEASE_SECONDS="8", DATABASE_TIMEOUT_SECONDS="1") as (server,), client(server) as http:
+        run_id = create(http, {**KEEPING, "input": {"gate": str(gate)}})
+        until(lambda: http.get(f"/threads/{get(http, run_id)['thread_id']}/state").json()["next"] == ["second"])
+        database.kill()
+        gate.touch()
+        until(lambda: said(server, "a run without checkpoints begins again later"))
+        database.start()
+        run = ended(http, run_id)
+        state = http.get(f"/threads/{run['thread_id']}/state").json()
+    assert (run["status"], run["attempts"]) == ("success", 2)
+    assert state["values"]["been"] == ["first", "second"]
+
+
+def test_a_kept_run_waits_until_the_database_has_connections_for_its_thread(
+    tmp_path: Path, database: DatabaseServer
+) -> None:
+    gate = tmp_path / "gate"
+    gate.touch()
+    with psycopg.connect(database.uri, autocommit=True) as owner:
+        owner.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 8; GRANT CREATE ON DATABASE postgres TO few")
+    uri = database.uri.replace("postgres@", "few@")
+    place = Place(tmp_path, Schema("treadle", uri))
+    with servers(place, "all") as (server,), client(server) as http, ExitStack() as taken:
+        with suppress(psycopg.OperationalError):
+            while True:
+                taken.enter_context(psycopg.connect(uri))
+        run_id = create(http, {**KEEPING, "input": {"gate": str(gate)}})
+        until(lambda: said(server, "a run cannot begin; trying again"))
+        taken.close()
+        run = ended(http, run_id)
+    assert (run["status"], run["attempts"]) == ("success", 1)
+
+
+def said(server: Serving, event: str) -> bool:
+    """Whether there is such a line in the log of a server."""
+    return any(line.get("event") == event for line in server.lines())

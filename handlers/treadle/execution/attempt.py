@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from treadle.background import RETRY_PERIOD
 from treadle.encoding import encode, json_copy
 from treadle.encryption.current import enter
-from treadle.errors import AttemptsExhausted, EncryptionFailed, StorageUnavailable
+from treadle.errors import AttemptsExhausted, CheckpointsUnavailable, EncryptionFailed, StorageUnavailable
 from treadle.execution.backpressure import Wait
 from treadle.execution.config import Deployment, run_config
 from treadle.execution.graph_input import graph_context, graph_input
@@ -45,6 +45,8 @@ class End:
     """The exception behind a failure, for the log."""
     left: ThreadState | None = None
     """The state that a kept run left in its thread, as far as it could be read."""
+    again: bool = False
+    """Whether the run is to begin again when its lease is over: its checkpoints were out of reach."""
 
 
 class Outlet(ABC):
@@ -99,6 +101,9 @@ class Execution:
             return End(await attempt.succeed(), None, attempt.left)
         except asyncio.CancelledError:
             return End(attempt.results.interrupted(), None, attempt.left)
+        except CheckpointsUnavailable as error:
+            log.error("a run without checkpoints begins again later", run_id=run.run_id, error=str(error))
+            return End(attempt.results.interrupted(), None, attempt.left, again=True)
         except BaseException as error:  # the one place where a graph's exceptions end, SystemExit included
             status: Status = "timeout" if limit.expired() and isinstance(error, TimeoutError) else "error"
             return End(attempt.fail(status, error), error, attempt.left)
@@ -128,6 +133,8 @@ class _Attempt:
         run = self._run
         if run.unreadable is not None:
             raise EncryptionFailed(run.unreadable)
+        if not run.temporary:
+            await self._patiently(self._execution.checkpoints.reach, CheckpointsUnavailable)
         if run.attempt > 1:
             await self._forget_earlier()
         config = run_config(run, self._execution.deployment)
@@ -142,17 +149,22 @@ class _Attempt:
     async def _forget_earlier(self) -> None:
         """Delete the checkpoints of earlier attempts. Raises AttemptsExhausted if there were too many."""
         run, allowed = self._run, self._execution.attempts
-        while not run.temporary:
+        if not run.temporary:
+            checkpoints = self._execution.checkpoints
+            await self._patiently(lambda: checkpoints.delete(run.thread_id, run_id=run.run_id), StorageUnavailable)
+        if run.attempt > allowed:
+            raise AttemptsExhausted(f"{allowed} attempts were cut short: their processes ended, or lost the store")
+
+    async def _patiently(self, work: Callable[[], Awaitable[None]], trouble: type[StorageUnavailable]) -> None:
+        """Do what has to be done before the graph begins, when there is no such trouble any more."""
+        while True:
             try:
-                await self._execution.checkpoints.delete(run.thread_id, run_id=run.run_id)
-                break
-            except StorageUnavailable as error:
+                return await work()
+            except trouble as error:
                 if isinstance(error.__cause__, NotImplementedError):
                     raise  # the author's checkpointer never can
-                log.error("a run cannot begin anew; trying again", run_id=run.run_id, error=str(error))
+                log.error("a run cannot begin; trying again", run_id=self._run.run_id, error=str(error))
                 await asyncio.sleep(RETRY_PERIOD)
-        if run.attempt > allowed:
-            raise AttemptsExhausted(f"{allowed} attempts were cut short by the end of their process")
 
     async def _follow(self, graph: AnyPregel, config: RunnableConfig) -> None:
         run, kwargs = self._run, self._run.kwargs

@@ -52,6 +52,8 @@ class Endings:
     async def conclude(self, attempt: Attempt, end: End) -> bool:
         """Settle the run of an attempt or give it back, and end its log. Returns whether its claim was lost."""
         run, events, ended = attempt.run, self._storage.events, None
+        if end.again and attempt.fate == "held" and not attempt.reason:
+            attempt.fate = "lost"
         if attempt.fate == "held" or end.outcome.status != "interrupted":
             attempt.fate = "settling"
             ended = await self._settle(attempt, end)

@@ -56,6 +56,10 @@ class Checkpoints:
 
     savers: Savers
 
+    async def reach(self) -> None:
+        """Return if checkpoints can be read and written. Raises CheckpointsUnavailable (503)."""
+        await self.savers.here()
+
     async def exist(self, thread_id: str) -> bool:
         """Whether there is a checkpoint of the thread."""
         address: RunnableConfig = {"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg_pool import PoolTimeout
 
-from treadle.errors import StorageUnavailable
+from treadle.errors import CheckpointsUnavailable, StorageUnavailable
 from treadle.storage.contract.store import DatabaseSchema
 
 IDLE = 60.0
@@ -58,14 +58,19 @@ def is_lost(error: psycopg.Error) -> bool:
 
 
 @contextmanager
-def errors() -> Iterator[None]:
-    """Raise StorageUnavailable for errors of the database, ValueError for values that it cannot hold."""
+def errors(*, of_checkpoints: bool = False) -> Iterator[None]:
+    """Raise StorageUnavailable for errors of the database, ValueError for values that it cannot hold.
+
+    `of_checkpoints`: raise CheckpointsUnavailable if the same may work later.
+    """
     try:
         yield
     except psycopg.DataError as error:
         raise ValueError(f"PostgreSQL cannot hold this: {_said(error)}") from error
     except psycopg.Error as error:
-        raise StorageUnavailable(f"The database is not available: {_said(error)}") from error
+        passes = of_checkpoints and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        failure = CheckpointsUnavailable if passes else StorageUnavailable
+        raise failure(f"The database is not available: {_said(error)}") from error
 
 
 def _said(error: psycopg.Error) -> str:

@@ -107,7 +107,7 @@ class PostgresSavers(Savers):
 
     async def _open(self) -> PostgresSaver:
         migrations = {"checkpoint_migrations": PostgresSaver.MIGRATIONS}
-        await asyncio.to_thread(make_tables, self.place, lambda _: migrations)
+        await asyncio.to_thread(make_tables, self.place, lambda _: migrations, of_checkpoints=True)
 
         async def configured(connection: psycopg.AsyncConnection[Any]) -> None:
             await connection.execute(*settings(self.place))
@@ -212,7 +212,7 @@ class PostgresSaver(AsyncPostgresSaver):
 
     async def _carried_out(self, work: Callable[[], Awaitable[T]]) -> T:
         """The result of `work`, which may be done twice. Raises StorageUnavailable."""
-        with errors():
+        with errors(of_checkpoints=True):
             try:
                 return await work()
             except psycopg.Error as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -18,12 +19,15 @@ _PATIENCE = "SET LOCAL statement_timeout = '600s'"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
-def make_tables(place: DatabaseSchema, *steps: Callable[[Connection], Migrations]) -> None:
+def make_tables(
+    place: DatabaseSchema, *steps: Callable[[Connection], Migrations], of_checkpoints: bool = False
+) -> None:
     """Make or upgrade the tables in one transaction. A step may do more than to name its migrations.
 
-    Raises StorageUnavailable.
+    Raises StorageUnavailable; CheckpointsUnavailable if that may pass, `of_checkpoints`.
     """
-    with errors(), psycopg.Connection[Any].connect(**parameters(place)) as connection, connection.transaction():
+    connected = partial(psycopg.Connection[Any].connect, **parameters(place))
+    with errors(of_checkpoints=of_checkpoints), connected() as connection, connection.transaction():
         connection.execute(*settings(place))
         connection.execute(_PATIENCE)
         connection.execute(_LOCK, (f"treadle:{place.name}",))
