@@ -91,7 +91,7 @@ def follow(client: SyncLangGraphClient, mail: Path) -> None:
 
 def in_background(client: SyncLangGraphClient, mail: Path) -> None:
     """One mail, whose run exists once, however often this program is started within a day."""
-    run = client.runs.create(None, GRAPH, input=read(mail), headers={"Idempotency-Key": mail.name})
+    run = client.runs.create(None, GRAPH, input=read(mail), headers={"Idempotency-Key": f"sdk {mail.name}"})
     output = client.runs.join(run["thread_id"], run["run_id"])
     if "__error__" in output:
         raise RuntimeError(f"{output['__error__']['error']}: {output['__error__']['message']}")

@@ -206,8 +206,8 @@ def announce_processes(config: GraphsConfig, settings: Settings, listener: Liste
     """Log the graphs and the address: as text on a terminal, otherwise as one JSON object."""
     graph_ids, users = list(config.graphs), config.auth.path
     store = None if settings.store_can_be_shared else "runs end with this process"
-    port = "the default port is taken" if listener.moved else None
     url = None if settings.role == "worker" else listener.url
+    port = "the default port is taken" if listener.moved and url is not None else None
     if url is not None and not (settings.needs_key or users) and not listener.is_local:
         log.warning(
             "whoever reaches this address may use the server; set TREADLE_API_KEYS or TREADLE_API_KEYS_FILE",

@@ -65,7 +65,7 @@ async def open_postgres(
         undo.push_async_callback(database.close)
         leases = await open_database(settings, LEASES)
         undo.push_async_callback(leases.close)
-        await migrate(database)
+        await migrate(database, settings.store_shown)
         secret = await _secret(database, encrypts=with_rows is not None)
         changes = PostgresChanges(database, direct, settings.lease / 3)
         if clock is None:

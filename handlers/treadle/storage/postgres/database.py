@@ -143,7 +143,7 @@ async def open_database(settings: Settings, connections: int) -> Database:
             server_settings=None if pooled else {"application_name": NAME},
         )
     except (*FAILURES, asyncpg.PostgresError, ValueError) as error:
-        raise unusable(error) from None
+        raise unusable(error, settings.store_shown) from None
     return Database(pool, settings.database_schema, timeout=settings.database_timeout, pooled=pooled)
 
 
@@ -156,10 +156,11 @@ def unavailable(error: Exception) -> StorageUnavailable:
     return StorageUnavailable(f"The run store is not available: {_said(error)}")
 
 
-def unusable(error: Exception) -> ConfigError:
-    """The error at start-up for a database that cannot be used. It does not quote the URI, which has a password."""
+def unusable(error: Exception, shown: str) -> ConfigError:
+    """The error at start-up for a database that cannot be used, `shown` without its password."""
     return ConfigError(
-        f"DATABASE_URI: the database cannot be used: {_said(error)}; see that it runs and may be used, or name another"
+        f"DATABASE_URI={shown!r}: the database cannot be used: {_said(error)}; see that it runs and that the address is "
+        "right, or name another"
     )
 
 

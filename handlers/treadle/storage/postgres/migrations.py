@@ -17,15 +17,16 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 _VERSION = "CREATE TABLE IF NOT EXISTS {schema}.treadle_schema (version integer NOT NULL)"
 
 
-async def migrate(database: Database) -> None:
+async def migrate(database: Database, shown: str) -> None:
     """Bring the tables up to this version, all of it or nothing. Processes that start at once wait for one another.
 
+    `shown`: the address of the database, for errors.
     Raises ConfigError for a schema of another program or of a newer version, and without the right to make tables.
     """
     try:
         await database.write(lambda connection: _migrate(connection, database.schema), PATIENCE)
     except asyncpg.PostgresError as error:
-        raise unusable(error) from None
+        raise unusable(error, shown) from None
 
 
 async def _migrate(connection: Connection, schema: str) -> None:
