@@ -12,6 +12,7 @@ from treadle.settings import Settings
     [
         ("postgresql://ana:secret@host/name", "postgresql://ana@host/name"),
         ("postgresql://ana:se@cr:et@host:5432/name?password=secret", "postgresql://ana@host:5432/name"),
+        ("postgresql://ana:s/e?c#r@host/name?sslmode=require", "postgresql://ana@host/name"),
         ("postgresql://ana@host/name", "postgresql://ana@host/name"),
         ("postgresql://:secret@host/name", "postgresql://@host/name"),
         ("sqlite:////srv/runs.db", "sqlite:////srv/runs.db"),

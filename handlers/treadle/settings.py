@@ -112,7 +112,8 @@ class Settings:
     @property
     def store_shown(self) -> str:
         """DATABASE_URI as it may be shown: a password and options are left out."""
-        return re.sub(r"://([^:@/]*):[^/]*@", r"://\1@", self.database_uri.partition("?")[0])
+        # Up to the last @: a password may have characters that should have been written otherwise.
+        return re.sub(r"://([^:@/]*):.*@", r"://\1@", self.database_uri).partition("?")[0]
 
     @property
     def store_can_be_shared(self) -> bool:

@@ -34,7 +34,9 @@ async def open_storage(
         try:
             from treadle.storage.postgres import open_postgres
         except ModuleNotFoundError as error:
-            raise ConfigError(f"DATABASE_URI: PostgreSQL needs {error.name}; install Treadle with its extra `postgres`") from None
+            raise ConfigError(
+                f"DATABASE_URI: PostgreSQL needs {error.name}; install Treadle with its extra `postgres`"
+            ) from None
         return await open_postgres(settings, graph_ids, clock, with_rows)
     raise ConfigError(
         f"DATABASE_URI={settings.store_shown!r}: no such kind of store; use sqlite:///PATH, postgresql://… or memory://"

@@ -159,8 +159,8 @@ def unavailable(error: Exception) -> StorageUnavailable:
 def unusable(error: Exception, shown: str) -> ConfigError:
     """The error at start-up for a database that cannot be used, `shown` without its password."""
     return ConfigError(
-        f"DATABASE_URI={shown!r}: the database cannot be used: {_said(error)}; see that it runs and that the address is "
-        "right, or name another"
+        f"DATABASE_URI={shown!r}: the database cannot be used: {_said(error)}; see that it runs and that the address "
+        "is right, or name another"
     )
 
 
