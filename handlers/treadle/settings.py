@@ -162,6 +162,10 @@ def _text(name: str, text: str) -> str:
     return text
 
 
+def _address(name: str, text: str) -> str:
+    return _text(name, text.strip())  # a secret that was written by `echo` ends with a line feed
+
+
 def _name(name: str, text: str) -> str:
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,49}", text):
         raise ConfigError(f"{name}={text!r}: set it to at most 50 lower-case letters, digits and underscores")
@@ -206,11 +210,11 @@ def _keys(name: str, text: str) -> tuple[ApiKey, ...]:
 
 _SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _VARIABLES: dict[str, tuple[str, Callable[[str, str], Any]]] = {
-    "DATABASE_URI": ("database_uri", _text),
+    "DATABASE_URI": ("database_uri", _address),
     "N_JOBS_PER_WORKER": ("concurrency", _number(int, 1, "runs")),
     "DATABASE_SCHEMA": ("database_schema", _name),
     "DATABASE_POOL_SIZE": ("database_connections", _number(int, 2, "connections")),
-    "DATABASE_DIRECT_URI": ("database_direct_uri", _text),
+    "DATABASE_DIRECT_URI": ("database_direct_uri", _address),
     "DATABASE_TIMEOUT_SECONDS": ("database_timeout", _number(float, 0.1, "seconds")),
     "ROLE": ("role", _choice("all", "api", "worker")),
     "BG_JOB_MAX_RETRIES": ("attempts", _number(int, 1, "attempts")),

@@ -82,6 +82,9 @@ def map_case(context: HookContext, case: AnyCase) -> AnyCase:
 
 def _make_sendable(case: AnyCase, body: Any) -> None:
     sequence = case.meta is not None and case.meta.phase.name is TestPhase.STATEFUL
+    nul = os.environ.get(STORE) != "postgresql"
+    if case.path.startswith("/assistants") and isinstance(body, dict) and not nul:
+        case.body = body = storable(body, nul=nul)
     if isinstance(body, list):  # a batch
         case.body = [sendable(item, INPUTS, sequence=sequence) if _is_run(item) else item for item in body]
     elif _is_run(body) and case.path.startswith("/runs"):
@@ -98,7 +101,6 @@ def _make_sendable(case: AnyCase, body: Any) -> None:
     elif case.path in ("/assistants/search", "/assistants/count") and isinstance(body, dict):
         case.body = searching(body)
     elif case.path.startswith("/store/"):
-        nul = os.environ.get(STORE) != "postgresql"
         case.query = storable(dict(case.query or {}), nul=nul)
         case.body = storable(body, nul=nul)
     elif sequence and isinstance(body, dict) and case.path == "/assistants":

@@ -58,8 +58,8 @@ REFUSALS = (
     Refusal("States that the graph does not take", "POST /threads", 422, r"supersteps: "),
     Refusal("Integers beyond 64 bits in an item", r"\w+ /store/.*", 422, r"Integer exceeds 64-bit range"),
     Refusal(
-        "The character U+0000 in an item, its key or its namespace, on PostgreSQL",
-        r"\w+ /store/.*",
+        "The character U+0000 in an item or the description of an assistant, on PostgreSQL",
+        r"\w+ /(store|assistants).*",
         422,
         r"the character U\+0000",
     ),

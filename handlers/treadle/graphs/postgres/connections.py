@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg_pool import PoolTimeout
 
-from treadle.errors import CheckpointsUnavailable, StorageUnavailable
+from treadle.errors import CheckpointsUnavailable, ConfigError, StorageUnavailable
 from treadle.storage.contract.store import DatabaseSchema
 
 IDLE = 60.0
@@ -44,6 +44,22 @@ def settings(place: DatabaseSchema, *schemas: str) -> tuple[str, tuple[str, str]
     return _SETTINGS, (path, f"{place.timeout * 1000:.0f}ms")
 
 
+def check(place: DatabaseSchema) -> None:
+    """Return if threads can be kept there. Raises ConfigError: the two drivers do not read every address alike."""
+    name = place.named_by
+    try:
+        given = parameters(place)
+    except (psycopg.ProgrammingError, ValueError):  # its text has parts of the address, and so of a password
+        raise ConfigError(f"{name}: psycopg, which threads and items use, cannot read the address") from None
+    try:
+        with psycopg.Connection[Any].connect(**given) as connection:
+            found = connection.execute("SELECT to_regclass(%s) AS found", (f"{place.name}.treadle_schema",)).fetchone()
+    except (psycopg.Error, ValueError) as error:
+        raise ConfigError(f"{name}: the database cannot be used for threads and items: {_first_line(error)}") from None
+    if found == {"found": None}:
+        raise ConfigError(f"{name}: it has no tables in the schema {place.name}; name the database of DATABASE_URI")
+
+
 def created(connection: psycopg.Connection[Any], schema: str) -> None:
     """Create the schema if it is not there: a role that may not need not be able to."""
     if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (schema,)).fetchone() is None:
@@ -65,7 +81,7 @@ def errors(*, of_checkpoints: bool = False) -> Iterator[None]:
     """
     try:
         yield
-    except psycopg.DataError as error:
+    except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
         raise ValueError(f"PostgreSQL cannot hold this: {_said(error)}") from error
     except psycopg.Error as error:
         passes = of_checkpoints and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
@@ -79,4 +95,8 @@ def _said(error: psycopg.Error) -> str:
         error
     ):  # of the server, or of the driver
         return "a text with the character U+0000"
+    return _first_line(error)
+
+
+def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -19,7 +19,7 @@ from psycopg_pool import AsyncConnectionPool
 from treadle.graphs.checkpointers import COUNTERS, Json, Saver, Savers, serializer
 from treadle.graphs.custom_savers import SaverElsewhere
 from treadle.graphs.event_loops import GraphLoop
-from treadle.graphs.postgres.connections import IDLE, errors, is_lost, parameters, settings
+from treadle.graphs.postgres.connections import IDLE, check, errors, is_lost, parameters, settings
 from treadle.graphs.postgres.tables import make_tables
 from treadle.graphs.pruning import older
 from treadle.storage.contract.store import DatabaseSchema
@@ -66,7 +66,8 @@ class PostgresSavers(Savers):
         self._opened: asyncio.Task[PostgresSaver] | None = None
 
     async def start(self) -> None:
-        """The tables are made when the first run needs them."""
+        """See that the database can be reached by this way too. The tables are made when the first run needs them."""
+        await asyncio.to_thread(check, self.place)
 
     async def here(self) -> Saver:
         if self._home is None or asyncio.get_running_loop() is self._home.loop:

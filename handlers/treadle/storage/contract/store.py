@@ -35,6 +35,8 @@ class DatabaseSchema:
     """How many connections one part of this process may have open at once."""
     timeout: float
     """Seconds that a statement may take, and that one waits for a connection."""
+    named_by: str = "DATABASE_URI"
+    """The setting that has the address."""
 
 
 Place: TypeAlias = Path | DatabaseSchema | None

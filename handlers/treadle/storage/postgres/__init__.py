@@ -108,6 +108,7 @@ def _storage(settings: Settings, graph_ids: Sequence[str], opened: _Opened, with
         settings.database_schema,
         settings.database_connections,
         settings.database_timeout,
+        "DATABASE_URI" if settings.database_direct_uri is None else "DATABASE_DIRECT_URI",
     )
 
     async def close() -> None:

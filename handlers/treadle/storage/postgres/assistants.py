@@ -40,6 +40,8 @@ class PostgresAssistantStore(AssistantStore):
         return assistant_of(rows[0]) if rows else None
 
     async def find(self, query: AssistantQuery, most: int | None = None) -> list[AssistantRecord]:
+        if _impossible(query):
+            return []
         key = _KEYS.get(query.sort_by, f"a.{query.sort_by}")
         statement = self._sql["find"].format(key=key, direction="ASC" if query.ascending else "DESC")
         limit = None if _further(query) or most is None else min(most, MOST)
@@ -47,8 +49,8 @@ class PostgresAssistantStore(AssistantStore):
 
         async def work(connection: Connection) -> None:
             found.clear()
-            # The statement knows the other conditions. Rows are read only as far as they are wanted.
-            async for row in connection.cursor(statement, *_conditions(query), limit):
+            # The statement knows the other conditions. No cursor: a pooler would keep its statement, and its name.
+            for row in await connection.fetch(statement, *_conditions(query), limit):
                 record = assistant_of(row)
                 if _fits(query, record):
                     found.append(record)
@@ -59,7 +61,7 @@ class PostgresAssistantStore(AssistantStore):
         return found
 
     async def count(self, query: AssistantQuery) -> int:
-        if _further(query):
+        if _further(query) or _impossible(query):
             return len(await self.find(query))
         count: int = await self._database.value(self._sql["count_fitting"], *_conditions(query))
         return count
@@ -121,6 +123,11 @@ class PostgresAssistantStore(AssistantStore):
 
 def _conditions(query: AssistantQuery) -> tuple[str | None, str | None]:
     return query.graph_id, query.name and query.name.casefold()
+
+
+def _impossible(query: AssistantQuery) -> bool:
+    """Whether it asks for a text that PostgreSQL cannot hold, and so for none of its rows."""
+    return any("\0" in (text or "") for text in (query.name, query.graph_id))
 
 
 def _further(query: AssistantQuery) -> bool:

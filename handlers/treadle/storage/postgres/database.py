@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from treadle.errors import ConfigError, StorageUnavailable
+from treadle.errors import ConfigError, InvalidRequest, StorageUnavailable
 from treadle.settings import Settings
 from treadle.storage import sql_files
 
@@ -19,6 +19,9 @@ Row: TypeAlias = "asyncpg.Record"
 Connection: TypeAlias = "PoolConnectionProxy[Row]"
 # What a connection calls itself, for those who look at `pg_stat_activity`.
 NAME = "treadle"
+# A role may have another one, under which statements fail that are to wait for one another.
+ISOLATION: Literal["read_committed"] = "read_committed"
+_LEVEL = {"default_transaction_isolation": "read committed"}
 # Times that a transaction is tried which another one got in the way of.
 TRIES = 5
 # What says that the server, or the way to it, fails; other errors of PostgreSQL are about the statement or its data.
@@ -35,6 +38,12 @@ FAILURES = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.PostgresSystemError,
+    # The schema was dropped, or its user may no longer use it.
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.UndefinedTableError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InvalidSQLStatementNameError,
+    asyncpg.DuplicatePreparedStatementError,
 )
 _IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
@@ -57,10 +66,12 @@ class Database:
 
     async def fetch(self, statement: str, *values: Any) -> list[Row]:
         """Execute a statement in a transaction of its own, and return its rows."""
-        if self._pooled:  # or the pooler may give its parts to different connections
-            return await self._transaction(lambda connection: connection.fetch(statement, *values))
-        async with self._connection() as connection:
+
+        async def work(connection: Connection) -> list[Row]:
             return await connection.fetch(statement, *values)
+
+        # Behind a pooler in a transaction, or it may give the parts of the statement to different connections.
+        return await self._unhindered(lambda: self._transaction(work) if self._pooled else self._alone(work))
 
     async def value(self, statement: str, *values: Any) -> Any:
         """The first column of the first row; None without rows."""
@@ -72,9 +83,13 @@ class Database:
 
         `patience`: seconds that it may take, instead of those that any other statement may.
         """
+        return await self._unhindered(lambda: self._transaction(work, patience))
+
+    async def _unhindered(self, work: Callable[[], Awaitable[T]]) -> T:
+        """The result of `work`, which is done anew if another transaction got in its way."""
         for tried in range(1, TRIES + 1):
             try:
-                return await self._transaction(work, patience)
+                return await work()
             except _IN_THE_WAY as error:
                 if tried == TRIES:
                     raise unavailable(error) from error
@@ -88,10 +103,14 @@ class Database:
         except FAILURES:
             self._pool.terminate()
 
+    async def _alone(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async with self._connection() as connection:
+            return await work(connection)
+
     async def _transaction(self, work: Callable[[Connection], Awaitable[T]], patience: float | None = None) -> T:
         cancelled: asyncio.CancelledError | None = None
         try:
-            async with self._connection(patience) as connection, connection.transaction():
+            async with self._connection(patience) as connection, connection.transaction(isolation=ISOLATION):
                 try:
                     return await work(connection)
                 except asyncio.CancelledError as error:
@@ -106,11 +125,18 @@ class Database:
     @asynccontextmanager
     async def _connection(self, patience: float | None = None) -> AsyncIterator[Connection]:
         """A connection for one transaction, which may take as long as the database has to answer."""
+        late = False
+
+        def cut_off(connection: Connection) -> None:
+            nonlocal late
+            late = True
+            connection.terminate()
+
         try:
             async with asyncio.timeout(self._timeout):
                 connection = await self._pool.acquire()
             # Cut off, and not only cancelled: a server that is out of reach does not answer to that either.
-            limit = asyncio.get_running_loop().call_later(patience or self._timeout, connection.terminate)
+            limit = asyncio.get_running_loop().call_later(patience or self._timeout, cut_off, connection)
             try:
                 yield connection
             except asyncio.CancelledError:
@@ -126,6 +152,12 @@ class Database:
             if isinstance(error, ValueError):  # of asyncpg, about a value: the database is all right
                 raise
             raise unavailable(error) from error
+        except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError) as error:
+            raise InvalidRequest("PostgreSQL cannot hold a text with the character U+0000") from error
+        except Exception as error:  # whatever the driver makes of a connection that is gone
+            if late:
+                raise unavailable(TimeoutError()) from error
+            raise
 
 
 async def open_database(settings: Settings, connections: int) -> Database:
@@ -140,7 +172,7 @@ async def open_database(settings: Settings, connections: int) -> Database:
             reset=_nothing,
             # Statements that are prepared stay with one connection of a pooler, and the next one knows nothing of them.
             statement_cache_size=0 if pooled else 200,
-            server_settings=None if pooled else {"application_name": NAME},
+            server_settings=None if pooled else {"application_name": NAME, **_LEVEL},
         )
     except (*FAILURES, asyncpg.PostgresError, ValueError) as error:
         raise unusable(error, settings.store_shown) from None
@@ -164,7 +196,14 @@ def unusable(error: Exception, shown: str) -> ConfigError:
     )
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
+    if isinstance(error, StorageUnavailable) and error.__cause__ is not None:
+        return _said(error.__cause__)
+    if isinstance(error, asyncpg.InvalidSQLStatementNameError | asyncpg.DuplicatePreparedStatementError):
+        return "a pooler is between; name the database itself in DATABASE_DIRECT_URI"
+    # It quotes parts of a password. Others are of the driver, and of certificates.
+    if isinstance(error, ValueError) and not isinstance(error, asyncpg.InterfaceError | OSError):
+        return "the address cannot be read (in a password, write @ / # ? as %40 %2F %23 %3F)"
     if isinstance(error, TimeoutError):
         return "it does not answer"
     if isinstance(error, FileNotFoundError):  # of the driver, which does not say which

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import asyncpg
 
-from treadle.errors import ConfigError
+from treadle.errors import ConfigError, StorageUnavailable
 from treadle.storage.postgres.database import Connection, Database, unusable
 
 OLDEST = 130000
@@ -25,7 +25,7 @@ async def migrate(database: Database, shown: str) -> None:
     """
     try:
         await database.write(lambda connection: _migrate(connection, database.schema), PATIENCE)
-    except asyncpg.PostgresError as error:
+    except (asyncpg.PostgresError, StorageUnavailable) as error:
         raise unusable(error, shown) from None
 
 
@@ -33,6 +33,9 @@ async def _migrate(connection: Connection, schema: str) -> None:
     number = int(await connection.fetchval("SHOW server_version_num"))
     if number < OLDEST:
         raise ConfigError(f"DATABASE_URI: PostgreSQL {number // 10000} is too old; use {OLDEST // 10000} or newer")
+    encoding = await connection.fetchval("SHOW server_encoding")
+    if encoding != "UTF8":
+        raise ConfigError(f"DATABASE_URI: the encoding of the database is {encoding}; make one with UTF8")
     await connection.execute(_LOCK, f"treadle:{schema}")  # that of the tables of threads and items, too
     scripts = migrations()
     version = await _version(connection, schema)

@@ -63,9 +63,15 @@ FROM {schema}.runs JOIN unnest($1::text[], $2::text[]) AS mine (run_id, claim) U
 WHERE status = 'running'
 
 -- name: extend
-UPDATE {schema}.runs AS held SET lease = $3
-FROM unnest($1::text[], $2::text[]) AS mine (run_id, claim)
-WHERE held.run_id = mine.run_id AND held.claim = mine.claim AND status = 'running'
+-- In the order of ids, as events.add has it: or two statements wait for one another.
+WITH mine AS (
+    SELECT held.run_id FROM {schema}.runs AS held
+    JOIN unnest($1::text[], $2::text[]) AS each (run_id, claim) USING (run_id, claim)
+    WHERE status = 'running'
+    ORDER BY run_id
+    FOR UPDATE OF held
+)
+UPDATE {schema}.runs AS held SET lease = $3 FROM mine WHERE held.run_id = mine.run_id
 RETURNING held.run_id, cancel
 
 -- name: give_back
@@ -97,7 +103,10 @@ RETURNING {columns}
 SELECT {columns} FROM {schema}.runs WHERE run_id = $1 AND settled_under = $2
 
 -- name: attach
-UPDATE {schema}.runs SET attached_until = $2 WHERE run_id = ANY ($1) AND ended_at IS NULL
+WITH mine AS (
+    SELECT run_id FROM {schema}.runs WHERE run_id = ANY ($1) AND ended_at IS NULL ORDER BY run_id FOR UPDATE
+)
+UPDATE {schema}.runs AS held SET attached_until = $2 FROM mine WHERE held.run_id = mine.run_id
 
 -- name: detached
 SELECT run_id FROM {schema}.runs WHERE attached_until <= $1 AND attached_until IS NOT NULL AND ended_at IS NULL
