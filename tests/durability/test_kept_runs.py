@@ -10,6 +10,7 @@ import httpx
 
 from tests.durability.clients import client, create, ended
 from tests.durability.place import Place
+from tests.live import GRAPHS as OTHERS
 from tests.live import until
 
 
@@ -61,3 +62,20 @@ def test_a_run_that_was_killed_begins_anew_and_its_history_has_only_its_last_att
         assert [state["values"].get("been") for state in history] == [["first", "second"], ["first"], None, None]
         assert not old & {state["checkpoint"]["checkpoint_id"] for state in history}
         assert http.get(f"/threads/{thread_id}").json()["status"] == "idle"
+
+
+def test_a_thread_of_a_graph_that_is_not_here_says_so(tmp_path: Path) -> None:
+    place, gate = Place(tmp_path), tmp_path / "gate"
+    gate.touch()
+    with place.serve() as server, client(server) as http:
+        thread_id = ended(http, create(http, body(gate)))["thread_id"]
+    with place.serve(OTHERS) as server, client(server) as http:
+        assert http.get(f"/threads/{thread_id}").status_code == 200
+        for reply in (
+            http.get(f"/threads/{thread_id}/state"),
+            http.get(f"/threads/{thread_id}/history"),
+            http.post(f"/threads/{thread_id}/history", json={}),
+            http.post(f"/threads/{thread_id}/state/checkpoint", json={"checkpoint": {"checkpoint_ns": ""}}),
+        ):
+            assert reply.status_code == 422
+            assert reply.json()["detail"].startswith("thread_id: it is a thread of 'keeping'")

@@ -120,3 +120,8 @@ async def test_an_assistant_is_found_by_its_current_version(storage: Storage) ->
     assert await found(storage, name="first") == [] and await found(storage, name="second") == ["a"]
     await storage.assistants.select("a", 1, 3000.0)
     assert await found(storage, name="first") == ["a"] and await found(storage, name="second") == []
+
+
+async def test_a_character_that_a_database_cannot_hold_finds_nothing(storage: Storage) -> None:
+    await storage.assistants.add(assistant("a"))
+    assert await found(storage, name="\0") == await found(storage, graph_id="\0") == []

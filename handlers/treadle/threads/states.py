@@ -107,8 +107,11 @@ class ThreadStates:
 
     async def _read(self, thread_id: str, read: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """The result of `read` on the graphs' loop, for a thread with checkpoints; None without checkpoints."""
-        if await self.threads.get(thread_id) is None:
+        record = await self.threads.get(thread_id)
+        if record is None:
             return None
+        if record.graph_id is not None and record.graph_id not in self.graphs.graphs.ids:
+            raise InvalidRequest(f"thread_id: it is a thread of {record.graph_id!r}, a graph that is not here")
 
         async def guarded() -> T | None:
             try:
