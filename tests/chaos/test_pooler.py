@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.cli.processes import check_refusal, treadle
 from tests.database_server import answers
 from tests.databases import POSTGRES
 from tests.durability.clients import client, create, ended, get, ids, joining, numbered, running, streaming
 from tests.durability.place import Place, free_port, servers
-from tests.live import until
+from tests.live import GRAPHS, until
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed (Debian: pgbouncer)")
@@ -105,3 +106,8 @@ def test_kept_threads_and_items(place: Place, pooled: dict[str, Any]) -> None:
         item = {"namespace": ["n"], "key": "k", "value": {"a": 1}}
         assert http.put("/store/items", json=item).status_code == 204
         assert http.get("/store/items?namespace=n&key=k").json()["value"] == {"a": 1}
+
+
+def test_a_pooler_alone_is_refused_at_the_start(place: Place, pooled: dict[str, Any]) -> None:
+    refusal = treadle("serve", GRAPHS, "--port", "0", env=place.settings(DATABASE_URI=pooled["DATABASE_URI"]))
+    check_refusal(refusal, "a pooler is between; name the database itself in DATABASE_DIRECT_URI")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -63,8 +64,15 @@ def test_a_database_of_another_encoding_is_refused(place: Place) -> None:
     check_refusal(refusal, "the encoding of the database is SQL_ASCII; make one with UTF8")
 
 
-def test_an_address_with_a_line_feed_serves(place: Place) -> None:
-    with servers(place, "all", DATABASE_URI=f"{POSTGRES}\n") as (server,), client(server) as http:
+@pytest.mark.parametrize("name", ["user", "select", "information_schema", "pg_treadle"])
+def test_a_name_that_a_schema_cannot_have_is_refused(place: Place, name: str) -> None:
+    refusal = treadle("serve", GRAPHS, "--port", "0", env=place.settings(DATABASE_SCHEMA=name))
+    check_refusal(refusal, f"DATABASE_SCHEMA={name}: the name means something else in SQL")
+
+
+@pytest.mark.parametrize("variables", [{"DATABASE_URI": f"{POSTGRES}\n"}, {"DATABASE_TIMEOUT_SECONDS": "2000000"}])
+def test_a_line_feed_and_a_long_patience_do_no_harm(place: Place, variables: dict[str, Any]) -> None:
+    with servers(place, "all", **variables) as (server,), client(server) as http:
         assert http.put("/store/items", json={"namespace": ["n"], "key": "k", "value": {}}).status_code == 204
 
 

@@ -16,6 +16,8 @@ from psycopg_pool import PoolTimeout
 from treadle.errors import CheckpointsUnavailable, ConfigError, StorageUnavailable
 from treadle.storage.contract.store import DatabaseSchema
 
+LONGEST = 32_767
+"""The most seconds that TCP knows."""
 IDLE = 60.0
 """Seconds after which a connection that nobody needs is closed, but for the last one."""
 _SETTINGS = "SELECT set_config('search_path', %s, false), set_config('statement_timeout', %s, false)"
@@ -23,7 +25,7 @@ _SETTINGS = "SELECT set_config('search_path', %s, false), set_config('statement_
 
 def parameters(place: DatabaseSchema) -> dict[str, Any]:
     """The arguments of a connection, as LangGraph's classes expect it."""
-    seconds = ceil(place.timeout)
+    seconds = min(ceil(place.timeout), LONGEST)
     # A server that vanished without a word is noticed within the time of a statement. An address may say otherwise.
     defaults = {
         "application_name": "treadle",

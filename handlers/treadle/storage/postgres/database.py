@@ -199,7 +199,8 @@ def unusable(error: Exception, shown: str) -> ConfigError:
 def _said(error: BaseException) -> str:
     if isinstance(error, StorageUnavailable) and error.__cause__ is not None:
         return _said(error.__cause__)
-    if isinstance(error, asyncpg.InvalidSQLStatementNameError | asyncpg.DuplicatePreparedStatementError):
+    statements = isinstance(error, asyncpg.InvalidSQLStatementNameError | asyncpg.DuplicatePreparedStatementError)
+    if statements or "unsupported startup parameter" in str(error):  # that is PgBouncer's
         return "a pooler is between; name the database itself in DATABASE_DIRECT_URI"
     # It quotes parts of a password. Others are of the driver, and of certificates.
     if isinstance(error, ValueError) and not isinstance(error, asyncpg.InterfaceError | OSError):

@@ -23,8 +23,14 @@ async def migrate(database: Database, shown: str) -> None:
     `shown`: the address of the database, for errors.
     Raises ConfigError for a schema of another program or of a newer version, and without the right to make tables.
     """
+    schema = database.schema
+    refused = ConfigError(f"DATABASE_SCHEMA={schema}: the name means something else in SQL; take another one")
+    if schema == "information_schema":
+        raise refused
     try:
-        await database.write(lambda connection: _migrate(connection, database.schema), PATIENCE)
+        await database.write(lambda connection: _migrate(connection, schema), PATIENCE)
+    except (asyncpg.PostgresSyntaxError, asyncpg.ReservedNameError):
+        raise refused from None
     except (asyncpg.PostgresError, StorageUnavailable) as error:
         raise unusable(error, shown) from None
 
