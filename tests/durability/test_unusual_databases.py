@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -103,3 +104,15 @@ def test_a_text_that_no_row_can_hold_is_refused(place: Place) -> None:
         assert http.post("/assistants", json=made).status_code == 422
         key = {"namespace": ["n"], "value": {}, "key": "".join(chr(0x4E00 + number) for number in range(6000))}
         assert http.put("/store/items", json=key).status_code == 422
+
+
+def test_requests_do_not_wait_for_a_process_that_changes_the_tables(place: Place) -> None:
+    item = {"namespace": ["n"], "key": "k", "value": {}}
+    with servers(place, "all", DATABASE_TIMEOUT_SECONDS="1") as (server,), client(server) as http:
+        lock = f"SELECT pg_advisory_lock(hashtextextended('treadle:{place.settings()['DATABASE_SCHEMA']}', 0))"
+        with psycopg.connect(POSTGRES or "", autocommit=True) as other:
+            other.execute(lock.encode())
+            began = time.monotonic()
+            assert http.put("/store/items", json=item).status_code == 503
+            assert time.monotonic() - began < 5
+        until(lambda: http.put("/store/items", json=item).status_code == 204)

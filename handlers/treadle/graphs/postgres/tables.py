@@ -14,8 +14,8 @@ from treadle.storage.contract.store import DatabaseSchema
 Connection = psycopg.Connection[Any]
 Migrations = Mapping[str, Sequence[str]]
 """Statements in their order, by the table that says how many of them were carried out."""
-# Processes that start at once wait for the first one, which may have an index of a large table to make.
-_PATIENCE = "SET LOCAL statement_timeout = '600s'"
+# An index of a large table takes long. Who comes meanwhile does not wait for it: a request asks for the tables.
+_PATIENCE = "SELECT set_config('statement_timeout', '600s', true), set_config('lock_timeout', %s, true)"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
@@ -29,7 +29,7 @@ def make_tables(
     connected = partial(psycopg.Connection[Any].connect, **parameters(place))
     with errors(of_checkpoints=of_checkpoints), connected() as connection, connection.transaction():
         connection.execute(*settings(place))
-        connection.execute(_PATIENCE)
+        connection.execute(_PATIENCE, (f"{place.timeout * 1000:.0f}ms",))
         connection.execute(_LOCK, (f"treadle:{place.name}",))
         created(connection, place.name)
         for step in steps:
