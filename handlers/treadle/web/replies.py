@@ -9,13 +9,16 @@ from contextlib import nullcontext
 from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
+import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from treadle.encoding import encode
+from treadle.errors import StorageUnavailable
 from treadle.runs.attachments import Attachment
 from treadle.storage.contract.events import Event, Follower
 
 R_co = TypeVar("R_co", covariant=True)
+log = structlog.get_logger("treadle.web")
 
 JSON = b"application/json"
 MOST_IGNORED = 1000
@@ -185,7 +188,11 @@ class Following(Reply[R_co]):
                 await send(self.start())
             # A stream that is broken off gets no proper end: so its client knows that there is more.
             over = not self._client_left and not follower.broken
-            body += await self.last() if over else b""
+            try:
+                body += await self.last() if over else b""
+            except StorageUnavailable as error:  # the run has ended: who asks again gets the rest
+                log.warning("an answer is broken off", error=str(error))
+                over = False
             await send({"type": "http.response.body", "body": body, "more_body": not over})
         except Exception:
             if not started:  # its run is committed: what follows must not be taken for a refusal
