@@ -17,7 +17,8 @@ from treadle.graphs.assistants import KnownAssistants, no_assistant
 from treadle.storage.contract.assistants import AssistantQuery, AssistantRecord, has_entries
 from treadle.threads.lifecycle import Threads
 from treadle.web.binding import Call
-from treadle.web.replies import Empty, Encoded, Json, Reply, ignored_header
+from treadle.web.headers import ignored_header
+from treadle.web.replies import Empty, Encoded, Json, Reply
 from treadle.web.rights import Rights, changed
 from treadle_api import results
 from treadle_api.models import AssistantVersionsSearchRequest

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar, Generic, TypeVar
-from urllib.parse import quote
 
 import structlog
 from starlette.types import Message, Receive, Scope, Send
@@ -16,16 +15,14 @@ from treadle.encoding import encode
 from treadle.errors import StorageUnavailable
 from treadle.runs.attachments import Attachment
 from treadle.storage.contract.events import Event, Follower
+from treadle.web.headers import RawHeaders, raw_headers
 
 R_co = TypeVar("R_co", covariant=True)
 log = structlog.get_logger("treadle.web")
 
 JSON = b"application/json"
-MOST_IGNORED = 1000
-"""Characters of the header `Treadle-Ignored`: many proxies refuse long ones."""
 AT_ONCE = 0.1
 """Seconds for which the headers of an answer wait for its first bytes. An answer that takes longer is watched."""
-RawHeaders = list[tuple[bytes, bytes]]
 
 
 class Reply(ABC, Generic[R_co]):
@@ -279,25 +276,3 @@ class _Timer:
         self._handle.cancel()
         if self._listener is not None:
             self._listener.cancel()
-
-
-def ignored_header(names: Iterable[str]) -> dict[str, str]:
-    """The header that tells the caller which fields of the request mean nothing to the server, if there are any."""
-    text = ", ".join(names)
-    if len(text) > MOST_IGNORED:
-        text = text[:MOST_IGNORED].rpartition(",")[0] + ", ..."
-    return {"treadle-ignored": text} if text else {}
-
-
-def raw_headers(headers: Mapping[str, str] | None) -> RawHeaders:
-    """Headers as ASGI carries them; a value may hold any text, and what a header cannot carry is percent-encoded."""
-    return [(name.encode("ascii"), _header_value(value)) for name, value in (headers or {}).items()]
-
-
-def _header_value(value: str) -> bytes:
-    if value.isascii() and value.isprintable() and "%" not in value:
-        return value.encode("ascii")
-    return quote(value, safe=_HEADER_SAFE).encode("ascii")
-
-
-_HEADER_SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")

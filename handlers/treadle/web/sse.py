@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from treadle.runs.attachments import Attachment
 from treadle.storage.contract.events import FROM_NOW, Event, Follower
-from treadle.web.replies import Following, R_co, RawHeaders
+from treadle.web.headers import RawHeaders
+from treadle.web.replies import Following, R_co
 
 
 def frame(event: Event, *, with_id: bool) -> bytes:

@@ -20,7 +20,8 @@ from treadle.runs.views import run_view, wait_body
 from treadle.storage.contract.events import END
 from treadle.web.addresses import base_url, run_location, thread_run_location
 from treadle.web.binding import Call
-from treadle.web.replies import Json, Later, Reply, ignored_header
+from treadle.web.headers import ignored_header
+from treadle.web.replies import Json, Later, Reply
 from treadle.web.sse import EventStream, cursor
 
 SHOWN_AT_ONCE = 50

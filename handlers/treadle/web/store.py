@@ -7,7 +7,8 @@ from typing import Any
 import treadle_api.operations as op
 from treadle.items.items import Items
 from treadle.web.binding import Call
-from treadle.web.replies import Empty, Json, Reply, ignored_header
+from treadle.web.headers import ignored_header
+from treadle.web.replies import Empty, Json, Reply
 from treadle.web.rights import changed
 
 

@@ -14,7 +14,8 @@ from treadle.threads.request import new_thread
 from treadle.threads.states import ThreadStates
 from treadle.threads.views import thread_view
 from treadle.web.binding import Call
-from treadle.web.replies import Empty, Encoded, Json, Reply, ignored_header
+from treadle.web.headers import ignored_header
+from treadle.web.replies import Empty, Encoded, Json, Reply
 from treadle.web.rights import Rights, changed
 from treadle_api.models import CheckpointConfig
 
