@@ -26,7 +26,7 @@ _SETTINGS = "SELECT set_config('search_path', %s, false), set_config('statement_
 def parameters(place: DatabaseSchema) -> dict[str, Any]:
     """The arguments of a connection, as LangGraph's classes expect it."""
     seconds = min(ceil(place.timeout), LONGEST)
-    # A server that vanished without a word is noticed within the time of a statement. An address may say otherwise.
+    # A server that vanished without a word is noticed within the time of a statement.
     defaults = {
         "application_name": "treadle",
         "connect_timeout": seconds,
@@ -92,13 +92,13 @@ def errors(*, of_checkpoints: bool = False) -> Iterator[None]:
 
 
 def _said(error: psycopg.Error) -> str:
-    """Return the first line of the message. Other lines may quote what was written."""
-    if isinstance(error, psycopg.errors.UntranslatableCharacter) or "NUL" in str(
-        error
-    ):  # of the server, or of the driver
+    """The error, as a client may see it."""
+    # Of the server, or of the driver before it asks the server.
+    if isinstance(error, psycopg.errors.UntranslatableCharacter) or "NUL (0x00)" in str(error):
         return "a text with the character U+0000"
     return _first_line(error)
 
 
 def _first_line(error: Exception) -> str:
+    """The first line of the message: other lines may quote what was written."""
     return (str(error).splitlines() or [type(error).__name__])[0]

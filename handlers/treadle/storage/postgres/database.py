@@ -42,6 +42,7 @@ FAILURES = (
     asyncpg.InvalidSchemaNameError,
     asyncpg.UndefinedTableError,
     asyncpg.InsufficientPrivilegeError,
+    # A pooler gave the statement to another connection.
     asyncpg.InvalidSQLStatementNameError,
     asyncpg.DuplicatePreparedStatementError,
 )
