@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from benchmarks.graphs import GRAPHS
 from treadle.graphs.event_loops import loop_factory
-from treadle.server import tune_interpreter
+from treadle.interpreter import tune_interpreter
 
 
 async def wait(request: Request) -> Response:

@@ -30,9 +30,9 @@ from treadle.execution.config import run_config
 from treadle.graphs.config import read_config
 from treadle.graphs.event_loops import loop_factory
 from treadle.graphs.loading import Graphs
+from treadle.interpreter import tune_interpreter
 from treadle.logs import configure_logs
 from treadle.running import Services
-from treadle.server import tune_interpreter
 from treadle.settings import Settings
 
 AT_ONCE, RUNS = 16, 400

@@ -8,13 +8,16 @@ import sys
 from importlib.util import find_spec
 from typing import NoReturn
 
+from treadle.interpreter import importing
+
 
 def main() -> None:
     """Run the command line; without the dependencies of a command, say in one line what to install and exit with 2."""
     if os.getpid() == 1:  # in a container, Linux ignores signals for which the first process has no handler
         signal.signal(signal.SIGTERM, lambda number, _frame: os._exit(128 + number))
     try:
-        from treadle.cli import cli
+        with importing():
+            from treadle.cli import cli
     except ModuleNotFoundError as error:
         _name_the_extra(error)
     except KeyboardInterrupt:

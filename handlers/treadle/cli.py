@@ -14,6 +14,7 @@ import typer
 
 from treadle import __version__
 from treadle.errors import ConfigError, InvalidRequest, TreadleError
+from treadle.interpreter import importing
 
 cli = typer.Typer(
     help="Serve LangGraph graphs as stateless runs over the Agent Server HTTP API.",
@@ -94,9 +95,10 @@ def serve(
     treadle serve --reload                        # anew after each change
     treadle serve --workers 4 --host 0.0.0.0      # for other machines
     """
-    from treadle.processes import Inherited, serve_in_processes
-    from treadle.reloading import serve_reloading
-    from treadle.server import Listener, serve_forever
+    with importing():
+        from treadle.processes import Inherited, serve_in_processes
+        from treadle.reloading import serve_reloading
+        from treadle.server import Listener, serve_forever
 
     try:
         overrides = {"database_uri": database_uri, "concurrency": concurrency, "role": role, "root_path": root_path}
@@ -151,8 +153,9 @@ def run(
     treadle run triage --input in.json --stream-mode updates --json
     treadle run triage --input in.json --context '{"escalate_above": 0.9}'
     """
-    from treadle.oneshot import run_once
-    from treadle.printing import JsonLines, Lines, Readable
+    with importing():
+        from treadle.oneshot import run_once
+        from treadle.printing import JsonLines, Lines, Readable
 
     with _told_in_one_line():
         asked = {"assistant_id": graph, "input": _input(given, input), **_objects(context, config_json)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import os
 import signal
 import socket
@@ -26,6 +25,7 @@ from treadle.errors import ConfigError
 from treadle.graphs.config import GraphsConfig, read_config
 from treadle.graphs.event_loops import loop_factory
 from treadle.graphs.loading import Graphs
+from treadle.interpreter import tune_interpreter
 from treadle.leaving import leave_blocked_threads
 from treadle.logs import configure_logs
 from treadle.running import Services
@@ -183,19 +183,6 @@ async def _until_signalled(running: Services) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     await first.wait()
-
-
-def tune_interpreter() -> None:
-    """Trade a little memory for latency.
-
-    What start-up made stays: freezing it spares the collector from walking it, and it collects every 20,000 allocations
-    instead of Python's default, since most of what a run makes is gone by itself. The graphs' thread
-    must not hold the interpreter for the default 5 ms while the HTTP edge has something to answer.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-    sys.setswitchinterval(0.001)
 
 
 def _announce(graphs: Graphs, settings: Settings, listener: Listener) -> None:
