@@ -185,20 +185,45 @@ class _Attempt:
         )
         async with aclosing(chunks):
             async for chunk in chunks:
-                namespace, mode, value = chunk if kwargs.subgraphs else ((), *chunk)
-                if mode == "values" and not namespace:
-                    if not self._sends_values:
-                        self.results.take(value, None)
-                        continue
-                    self._note_event()
-                    json = encode(value)  # also if nobody listens: later nodes may change what is in it
-                    self.results.take(value, json)
-                    if self._outlet.listened:
-                        await self._send("values", json)
+                namespace: tuple[str, ...] = ()
+                if kwargs.subgraphs:
+                    namespace, mode, value = chunk
                 else:
-                    for name, payload in self._modes.events(namespace, mode, value):
-                        if (event := self._event(payload)) is not None:
-                            await self._send(name, event)
+                    mode, value = chunk
+                if mode == "values" and not namespace:
+                    if (wait := self._take_values(value)) is not None:
+                        await wait()
+                    continue
+                for name, payload in self._modes.events(namespace, mode, value):
+                    if (wait := self._tell(name, payload)) is not None:
+                        await wait()
+
+    def _take_values(self, values: Any) -> Wait | None:
+        """Remember an output of the graph, and send it to those who asked for such events."""
+        if not self._sends_values:
+            self.results.take(values, None)
+            return None
+        self._note_event()
+        json = encode(values)  # also if nobody listens: later nodes may change what is in it
+        self.results.take(values, json)
+        return self._outlet.send("values", json) if self._outlet.listened else None
+
+    def _tell(self, name: str, payload: Any) -> Wait | None:
+        """Send an event, if anybody reads it.
+
+        One that cannot be encoded fails a run that was read from its start. Other runs leave the event out.
+        """
+        self._note_event()
+        if not self._outlet.listened:
+            return None
+        try:
+            data = encode(payload)
+        except Exception as error:  # of the author's own classes
+            if self._was_listened:
+                raise
+            log.warning("an event cannot be encoded, and is left out", run_id=self._run.run_id, error=repr(error))
+            return None
+        return self._outlet.send(name, data)
 
     async def look_back(self) -> None:
         """Read the state that a kept run left in its thread, after any kind of end."""
@@ -214,25 +239,6 @@ class _Attempt:
     def _note_event(self) -> None:
         if self.results.first_event_at is None:
             self.results.first_event_at = self._execution.clock()
-
-    def _event(self, value: Any) -> bytes | None:
-        """Return the JSON of an event, or None if nobody reads it.
-
-        An event that cannot be encoded fails a run that was read from its start. Other runs leave the event out.
-        """
-        self._note_event()
-        try:
-            return encode(value) if self._outlet.listened else None
-        except Exception as error:  # of the author's own classes
-            if self._was_listened:
-                raise
-            log.warning("an event cannot be encoded, and is left out", run_id=self._run.run_id, error=repr(error))
-            return None
-
-    async def _send(self, name: str, data: bytes) -> None:
-        wait = self._outlet.send(name, data)
-        if wait is not None:
-            await wait()
 
     async def succeed(self) -> Outcome:
         """The outcome of a graph that ended by itself, with the links for feedback, which its followers get as well."""

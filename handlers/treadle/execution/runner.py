@@ -44,7 +44,8 @@ class Attempt:
         return f"<Attempt {self.run.attempt} at {self.run.run_id} {self.fate}>"
 
 
-_Item = tuple[Attempt, str, bytes] | tuple[Attempt, None, End]
+_Item = tuple[Attempt, tuple[str, bytes] | End]
+"""An event of an attempt, or its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class _Outlet(Outlet):
         return self._audience.listens
 
     def send(self, name: str, data: bytes) -> Wait | None:
-        self._handoff.put((self._attempt, name, data))
+        self._handoff.put((self._attempt, (name, data)))
         return self._attempt.credit.spend(len(data))
 
 
@@ -142,20 +143,19 @@ class Runner:
             self._hand_over(attempt, End(Outcome("error", error=encode(failure(error))), error))
 
     def _hand_over(self, attempt: Attempt, end: End) -> None:
-        self._lines[attempt.graph_loop].back.put((attempt, None, end))
+        self._lines[attempt.graph_loop].back.put((attempt, end))
 
     # On the loop that made the runner.
 
     def _take(self, items: list[_Item]) -> None:
         events: dict[Attempt, list[tuple[str, bytes]]] = {}
-        for item in items:
-            attempt = item[0]
-            if item[1] is not None:
-                events.setdefault(attempt, []).append((item[1], item[2]))
+        for attempt, item in items:
+            if not isinstance(item, End):
+                events.setdefault(attempt, []).append(item)
                 continue
             self._loops.give_back(attempt.graph_loop)
             # First the end, which only begins here: a run that is settled at once then ends with its last events.
-            self._on_end(attempt, item[2])
+            self._on_end(attempt, item)
             if attempt in events:
                 self._backpressure.append(attempt.credit, events.pop(attempt))
         for attempt, ready in events.items():

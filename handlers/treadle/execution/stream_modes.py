@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -57,21 +57,16 @@ class StreamModes:
         self._requested = frozenset(requested)
         self._messages = _Messages()
 
-    def events(self, namespace: tuple[str, ...], mode: str, value: Any) -> Iterator[Payload]:
+    def events(self, namespace: tuple[str, ...], mode: str, value: Any) -> Iterable[Payload]:
         """The wire's events for one chunk, in order."""
-        if mode == "messages":
-            yield from self._message_events(namespace, value)
-        elif mode in self._requested:
-            if mode == "debug" and value["type"] == "checkpoint":
-                value = _withcheckpoint_address(value)
-            yield _qualified(mode, namespace), value
-
-    def _message_events(self, namespace: tuple[str, ...], value: Any) -> Iterator[Payload]:
-        # Both forms requested: only the tuples are sent (recorded).
-        if "messages-tuple" in self._requested:
-            yield _qualified("messages", namespace), value
-        else:
-            yield from self._messages.events(*value)
+        # Both forms of messages requested: only the tuples are sent (recorded).
+        if mode == "messages" and "messages-tuple" not in self._requested:
+            return self._messages.events(*value)
+        if mode != "messages" and mode not in self._requested:
+            return ()
+        if mode == "debug" and value["type"] == "checkpoint":
+            value = _withcheckpoint_address(value)
+        return ((_qualified(mode, namespace), value),)
 
 
 def _withcheckpoint_address(event: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +89,7 @@ def _with_subgraph_checkpoint(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _qualified(mode: str, namespace: tuple[str, ...]) -> str:
-    return "|".join((mode, *namespace))
+    return "|".join((mode, *namespace)) if namespace else mode
 
 
 class _Messages:

@@ -106,6 +106,8 @@ class RunEvents:
     def after(self, cursor: int) -> list[Event]:
         """The next portion of the events after `cursor`."""
         start = end = max(cursor + 1 - self.first, 0)
+        if self.size <= PORTION:
+            return self.events[start:]
         size = 0
         while end < len(self.events) and size < PORTION:
             size += len(self.events[end].data)
@@ -122,13 +124,17 @@ class RunEvents:
         if self.resumable and self.size <= limit:
             return
         floor = min((follower.cursor for follower in self.followers), default=END)
-        free = 0
-        for event in self.events:
-            if event.seq > floor or (self.resumable and self.size <= limit):
-                break
-            self.size -= len(event.data) + EVENT_BYTES
-            self.budget.held -= len(event.data) + EVENT_BYTES
-            free += 1
+        if floor >= self.last and not self.resumable:
+            free, freed = len(self.events), self.size
+        else:
+            free = freed = 0
+            for event in self.events:
+                if event.seq > floor or (self.resumable and self.size - freed <= limit):
+                    break
+                freed += len(event.data) + EVENT_BYTES
+                free += 1
+        self.size -= freed
+        self.budget.held -= freed
         del self.events[:free]
         self.first += free
         if self.writer is not None and not self.full():
