@@ -1,4 +1,5 @@
-"""`python -m benchmarks.floor`: a bare Starlette application around a graph, which Treadle is measured against.
+"""`python -m benchmarks.floor [PROCESSES]`: a bare Starlette application around a graph, which Treadle is measured
+against. Several processes share nothing but their port.
 
 It has Treadle's settings of the garbage collector, its event loop and its HTTP parser. It knows no contract, and keeps
 no record of a run.
@@ -8,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -58,6 +61,8 @@ def main() -> None:
     app = Starlette(routes=ROUTES)
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+        others = int(sys.argv[1]) - 1 if sys.argv[1:] else 0
+        all(os.fork() for _ in range(others))  # a child starts no others
         tune_interpreter()
         config = uvicorn.Config(app, http="httptools", lifespan="off", access_log=False, log_level="error")
         with asyncio.Runner(loop_factory=loop_factory()) as runner:

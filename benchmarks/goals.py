@@ -22,6 +22,7 @@ from benchmarks.subjects import (
     SECONDS,
     STREAM_16,
     STREAM_64,
+    TWO_WORKERS,
     WAIT_1,
     WAIT_16,
     WAIT_64,
@@ -87,7 +88,7 @@ def _all() -> Iterator[Goal]:
         yield Goal("`/ok` p99 beside 1,000 streams", server, Key(OPEN_STREAMS, server, OK_P99), None, 10, True, "ms")
     for load in (WAIT_64, STREAM_64):
         one = Key(load, "SQLite", RATE)
-        yield Goal(f"two workers over one, {load}", "SQLite", Key(load, "two workers", RATE), one, 1.8, False)
+        yield Goal(f"two workers over one, {load}", "SQLite", Key(load, TWO_WORKERS, RATE), one, 1.8, False)
     imports = Key(COLD_START, IMPORT, SECONDS)
     yield Goal("cold start over its imports", "SQLite", Key(COLD_START, "SQLite", SECONDS), imports, 1.05, True)
 

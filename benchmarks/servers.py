@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from benchmarks.subjects import TWO_FLOORS, TWO_WORKERS
 from tests.cli.processes import Serving, command, cpu_time, environment
 from tests.durability.place import free_port
 from tests.live import until
@@ -70,12 +71,22 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="treadle-bench-", ignore_cleanup_errors=True)
 
 
-@contextmanager
-def floor() -> Iterator[Server]:
+def floor() -> AbstractContextManager[Server]:
     """The bare application."""
-    with _process([sys.executable, "-m", "benchmarks.floor"], stdout=subprocess.PIPE) as process:
+    return _floor("floor", 1)
+
+
+def two_floors() -> AbstractContextManager[Server]:
+    """Two processes of the bare application on one port: what the machine has for two processes."""
+    return _floor(TWO_FLOORS, 2)
+
+
+@contextmanager
+def _floor(name: str, processes: int) -> Iterator[Server]:
+    line = [sys.executable, "-m", "benchmarks.floor", str(processes)]
+    with _process(line, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        yield Server("floor", process.stdout.readline().decode().strip(), process.pid)
+        yield Server(name, process.stdout.readline().decode().strip(), process.pid)
 
 
 @contextmanager
@@ -101,7 +112,7 @@ def sqlite() -> AbstractContextManager[Server]:
 
 def two_workers() -> AbstractContextManager[Server]:
     """Two processes of Treadle on one port and one SQLite file."""
-    return treadle("two workers", "--workers", "2")
+    return treadle(TWO_WORKERS, "--workers", "2")
 
 
 @contextmanager

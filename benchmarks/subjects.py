@@ -11,6 +11,9 @@ STREAM_16, STREAM_64 = "stream, 16 connections", "stream, 64 connections"
 AT_ONCE, ONE_BY_ONE = "200 events at once", "200 events one by one"
 LOADS = (WAIT_1, WAIT_16, WAIT_64, STREAM_16, STREAM_64, AT_ONCE, ONE_BY_ONE)
 
+TWO_WORKERS, TWO_FLOORS = "two workers", "two floors"
+"""Servers of two processes."""
+
 FIRST_EVENT = "first event"
 
 OPEN_STREAMS = "1,000 open streams"

@@ -33,6 +33,7 @@ def text(measured: dict[str, Figures]) -> str:
         met=tables.met(measured["speed"]),
         absolute=tables.absolute(measured["speed"]),
         layers=tables.layers(measured["speed"]),
+        two_floors=tables.two_floors(measured["speed"]),
         official=tables.official(measured["peers"]),
         curves=tables.curves(measured["growth"]),
         conditions_measured=bool(measured["conditions"].values),

@@ -22,6 +22,7 @@ from benchmarks.subjects import (
     RATE,
     SERVER,
     STREAM_64,
+    TWO_FLOORS,
     WAIT_1,
     WAIT_64,
 )
@@ -91,6 +92,13 @@ def layers(figures: Figures) -> str:
 def _share(figures: Figures, key: Key) -> str:
     values, floor = figures.values, Key(SERVER, "floor", CPU)
     return f"{ratio(values[key], values[floor]).median:.0%}" if key in values and floor in values else ""
+
+
+def two_floors(figures: Figures) -> list[str]:
+    """What two processes of the floor carry, over one of them: a figure for each load. Empty if it was not measured."""
+    keys = [(Key(load, TWO_FLOORS, RATE), Key(load, "floor", RATE)) for load in (WAIT_64, STREAM_64)]
+    found = [(figures.values[two], figures.values[one]) for two, one in keys if two in figures.values]
+    return [number(ratio(two, one).median) for two, one in found]
 
 
 def official(figures: Figures) -> str:

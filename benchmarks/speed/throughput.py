@@ -25,7 +25,7 @@ from benchmarks.subjects import (
 )
 
 ONE = (servers.floor, servers.memory, servers.sqlite)
-ALL = (*ONE, servers.two_workers)
+ALL = (*ONE, servers.two_workers, servers.two_floors)
 
 
 class Load(NamedTuple):
