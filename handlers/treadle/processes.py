@@ -55,7 +55,7 @@ class Inherited:
             os.kill(os.getpid(), signal.SIGTERM)
 
         threading.Thread(target=end_with_parent, daemon=True).start()
-        listener = Listener(socket.socket(fileno=self.listening), host, moved=False)
+        listener = Listener(socket.socket(fileno=self.listening), host, moved=False, shared=True)
         serve_forever(config, listener, overrides, log_level, ready=lambda: line.sendall(b"."))
 
 

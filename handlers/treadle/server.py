@@ -49,6 +49,8 @@ class Listener:
     socket: socket.socket
     host: str
     moved: bool
+    shared: bool = False
+    """Whether other processes accept connections of it as well."""
 
     @classmethod
     def bind(cls, host: str, port: int, *, asked: bool) -> Listener:
@@ -138,7 +140,7 @@ async def _serve(graphs: Graphs, settings: Settings, listener: Listener, announc
             await _until_signalled(running)
             return
         patience = PATIENCE * settings.heartbeat
-        server = Server(application(running), patience=patience, last_answers=LAST_ANSWERS)
+        server = Server(application(running), patience=patience, last_answers=LAST_ANSWERS, shares_port=listener.shared)
         _stop_on_signals(server, running)
         announce()
         await server.serve(sockets=[listener.socket])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -28,6 +31,15 @@ def children(process: Serving) -> set[int]:
     return {int(each) for each in found.split()}
 
 
+def sockets(pid: int) -> int:
+    """The number of sockets that a process has."""
+    found = 0
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found += str(each.readlink()).startswith("socket:")
+    return found
+
+
 def post(url: str, path: str, **body: Any) -> Any:
     """Over a connection of its own: any of the processes may answer."""
     return httpx.post(url + path, json=body, timeout=DEADLINE).json()
@@ -44,6 +56,17 @@ def test_every_process_answers_for_every_run(three: Serving) -> None:
         for _ in range(2):
             outcome = httpx.get(f"{three.url}/runs/{run_id}/join", timeout=DEADLINE).json()
             assert outcome == {"foo": number, "items": ["a", "b"]}
+
+
+def test_connections_that_come_at_once_are_divided(three: Serving) -> None:
+    processes = children(three)
+    before = {pid: sockets(pid) for pid in processes}
+    address = urlsplit(three.url)
+    with ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(socket.create_connection((address.hostname, address.port)))
+        until(lambda: sum(map(sockets, processes)) - sum(before.values()) >= 60)
+        assert min(sockets(pid) - before[pid] for pid in processes) >= 5
 
 
 def test_a_process_that_dies_is_replaced_and_its_runs_go_on(three: Serving) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final, cast
 
 import httptools
@@ -145,15 +145,25 @@ class Connection(HttpToolsProtocol):
         self._head_since = self._body_since = None
 
 
+class SharedConnection(Connection):
+    """A connection of a port that other processes share."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        # Gives the processor away for some 50 us: the other processes have been woken for the next connection as well.
+        # Else the process that woke first often accepts all connections that come at once, and serves them alone.
+        sleep(1e-9)
+        super().connection_made(transport)
+
+
 class Server(uvicorn.Server):
     """uvicorn with such connections, without its signal handlers: they raise a signal again while runs still end."""
 
-    def __init__(self, application: ASGIApp, *, patience: float, last_answers: int) -> None:
+    def __init__(self, application: ASGIApp, *, patience: float, last_answers: int, shares_port: bool = False) -> None:
         """Clients may keep the server waiting for `patience` seconds, and have `last_answers` seconds at its end."""
         super().__init__(
             uvicorn.Config(
                 application,
-                http=Connection,
+                http=SharedConnection if shares_port else Connection,
                 ws="none",
                 proxy_headers=False,  # treadle.web.proxies reads them
                 lifespan="off",
