@@ -124,6 +124,9 @@ class _Writer:
     def __init__(self, connection: sqlite3.Connection, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection
         self._loop = loop
+        self._new: list[_Work[Any]] = []
+        """What has come in this turn of the loop. It is handed over at once: a thread that wakes takes the interpreter
+        away from the others."""
         self._waiting: SimpleQueue[_Work[Any] | None] = SimpleQueue()
         """None: look whether there is something else to do."""
         self._stopping = False
@@ -138,8 +141,15 @@ class _Writer:
         if self._stopping:
             item.future.set_exception(StorageUnavailable("The run store is closed"))
         else:
-            self._waiting.put(item)
+            self._new.append(item)
+            if len(self._new) == 1:
+                self._loop.call_soon(self._hand_over)
         return item.future
+
+    def _hand_over(self) -> None:
+        new, self._new = self._new, []
+        for item in new:
+            self._waiting.put(item)
 
     def listen(self, heard: Callable[[], None]) -> None:
         self._heard = heard
@@ -147,6 +157,7 @@ class _Writer:
 
     def stop(self) -> None:
         self._stopping = True
+        self._hand_over()
         self._waiting.put(None)
         self._thread.join(timeout=30)
 
