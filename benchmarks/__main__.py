@@ -68,7 +68,7 @@ def main() -> None:
     given = _parser().parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end as well
     if given.command == "compare":
-        print("\n".join(comparing.lines([Figures.read(file) for file in given.files])))
+        print("\n".join(comparing.lines(given.files)))
     elif given.command == "document":
         _document(given.measured)
     else:
@@ -91,14 +91,27 @@ def _parser() -> argparse.ArgumentParser:
         where = f"where the figures are kept (benchmarks/measured/{group}.json)"
         command.add_argument("--into", type=Path, metavar="FILE", help=where)
         often = "how often each server has its turn (%(default)s)"
-        command.add_argument("--rounds", type=int, default=rounds, help=often)
+        command.add_argument("--rounds", type=_rounds, default=rounds, help=often)
         long = "how long a turn takes, about (%(default)s)"
         command.add_argument("--seconds", type=float, default=seconds, help=long)
     command = commands.add_parser("document", help="make docs/performance.md from the figures that are kept")
     command.add_argument("--measured", type=Path, default=MEASURED, metavar="FOLDER", help="where they are")
     command = commands.add_parser("compare", help="print the medians of several measurements, and whether they agree")
-    command.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    command.add_argument("files", nargs="+", type=_figures, metavar="FILE")
     return parser
+
+
+def _figures(file: str) -> Figures:
+    try:
+        return Figures.read(Path(file))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise argparse.ArgumentTypeError(f"{file}: no figures of a measurement: {error}") from None
+
+
+def _rounds(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return int(text)
 
 
 def _measure(group: str, parts: list[str], into: Path | None, rounds: int, seconds: float) -> None:

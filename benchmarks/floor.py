@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
+from threading import Thread
 from typing import Any
 
 import uvicorn
@@ -56,13 +57,22 @@ ROUTES = [
 ]
 
 
+def _share(processes: int) -> None:
+    """Start the other processes. They end with this one: they wait for the end of a pipe that it alone holds open."""
+    end, held = os.pipe()
+    for _ in range(processes - 1):
+        if not os.fork():
+            os.close(held)
+            Thread(target=lambda: os.read(end, 1) or os._exit(0), daemon=True).start()
+            return
+
+
 def main() -> None:
     """Serve on a free port, after printing the URL."""
     app = Starlette(routes=ROUTES)
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-        others = int(sys.argv[1]) - 1 if sys.argv[1:] else 0
-        all(os.fork() for _ in range(others))  # a child starts no others
+        _share(int(sys.argv[1]) if sys.argv[1:] else 1)
         tune_interpreter()
         config = uvicorn.Config(app, http="httptools", lifespan="off", access_log=False, log_level="error")
         with asyncio.Runner(loop_factory=loop_factory()) as runner:

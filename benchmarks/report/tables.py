@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.figures import Figures, Key
 from benchmarks.goals import GOALS, OFFICIAL, Goal
-from benchmarks.report.panels import PANELS, Curve
+from benchmarks.report.panels import PANELS, Curve, Panel
 from benchmarks.spread import Spread, ratio
 from benchmarks.subjects import (
     CPU,
@@ -118,14 +118,15 @@ def official(figures: Figures) -> str:
 
 def curves(figures: Figures) -> str:
     """The ends of each curve."""
-    found = [(panel.title, curve, curve.points(figures)) for panel in PANELS for curve in panel.curves]
-    rows = [_ends(title, curve, points) for title, curve, points in found if points]
-    return table(("", "", "from", "to", "value there", "and there"), rows, words=2)
+    found = [(panel, curve, curve.points(figures)) for panel in PANELS for curve in panel.curves]
+    rows = [_ends(panel, curve, points) for panel, curve, points in found if points]
+    return table(("", "", "", "from", "to", "value there", "and there"), rows, words=3)
 
 
-def _ends(title: str, curve: Curve, points: dict[int, float]) -> list[str]:
+def _ends(panel: Panel, curve: Curve, points: dict[int, float]) -> list[str]:
     first, last = min(points), max(points)
-    return [title, curve.label, f"{first:,}", f"{last:,}", number(points[first]), number(points[last])]
+    words = [f"{panel.title}: {panel.unit}", curve.label, panel.across]
+    return [*words, f"{first:,}", f"{last:,}", number(points[first]), number(points[last])]
 
 
 def conditions(figures: Figures) -> str:
