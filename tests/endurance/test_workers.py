@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,11 +63,15 @@ def test_connections_that_come_at_once_are_divided(three: Serving) -> None:
     processes = children(three)
     before = {pid: sockets(pid) for pid in processes}
     address = urlsplit(three.url)
-    with ExitStack() as stack:
-        for _ in range(60):
-            stack.enter_context(socket.create_connection((address.hostname, address.port)))
-        until(lambda: sum(map(sockets, processes)) - sum(before.values()) >= 60)
-        assert min(sockets(pid) - before[pid] for pid in processes) >= 5
+    largest = []
+    for _ in range(5):
+        with ExitStack() as stack:
+            for _ in range(60):
+                stack.enter_context(socket.create_connection((address.hostname, address.port)))
+            until(lambda: sum(map(sockets, processes)) - sum(before.values()) >= 60)
+            largest.append(max(sockets(pid) - before[pid] for pid in processes))
+        until(lambda: all(sockets(pid) <= before[pid] for pid in processes))
+    assert median(largest) <= 37, largest
 
 
 def test_a_process_that_dies_is_replaced_and_its_runs_go_on(three: Serving) -> None:

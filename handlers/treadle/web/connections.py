@@ -6,8 +6,9 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic, sleep
-from typing import Final, cast
+from functools import partial
+from time import monotonic, process_time, sleep
+from typing import Any, Final, cast
 
 import httptools
 import structlog
@@ -26,6 +27,10 @@ _REASONS: Final = {400: "Bad Request", 408: "Request Timeout", 431: "Request Hea
 # Seconds for which an idle connection is kept. Clients and proxies close theirs after 5 to 60 seconds; if the server is
 # first, a request may be on its way, and is lost.
 KEEP_ALIVE = 75
+# Seconds between connections that count as coming at once.
+AT_ONCE = 0.01
+# Seconds of CPU time in which nodes have computed, and seconds for which the process then gives way to no other one.
+MOMENT, RESPITE = 0.0005, 0.1
 log = structlog.get_logger("treadle.web")
 
 
@@ -145,13 +150,38 @@ class Connection(HttpToolsProtocol):
         self._head_since = self._body_since = None
 
 
+class Sharing:
+    """Leaves other processes their part of the connections that come at once to a port.
+
+    All processes are woken for them, and the one that is first often takes them all, and then serves them alone. So it
+    gives the processor away after each, for some 50 us. It stops that for a while if its own nodes computed meanwhile:
+    they do not give the interpreter back at once, and this process is the slower one anyway.
+    """
+
+    def __init__(self) -> None:
+        self._came_at = self._not_before = 0.0
+
+    def accepted(self) -> None:
+        """Take note of a connection, and give way if others came just before."""
+        now = monotonic()
+        if now - self._came_at < AT_ONCE and now > self._not_before:
+            used = process_time()
+            sleep(1e-9)
+            now = monotonic()
+            if process_time() - used > MOMENT:
+                self._not_before = now + RESPITE
+        self._came_at = now
+
+
 class SharedConnection(Connection):
     """A connection of a port that other processes share."""
 
+    def __init__(self, sharing: Sharing, **options: Any) -> None:
+        super().__init__(**options)
+        self._sharing = sharing
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        # Gives the processor away for some 50 us: the other processes have been woken for the next connection as well.
-        # Else the process that woke first often accepts all connections that come at once, and serves them alone.
-        sleep(1e-9)
+        self._sharing.accepted()
         super().connection_made(transport)
 
 
@@ -163,7 +193,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 application,
-                http=SharedConnection if shares_port else Connection,
+                http=cast(Any, partial(SharedConnection, Sharing())) if shares_port else Connection,
                 ws="none",
                 proxy_headers=False,  # treadle.web.proxies reads them
                 lifespan="off",

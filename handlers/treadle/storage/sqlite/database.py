@@ -156,8 +156,8 @@ class _Writer:
         self._waiting.put(None)
 
     def stop(self) -> None:
+        self._hand_over()  # first: the thread ends as soon as it is told to, and has nothing to do
         self._stopping = True
-        self._hand_over()
         self._waiting.put(None)
         self._thread.join(timeout=30)
 
