@@ -63,8 +63,13 @@ def _share(processes: int) -> None:
     for _ in range(processes - 1):
         if not os.fork():
             os.close(held)
-            Thread(target=lambda: os.read(end, 1) or os._exit(0), daemon=True).start()
+            Thread(target=_end_with, args=(end,), daemon=True).start()
             return
+
+
+def _end_with(pipe: int) -> None:
+    os.read(pipe, 1)  # nothing is ever written
+    os._exit(0)
 
 
 def main() -> None:

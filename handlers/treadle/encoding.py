@@ -86,7 +86,7 @@ def dump(value: Any, stand_in: Callable[[Any], Any] | None = None) -> bytes:
 def encode(value: Any) -> bytes:
     """`value` as JSON for clients. Values that JSON does not know follow `odd`; integers beyond 64 bits stay exact."""
     encoded = dump(value)
-    if b"\\" in encoded and b"\\u0000" in encoded:
+    if b"\\" in encoded and b"\\u0000" in encoded:  # most have none: one byte is found sooner than six
         # NUL leaves as U+FFFD (recorded): many a database behind a client cannot store it.
         return _NUL.sub(b"\\1\xef\xbf\xbd", encoded)
     # A copy: orjson's own bytes keep a buffer of 4 KiB to 16 times their length alive, and most of these are kept.

@@ -71,6 +71,7 @@ def test_connections_that_come_at_once_are_divided(three: Serving) -> None:
             until(lambda: sum(map(sockets, processes)) - sum(before.values()) >= 60)
             largest.append(max(sockets(pid) - before[pid] for pid in processes))
         until(lambda: all(sockets(pid) <= before[pid] for pid in processes))
+    # Of 60: 20 each at best. Seen were medians of 21 to 31, and of 38 and more where nobody gives way.
     assert median(largest) <= 37, largest
 
 

@@ -27,8 +27,8 @@ _REASONS: Final = {400: "Bad Request", 408: "Request Timeout", 431: "Request Hea
 # Seconds for which an idle connection is kept. Clients and proxies close theirs after 5 to 60 seconds; if the server is
 # first, a request may be on its way, and is lost.
 KEEP_ALIVE = 75
-# Seconds between connections that count as coming at once.
-AT_ONCE = 0.01
+# Seconds between two connections of a burst, at most.
+BURST = 0.01
 # Seconds of CPU time in which nodes have computed, and seconds for which the process then gives way to no other one.
 MOMENT, RESPITE = 0.0005, 0.1
 log = structlog.get_logger("treadle.web")
@@ -162,9 +162,9 @@ class Sharing:
         self._came_at = self._not_before = 0.0
 
     def accepted(self) -> None:
-        """Take note of a connection, and give way if others came just before."""
+        """Take note of a connection, and give way if it belongs to a burst."""
         now = monotonic()
-        if now - self._came_at < AT_ONCE and now > self._not_before:
+        if now - self._came_at < BURST and now > self._not_before:
             used = process_time()
             sleep(1e-9)
             now = monotonic()

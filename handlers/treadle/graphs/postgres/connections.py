@@ -100,5 +100,5 @@ def _said(error: psycopg.Error) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """The first line of the message: other lines may quote what was written."""
+    """Return the first line of the message. The other lines may quote what was written."""
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -106,7 +106,7 @@ class RunEvents:
     def after(self, cursor: int) -> list[Event]:
         """The next portion of the events after `cursor`."""
         start = end = max(cursor + 1 - self.first, 0)
-        if self.size <= PORTION:
+        if self.size <= PORTION:  # it counts more than the data
             return self.events[start:]
         size = 0
         while end < len(self.events) and size < PORTION:
